@@ -1,0 +1,63 @@
+"""The `rafr` command: one module per sub-command, errors as one line and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import Any
+
+from rafr import __version__
+from rafr.errors import RafrError
+
+# name -> (module with `configure(parser)` and `run(args) -> int`, one-line help)
+COMMANDS = {
+    "sim": ("rafr.cli.sim", "run the whole procedure in a simulator"),
+    "case": ("rafr.cli.case", "make, simulate and show case folders"),
+    "register": ("rafr.cli.register", "register the CT of every body to the CBCT"),
+    "plan": ("rafr.cli.plan", "find target and path of every fragment"),
+    "trajectory": ("rafr.cli.trajectory", "optimise base docking and arm trajectory"),
+    "review": ("rafr.cli.review", "open the review page of a case"),
+}
+EXIT_DONE, EXIT_NOT_ACCEPTABLE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if argv is None else argv
+    args = _parser(arguments).parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except RafrError as error:
+        print(f"rafr {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("rafr: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # the reader of a pipe (head, less) went away; silence the flush at exit too
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+
+
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rafr",
+        description="Robot-assisted fracture reduction: from CT to the reduced pelvis. "
+        "Research software, not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"rafr {__version__}")
+    commands: Any = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((a for a in arguments if a in COMMANDS), None)
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        # only the chosen command's module is imported: start-up stays quick
+        if name == chosen:
+            loaded = importlib.import_module(module)
+            loaded.configure(command)
+            command.set_defaults(run=loaded.run)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,58 @@
+"""What commands share: JSON output and a progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rafr.errors import InputError
+from rafr.progress import Progress
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON ('-' = standard output)")
+
+
+def write_json(target: str | Path, data: dict[str, Any]) -> None:
+    """Write JSON to a file (atomically) or to standard output for '-'."""
+    text = json.dumps(data, indent=1, allow_nan=False) + "\n"
+    if str(target) == "-":
+        sys.stdout.write(text)
+        return
+    path = Path(target)
+    if not path.parent.is_dir():
+        raise InputError(path, f"the folder {path.parent} does not exist", "a file in an existing folder")
+    temporary = path.with_name(f".{path.name}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(path, f"cannot be written ({error.strerror})", "a writable file") from None
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A bar on stderr while the block runs; gone afterwards, silent when stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("[bold]{task.fields[title]}"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=1.0, title=title)
+
+        def report(fraction: float, text: str = "") -> None:
+            bar.update(task, completed=fraction, description=text)
+
+        yield report

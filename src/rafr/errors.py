@@ -1,0 +1,35 @@
+"""The one error family of rafr: what is wrong, with which value, and what is expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class RafrError(Exception):
+    """Base of every error rafr raises on purpose."""
+
+
+class InputError(RafrError):
+    """Input from outside (a file, an option, a message) that cannot be used.
+
+    The command line prints it as one line on stderr and exits with code 2.
+
+    Args:
+        source: the file, option or topic that holds the bad value.
+        problem: what is wrong, naming the value.
+        expected: what would be right.
+    """
+
+    def __init__(self, source: str | Path, problem: str, expected: str) -> None:
+        self.source = str(source)
+        self.problem = problem
+        self.expected = expected
+        super().__init__(f"{self.source}: {problem}; expected {expected}")
+
+
+class InfeasibleError(RafrError):
+    """A well-posed request that has no acceptable answer; `reasons` say why."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        self.reasons = reasons
+        super().__init__("; ".join(reasons))

@@ -1,0 +1,47 @@
+"""Planes and reflections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rafr.errors import RafrError
+from rafr.geometry.mesh import TriangleMesh
+from rafr.geometry.rigid_transform import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """All x with `normal . (x - point) = 0`.
+
+    Attributes:
+        point: (3,) a point of the plane.
+        normal: (3,) normalised on construction.
+    """
+
+    point: FloatArray
+    normal: FloatArray
+
+    def __post_init__(self) -> None:
+        normal = np.array(self.normal, dtype=float)
+        length = np.linalg.norm(normal)
+        if not np.isfinite(length) or length == 0:
+            raise RafrError(f"a plane normal must be finite and not zero, got {normal}")
+        object.__setattr__(self, "point", np.array(self.point, dtype=float))
+        object.__setattr__(self, "normal", normal / length)
+
+    def signed_distance(self, points: ArrayLike) -> FloatArray:
+        """Distances (...,) of points (..., 3), positive on the normal's side."""
+        distance: FloatArray = (np.asarray(points, dtype=float) - self.point) @ self.normal
+        return distance
+
+    def reflect(self, points: ArrayLike) -> FloatArray:
+        """Mirror images of points (..., 3)."""
+        p = np.asarray(points, dtype=float)
+        return p - 2.0 * self.signed_distance(p)[..., None] * self.normal
+
+    def reflect_mesh(self, mesh: TriangleMesh) -> TriangleMesh:
+        """Mirrored mesh with faces re-oriented outward."""
+        return TriangleMesh(self.reflect(mesh.vertices), mesh.faces[:, ::-1])

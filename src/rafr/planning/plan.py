@@ -1,0 +1,164 @@
+"""The reduction plan: target and path of every moving body, and the hash that an approval names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rafr.assessment import Assessment
+from rafr.geometry import Plane, RigidTransform
+
+
+@dataclass(frozen=True, slots=True)
+class PathPose:
+    """One pose of a body on its way, in the reference body's CT frame.
+
+    Attributes:
+        T_path_displaced: LPS mm; maps the body's CT coordinates to where they are at this pose.
+        clearance_mm: smallest distance to every other body; negative = overlap.
+        force_n: predicted magnitude of the tissue force on the body.
+        torque_nm: predicted magnitude of the tissue torque about the body's centroid.
+    """
+
+    T_path_displaced: RigidTransform
+    clearance_mm: float
+    force_n: float
+    torque_nm: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "T_path_displaced": self.T_path_displaced.tolist(),
+            "clearance_mm": self.clearance_mm,
+            "force_n": self.force_n,
+            "torque_nm": self.torque_nm,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPlan:
+    """Target and path of one moving body.
+
+    Attributes:
+        T_reduced_displaced: LPS mm; `p_reduced = T_reduced_displaced.apply(p_displaced)`.
+        expected_error_mm: expected mean error of the target over the body's surface.
+        before, after: metrics by name (planning.metrics) as displaced and as planned.
+        path: from the start pose (as last measured) to `T_reduced_displaced`, both included.
+    """
+
+    name: str
+    labels: tuple[int, ...]
+    T_reduced_displaced: RigidTransform
+    expected_error_mm: float
+    before: dict[str, Any]
+    after: dict[str, Any]
+    path: tuple[PathPose, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SymmetryPlane:
+    """The pelvis's plane of symmetry (LPS mm) and the rms it leaves on the intact anatomy."""
+
+    plane: Plane
+    rms_mm: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionPlan:
+    """Everything a surgeon approves. `order` names the moving bodies in the order of reduction."""
+
+    case_id: str
+    method: str
+    bodies: tuple[BodyPlan, ...]
+    symmetry_plane: SymmetryPlane
+    order: tuple[str, ...]
+    assessment: Assessment
+    seconds: float = field(compare=False)
+
+    def body(self, name: str) -> BodyPlan:
+        return next(b for b in self.bodies if b.name == name)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over everything that decides motion: case, order, targets and paths (1e-6 mm)."""
+        content = {
+            "case": self.case_id,
+            "order": self.order,
+            "bodies": {
+                b.name: [_rounded(t) for t in (b.T_reduced_displaced, *(p.T_path_displaced for p in b.path))]
+                for b in self.bodies
+            },
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "case": self.case_id,
+            "method": self.method,
+            "hash": self.hash,
+            "bodies": {
+                b.name: {
+                    "labels": list(b.labels),
+                    "T_reduced_displaced": b.T_reduced_displaced.tolist(),
+                    "expected_error_mm": b.expected_error_mm,
+                    "before": b.before,
+                    "after": b.after,
+                    "path": [p.to_json() for p in b.path],
+                }
+                for b in self.bodies
+            },
+            "symmetry_plane": {
+                "point": self.symmetry_plane.plane.point.tolist(),
+                "normal": self.symmetry_plane.plane.normal.tolist(),
+                "rms_mm": self.symmetry_plane.rms_mm,
+            },
+            "order": list(self.order),
+            "assessment": self.assessment.to_json(),
+            "seconds": self.seconds,
+        }
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> ReductionPlan:
+        bodies = tuple(
+            BodyPlan(
+                name=name,
+                labels=tuple(int(v) for v in b["labels"]),
+                T_reduced_displaced=RigidTransform.from_matrix(b["T_reduced_displaced"]),
+                expected_error_mm=float(b["expected_error_mm"]),
+                before=b["before"],
+                after=b["after"],
+                path=tuple(
+                    PathPose(
+                        RigidTransform.from_matrix(p["T_path_displaced"]),
+                        float(p["clearance_mm"]),
+                        float(p["force_n"]),
+                        float(p["torque_nm"]),
+                    )
+                    for p in b["path"]
+                ),
+            )
+            for name, b in data["bodies"].items()
+        )
+        symmetry = data["symmetry_plane"]
+        return ReductionPlan(
+            case_id=str(data["case"]),
+            method=str(data["method"]),
+            bodies=bodies,
+            symmetry_plane=SymmetryPlane(
+                Plane(np.array(symmetry["point"]), np.array(symmetry["normal"])),
+                float(symmetry["rms_mm"]),
+            ),
+            order=tuple(str(n) for n in data["order"]),
+            assessment=Assessment.from_json(data["assessment"]),
+            seconds=float(data["seconds"]),
+        )
+
+
+def _rounded(transform: RigidTransform) -> list[list[float]]:
+    # adding 0.0 turns -0.0 into 0.0, which would otherwise hash differently
+    rounded: list[list[float]] = (np.round(transform.matrix, 6) + 0.0).tolist()
+    return rounded
