@@ -82,8 +82,8 @@ class TriangleMesh:
         for corner in range(3):
             np.add.at(normals, self.faces[:, corner], self.area_vectors)
         norm = np.linalg.norm(normals, axis=1, keepdims=True)
-        normals = np.divide(normals, norm, out=np.zeros_like(normals), where=norm > 0)
-        return normals
+        unit: FloatArray = np.divide(normals, norm, out=np.zeros_like(normals), where=norm > 0)
+        return unit
 
     @property
     def volume(self) -> float:
