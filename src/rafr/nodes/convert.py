@@ -1,0 +1,185 @@
+"""Messages to core types and back; quaternions (xyzw) and mm to m change here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import Point, Pose, Quaternion, Wrench
+from rafr_msgs.msg import BaseTrajectory as BaseTrajectoryMsg
+from rafr_msgs.msg import BodyPlan, PathPose, Plan
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from rafr.errors import InputError, RafrError
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.plan import ReductionPlan
+from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
+from rafr.units import METRES_PER_MM, to_metres
+
+
+def seconds(time: Time | Duration) -> float:
+    """Seconds of a ROS time or duration."""
+    return float(time.sec) + 1e-9 * float(time.nanosec)
+
+
+def time_message(t: float) -> Time:
+    """ROS time of seconds (rounded to ns)."""
+    nanoseconds = round(t * 1e9)
+    return Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def duration_message(t: float) -> Duration:
+    nanoseconds = round(t * 1e9)
+    return Duration(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def pose_message(transform: RigidTransform) -> Pose:
+    """Pose of a transform whose translation is in m (`to_metres` first for image-space transforms)."""
+    x, y, z = (float(v) for v in transform.translation)
+    qx, qy, qz, qw = (float(v) for v in transform.quaternion_xyzw)
+    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
+
+
+def invalid_pose_message() -> Pose:
+    """All NaN: what an unseen tool carries."""
+    nan = float("nan")
+    return Pose(position=Point(x=nan, y=nan, z=nan), orientation=Quaternion(x=nan, y=nan, z=nan, w=nan))
+
+
+def transform_from_pose(pose: Pose) -> RigidTransform | None:
+    """Transform (m) of a pose; None when it is not finite or its quaternion is not near unit length."""
+    p, q = pose.position, pose.orientation
+    position = np.array([p.x, p.y, p.z])
+    quaternion = np.array([q.x, q.y, q.z, q.w])
+    if not (np.isfinite(position).all() and np.isfinite(quaternion).all()):
+        return None
+    if abs(float(np.linalg.norm(quaternion)) - 1.0) > 0.01:
+        return None
+    return RigidTransform.from_quaternion_xyzw(quaternion, position)
+
+
+def wrench_array(wrench: Wrench) -> FloatArray:
+    """(6,) force N, torque N m."""
+    f, t = wrench.force, wrench.torque
+    return np.array([f.x, f.y, f.z, t.x, t.y, t.z])
+
+
+def plan_message(plan: ReductionPlan, stamp: Time) -> Plan:
+    message = Plan(
+        case_id=plan.case_id,
+        hash=plan.hash,
+        method=plan.method,
+        bodies=[_body_plan_message(b) for b in plan.bodies],
+        order=list(plan.order),
+        accepted=plan.assessment.accepted,
+        reasons=list(plan.assessment.reasons),
+        json=json.dumps(plan.to_json()),
+    )
+    message.header.stamp = stamp
+    message.header.frame_id = "pelvis"
+    return message
+
+
+def _body_plan_message(body: Any) -> BodyPlan:
+    return BodyPlan(
+        name=body.name,
+        reduced_from_displaced=pose_message(to_metres(body.T_reduced_displaced)),
+        expected_error=body.expected_error_mm * METRES_PER_MM,
+        path=[
+            PathPose(
+                pose=pose_message(to_metres(p.T_path_displaced)),
+                clearance=p.clearance_mm * METRES_PER_MM,
+                force=p.force_n,
+                torque=p.torque_nm,
+            )
+            for p in body.path
+        ],
+    )
+
+
+def plan_from_message(message: Plan) -> ReductionPlan:
+    """The plan as its JSON says it, its hash computed anew.
+
+    Raises:
+        InputError: the JSON is unusable or the message's hash is not the plan's own.
+    """
+    try:
+        plan = ReductionPlan.from_json(json.loads(message.json))
+    except (ValueError, KeyError, TypeError, RafrError) as error:
+        raise InputError(
+            "plan message", f"unusable plan ({error})", "a plan as rafr plan writes it"
+        ) from None
+    if plan.hash != message.hash:
+        raise InputError(
+            "plan message", f"hash {message.hash[:12]}…", f"the plan's own hash {plan.hash[:12]}…"
+        )
+    return plan
+
+
+def joint_trajectory_message(trajectory: ArmTrajectory) -> JointTrajectory:
+    message = JointTrajectory(joint_names=list(trajectory.joint_names))
+    for t, q, qd, qdd in zip(trajectory.t, trajectory.q, trajectory.qd, trajectory.qdd, strict=True):
+        message.points.append(
+            JointTrajectoryPoint(
+                positions=q.tolist(),
+                velocities=qd.tolist(),
+                accelerations=qdd.tolist(),
+                time_from_start=duration_message(float(t)),
+            )
+        )
+    return message
+
+
+def arm_trajectory_from_message(message: JointTrajectory) -> ArmTrajectory:
+    """Core trajectory of a message; jerk is not transported and comes back by differences.
+
+    Raises:
+        InputError: no points, ragged rows, non-finite values or times that do not increase.
+    """
+    points = message.points
+    t = np.array([seconds(p.time_from_start) for p in points])
+    dof = len(message.joint_names)
+    rows = [_rows(points, name, dof) for name in ("positions", "velocities", "accelerations")]
+    if len(points) < 2 or np.any(np.diff(t) <= 0):
+        raise InputError("joint trajectory", f"{len(points)} points", "two or more with increasing times")
+    q, qd, qdd = rows
+    return ArmTrajectory(tuple(message.joint_names), t, q, qd, qdd, np.gradient(qdd, t, axis=0))
+
+
+def _rows(points: Iterable[Any], name: str, dof: int) -> FloatArray:
+    try:
+        rows = np.array([getattr(p, name) for p in points], dtype=float).reshape(-1, dof)
+    except ValueError:
+        raise InputError("joint trajectory", f"ragged {name}", f"{dof} values in every point") from None
+    if not np.isfinite(rows).all():
+        raise InputError("joint trajectory", f"{name} hold NaN or infinity", "finite values")
+    return rows
+
+
+def base_trajectory_message(trajectory: BaseTrajectory) -> BaseTrajectoryMsg:
+    message = BaseTrajectoryMsg(
+        **{n: getattr(trajectory, n).tolist() for n in ("t", "x", "y", "theta", "v", "omega")}
+    )
+    message.header.frame_id = "world"
+    return message
+
+
+def base_trajectory_from_message(message: BaseTrajectoryMsg, wheel: FloatArray) -> BaseTrajectory:
+    """Core trajectory; `wheel` (n, 2) rad/s comes from the receiver's own model of the base.
+
+    Raises:
+        InputError: arrays of different length, non-finite values or times that do not increase.
+    """
+    arrays = [np.array(getattr(message, n), dtype=float) for n in ("t", "x", "y", "theta", "v", "omega")]
+    if len({len(a) for a in arrays}) != 1 or len(arrays[0]) < 2 or not np.isfinite(arrays).all():
+        raise InputError(
+            "base trajectory", "unequal or non-finite arrays", "equal, finite arrays of 2 or more"
+        )
+    if np.any(np.diff(arrays[0]) <= 0):
+        raise InputError("base trajectory", "times do not increase", "increasing times")
+    t, x, y, theta, v, omega = arrays
+    return BaseTrajectory(t, x, y, theta, v, omega, wheel)

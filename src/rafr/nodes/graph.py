@@ -1,0 +1,115 @@
+"""The one declarative list of nodes: `rafr sim` and the launch files both start exactly these.
+
+This module imports no ROS, so that the command line and tests can read it anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+NAMESPACE = "/rafr"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """One process of the graph.
+
+    Attributes:
+        executable: `rafr`'s console script, and the module `rafr.nodes.<executable>`.
+        name: node name; unique.
+        parameters: overrides of the node's own defaults.
+        remappings: (from, to).
+        essential: its loss stops every motion (the safety supervisor watches it).
+        condition: started only when this option is true ("" = always).
+    """
+
+    executable: str
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    remappings: tuple[tuple[str, str], ...] = ()
+    essential: bool = True
+    condition: str = ""
+
+    def arguments(self) -> list[str]:
+        """Command-line arguments after the executable (`--ros-args …`)."""
+        arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-r", f"__node:={self.name}"]
+        for source, target in self.remappings:
+            arguments += ["-r", f"{source}:={target}"]
+        for key, value in self.parameters.items():
+            arguments += ["-p", f"{key}:={_yaml(value)}"]
+        return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """What the user chooses at start.
+
+    Attributes:
+        case: case folder.   out: folder of the recording and the CBCTs.   seed: of the simulation.
+        sim: embedded | none (hardware or an external simulator).
+        arm: robot arm of the description (ur16e, ur10e).
+        rate: simulated seconds per wall second; 0 = as fast as possible.
+        faults: names of faults the simulator injects.
+        page: serve the review page.   page_port: 0 = any free port.
+    """
+
+    case: str
+    out: str
+    seed: int = 0
+    sim: str = "embedded"
+    arm: str = "ur16e"
+    rate: float = 0.0
+    faults: tuple[str, ...] = ()
+    page: bool = True
+    page_port: int = 0
+
+
+def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
+    """Every node to start for these options, simulator first."""
+    sim_time = {"use_sim_time": True}
+    case = {"case": options.case}
+    arm = {"arm": options.arm}
+    simulator: dict[str, Any] = {
+        **case,
+        **arm,
+        "seed": options.seed,
+        "rate": float(options.rate),
+        "faults": ",".join(options.faults),
+    }
+    specs = (
+        NodeSpec("or_simulator", "or_simulator", simulator, condition="embedded"),
+        NodeSpec("tracker", "tracker", {**sim_time}),
+        NodeSpec("registration", "registration", {**case, "out": options.out, "seed": options.seed}),
+        NodeSpec("reduction_planner", "reduction_planner", case),
+        NodeSpec("trajectory", "trajectory", {**case, **arm}),
+        NodeSpec("arm_controller", "arm_controller", {**sim_time, **case, **arm}),
+        NodeSpec("base_controller", "base_controller", {**sim_time}),
+        NodeSpec("safety", "safety", {**sim_time}),
+        NodeSpec("procedure", "procedure", {**sim_time, **case, "out": options.out}),
+        NodeSpec("risk", "risk", {**sim_time}, essential=False),
+        NodeSpec("view", "view", {**case, **arm}, essential=False),
+        NodeSpec("recorder", "recorder", {"out": options.out}, essential=False),
+        NodeSpec("review", "review", {**case, "port": options.page_port}, essential=False, condition="page"),
+    )
+    active = {"": True, "embedded": options.sim == "embedded", "page": options.page}
+    chosen = tuple(s for s in specs if active[s.condition])
+    essential = [s.name for s in chosen if s.essential and s.name != "safety"]
+    return tuple(_watching(s, essential) if s.name == "safety" else s for s in chosen)
+
+
+def _watching(safety: NodeSpec, essential: list[str]) -> NodeSpec:
+    """The safety node with the list of nodes whose heartbeat it needs."""
+    return NodeSpec(
+        safety.executable, safety.name, {**safety.parameters, "required_nodes": ",".join(essential)}
+    )
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)

@@ -1,0 +1,160 @@
+"""What every node shares: parameters from a dataclass, heartbeat, diagnostics, a clean life."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rafr_msgs.msg import Heartbeat
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from rafr.config import check_config
+from rafr.errors import InputError, RafrError
+
+ConfigT = TypeVar("ConfigT")
+
+LATCHED = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+SENSOR = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+RELIABLE = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
+
+OK, WARN, ERROR, STALE = (
+    DiagnosticStatus.OK,
+    DiagnosticStatus.WARN,
+    DiagnosticStatus.ERROR,
+    DiagnosticStatus.STALE,
+)
+
+HEARTBEAT_PERIOD = 0.2  # s, wall time
+DIAGNOSTICS_PERIOD = 1.0  # s, wall time
+
+
+class RafrNode(Node):
+    """A node with heartbeat (`heartbeat`, wall time) and diagnostics (`/diagnostics`).
+
+    Subclasses wire topics in `__init__` and call `self.set_ready()` when they can work.
+    Timers that must go on while simulated time stands still use `self.create_wall_timer`.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._system_clock = Clock(clock_type=ClockType.SYSTEM_TIME)
+        self._ready = False
+        self._status: tuple[Any, str, dict[str, str]] = (STALE, "starting", {})
+        self._heartbeat = self.create_publisher(Heartbeat, "heartbeat", 50)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.create_wall_timer(HEARTBEAT_PERIOD, self._beat)
+        self.create_wall_timer(DIAGNOSTICS_PERIOD, self._publish_diagnostics)
+
+    def create_wall_timer(self, period: float, callback: Callable[[], None]) -> Any:
+        """A timer on steady time (s), whatever `use_sim_time` says."""
+        return self.create_timer(period, callback, clock=self.steady_clock)
+
+    def config(self, config_type: type[ConfigT]) -> ConfigT:
+        """Declare every field of a config dataclass as a parameter and return the values, checked.
+
+        Raises:
+            InputError: a value is of the wrong type or outside the field's bounds.
+        """
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(config_type):  # type: ignore[arg-type]
+            default = _default_of(field)
+            if isinstance(default, tuple):
+                default = list(default)
+            try:
+                value = self.declare_parameter(field.name, default).value
+            except rclpy.exceptions.InvalidParameterTypeException:
+                raise InputError(
+                    f"node {self.get_name()}",
+                    f"parameter {field.name} has the wrong type",
+                    f"a value like {default!r}",
+                ) from None
+            values[field.name] = tuple(value) if isinstance(default, list) else value
+        config = config_type(**values)
+        check_config(config, f"node {self.get_name()}")
+        return config
+
+    def set_ready(self, ready: bool = True) -> None:
+        self._ready = ready
+        if self._status[1] == "starting":
+            self.diagnose(OK, "ready")
+
+    def diagnose(self, level: Any, message: str, **values: object) -> None:
+        """State how the node does; published at once when level or message changes, else at 1 Hz."""
+        changed = (level, message) != self._status[:2]
+        self._status = (level, message, {k: str(v) for k, v in values.items()})
+        if changed:
+            self._publish_diagnostics()
+            if level != OK:
+                self.get_logger().warning(message)
+
+    def _beat(self) -> None:
+        message = Heartbeat(node=self.get_name(), ready=self._ready)
+        message.header.stamp = self._system_clock.now().to_msg()
+        self._heartbeat.publish(message)
+
+    def _publish_diagnostics(self) -> None:
+        level, text, values = self._status
+        status = DiagnosticStatus(level=level, name=f"rafr/{self.get_name()}", message=text)
+        status.values = [KeyValue(key=k, value=v) for k, v in values.items()]
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._system_clock.now().to_msg()
+        self._diagnostics.publish(array)
+
+
+def _default_of(field: Any) -> Any:
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    raise TypeError(f"config field {field.name} needs a default")
+
+
+def use_sim_time(node: Node) -> bool:
+    """Whether the node follows `/clock`."""
+    parameter: Parameter = node.get_parameter("use_sim_time")
+    return bool(parameter.value)
+
+
+def run_node(factory: Callable[[], Node], argv: list[str] | None = None) -> int:
+    """Make the node, spin it single-threaded until it is told to end, leave nothing behind.
+
+    Returns:
+        The exit code: 0 after SIGINT, SIGTERM or shutdown, 2 for bad parameters or input, 1 for a defect.
+    """
+    rclpy.init(args=argv)
+    node: Node | None = None
+    code = 0
+    try:
+        node = factory()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while rclpy.ok():
+            executor.spin_once(timeout_sec=0.5)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except RafrError as error:
+        print(f"rafr: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        code = 2
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    finally:
+        if node is not None:
+            close = getattr(node, "close", None)
+            if close is not None:
+                close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return code
