@@ -1,0 +1,252 @@
+"""Pictures of bones in the views surgeons read: AP, inlet, outlet, lateral.
+
+Drawn by ray casting on the CPU, so they look the same on a server without a display. Radiological
+convention: an anterior view shows the patient's right on the picture's left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rafr.errors import RafrError
+from rafr.geometry import TriangleMesh
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.review.raycast import Camera, Painted, Scene, silhouette_lines
+
+Image = NDArray[np.uint8]
+Colour = tuple[float, float, float]
+
+_TILT = np.radians(40.0)  # beam tilt of the inlet and outlet views (Pennal 1980)
+# view -> (beam direction, label on the picture's left, on its right); LPS: x left, y posterior, z superior
+_VIEWS: dict[str, tuple[tuple[float, float, float], str, str]] = {
+    "anterior": ((0.0, 1.0, 0.0), "R", "L"),
+    "inlet": ((0.0, float(np.cos(_TILT)), -float(np.sin(_TILT))), "R", "L"),
+    "outlet": ((0.0, float(np.cos(_TILT)), float(np.sin(_TILT))), "R", "L"),
+    "posterior": ((0.0, -1.0, 0.0), "L", "R"),
+    "lateral-left": ((-1.0, 0.0, 0.0), "A", "P"),
+    "lateral-right": ((1.0, 0.0, 0.0), "P", "A"),
+}
+VIEWS = tuple(_VIEWS)
+_BACKGROUND = np.array([0.075, 0.085, 0.10])
+_INK = (235, 235, 230)
+_BONE: Colour = (0.90, 0.86, 0.76)
+# Okabe & Ito 2008, told apart with every common colour vision
+_PALETTE: tuple[Colour, ...] = (
+    (0.95, 0.62, 0.10),
+    (0.34, 0.71, 0.91),
+    (0.00, 0.66, 0.48),
+    (0.86, 0.50, 0.70),
+    (0.94, 0.89, 0.36),
+    (0.84, 0.40, 0.10),
+    (0.20, 0.50, 0.78),
+)
+_SUPERSAMPLING = 2
+
+
+def body_colours(names: Sequence[str]) -> dict[str, Colour]:
+    """A colour per body: bone white for the first (the reference), then colour-blind safe ones."""
+    rest = {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(names[1:])}
+    return {**dict.fromkeys(names[:1], _BONE), **rest}
+
+
+def bounds_of(meshes: Sequence[TriangleMesh]) -> FloatArray:
+    """(2, 3) lower and upper corner around all meshes, LPS mm."""
+    points = np.concatenate([m.vertices for m in meshes])
+    return np.stack([points.min(axis=0), points.max(axis=0)])
+
+
+def render(
+    bodies: Sequence[tuple[Any, ...]],
+    view: str = "anterior",
+    size: tuple[int, int] = (800, 640),
+    *,
+    bounds: ArrayLike | None = None,
+    outlines: Sequence[tuple[TriangleMesh, Colour]] = (),
+) -> Image:
+    """Draw meshes in a clinical view.
+
+    Args:
+        bodies: (mesh in LPS mm, (r, g, b) in 0..1[, opacity]).
+        view: one of `VIEWS`; inlet and outlet tilt the beam 40° caudad and cephalad.
+        size: (width, height) in pixels.
+        bounds: (2, 3) box to frame, LPS mm; give the same to compare pictures. Default: the bodies.
+        outlines: (mesh, colour) whose contours are drawn over everything, e.g. a target position.
+
+    Returns:
+        (height, width, 3) picture.
+
+    Raises:
+        RafrError: no such view, nothing to draw, or an empty picture.
+    """
+    painted = [Painted(*b) for b in bodies]
+    if not painted or min(size) < 8:
+        raise RafrError("a picture needs at least one mesh and 8 pixels a side")
+    box = bounds_of([b.mesh for b in painted]) if bounds is None else np.asarray(bounds, dtype=float)
+    return _Studio(painted, box).shoot(view, size, outlines)
+
+
+def save_picture(path: Path, image: Image) -> None:
+    """Write a PNG, never half-written."""
+    from PIL import Image as Pillow
+
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}")
+    Pillow.fromarray(image).save(temporary, format="PNG")
+    temporary.replace(path)
+
+
+def save_views(
+    path: Path,
+    rows: Sequence[tuple[str, Mapping[str, TriangleMesh]]],
+    *,
+    views: Sequence[str] = ("anterior", "inlet", "outlet"),
+    targets: Mapping[str, TriangleMesh] | None = None,
+    title: str = "",
+    size: tuple[int, int] = (560, 480),
+    bounds: ArrayLike | None = None,
+) -> Image:
+    """Save a sheet of pictures: one row per state of the bodies, one column per view.
+
+    Args:
+        path: PNG file.
+        rows: (label, body name -> mesh); every row is framed alike.
+        targets: contours drawn over every row, in the colour of the body they belong to.
+    """
+    names = list(dict.fromkeys(name for _, bodies in rows for name in bodies))
+    colours = body_colours(names)
+    every = [m for _, bodies in rows for m in bodies.values()] + list((targets or {}).values())
+    box = bounds_of(every) if bounds is None else np.asarray(bounds, dtype=float)
+    lines = [(mesh, _lightened(colours.get(name, _BONE))) for name, mesh in (targets or {}).items()]
+    strips = []
+    for label, bodies in rows:
+        studio = _Studio([Painted(m, colours[n]) for n, m in bodies.items()], box)
+        panels = [_captioned(studio.shoot(v, size, lines), f"{label} {v}".strip()) for v in views]
+        strips.append(np.concatenate(panels, axis=1))
+    sheet = _with_legend(np.concatenate(strips, axis=0), title, colours, bool(lines))
+    save_picture(path, sheet)
+    return sheet
+
+
+def save_before_after(
+    path: Path,
+    before: Mapping[str, TriangleMesh],
+    after: Mapping[str, TriangleMesh],
+    *,
+    targets: Mapping[str, TriangleMesh] | None = None,
+    views: Sequence[str] = ("anterior", "inlet", "outlet"),
+    title: str = "",
+    size: tuple[int, int] = (560, 480),
+) -> Image:
+    """Save a sheet: before above after, same framing and colours, one column per view."""
+    rows = [("before ·", before), ("after ·", after)]
+    return save_views(path, rows, views=views, targets=targets, title=title, size=size)
+
+
+class _Studio:
+    """Bodies and a framing, prepared once for pictures from several sides."""
+
+    def __init__(self, bodies: Sequence[Painted], bounds: FloatArray) -> None:
+        self._bounds = bounds
+        self._solid = Scene([b for b in bodies if b.alpha >= 1.0])
+        self._glass = [(Scene([b]), b.alpha) for b in bodies if 0.0 < b.alpha < 1.0]
+
+    def shoot(
+        self, view: str, size: tuple[int, int], outlines: Sequence[tuple[TriangleMesh, Colour]]
+    ) -> Image:
+        fine = _camera(view, self._bounds, size).supersampled(_SUPERSAMPLING)
+        solid = self._solid.look(fine)
+        picture = np.where(np.isfinite(solid.depth)[..., None], solid.colour, _BACKGROUND)
+        for scene, alpha in self._glass:
+            glass = scene.look(fine)
+            front = glass.depth < solid.depth
+            picture[front] = (1 - alpha) * picture[front] + alpha * glass.colour[front]
+        for mesh, colour in outlines:
+            picture[_thick(silhouette_lines(mesh, fine))] = colour
+        h, w = size[1], size[0]
+        averaged = picture.reshape(h, _SUPERSAMPLING, w, _SUPERSAMPLING, 3).mean(axis=(1, 3))
+        image = (np.clip(averaged, 0.0, 1.0) ** (1 / 1.15) * 255).round().astype(np.uint8)
+        return _with_markers(image, view)
+
+
+def _camera(view: str, bounds: FloatArray, size: tuple[int, int]) -> Camera:
+    if view not in _VIEWS:
+        raise RafrError(f"no view {view!r}; there are {', '.join(VIEWS)}")
+    forward = np.array(_VIEWS[view][0])
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    up = np.cross(right, forward)
+    half = 0.5 * (bounds[1] - bounds[0])
+    # the box's extent along a picture axis; 6 % of margin
+    across, along = (1.06 * float(np.abs(axis) @ half) for axis in (right, up))
+    scale = max(2 * across / size[0], 2 * along / size[1], 1e-6)
+    return Camera(bounds.mean(axis=0), right, up, forward, scale, *size)
+
+
+def _thick(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    from scipy.ndimage import binary_dilation
+
+    thick: NDArray[np.bool_] = binary_dilation(line, iterations=1)
+    return thick
+
+
+def _lightened(colour: Colour) -> Colour:
+    r, g, b = (0.5 * c + 0.5 for c in colour)
+    return r, g, b
+
+
+def _font(pixels: int) -> Any:
+    import matplotlib
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), pixels)
+
+
+def _with_markers(image: Image, view: str) -> Image:
+    """Side letters at the edges, as on a radiograph."""
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
+
+    canvas = Pillow.fromarray(image)
+    draw = ImageDraw.Draw(canvas)
+    w, h = canvas.size
+    font = _font(max(12, h // 22))
+    _, left, right = _VIEWS[view]
+    draw.text((0.02 * w, 0.5 * h), left, fill=_INK, font=font, anchor="lm")
+    draw.text((0.98 * w, 0.5 * h), right, fill=_INK, font=font, anchor="rm")
+    return np.asarray(canvas)
+
+
+def _captioned(image: Image, text: str) -> Image:
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
+
+    canvas = Pillow.fromarray(image)
+    h = canvas.size[1]
+    ImageDraw.Draw(canvas).text((12, 10), text, fill=_INK, font=_font(max(12, h // 26)))
+    return np.asarray(canvas)
+
+
+def _with_legend(sheet: Image, title: str, colours: Mapping[str, Colour], targets: bool) -> Image:
+    """The sheet with a title and the bodies' names in their colours below."""
+    from PIL import Image as Pillow
+    from PIL import ImageDraw
+
+    height = 44
+    canvas = Pillow.fromarray(np.concatenate([sheet, np.zeros((height, sheet.shape[1], 3), np.uint8)]))
+    draw = ImageDraw.Draw(canvas)
+    font = _font(18)
+    y = sheet.shape[0] + height / 2
+    x = 14.0
+    for name, colour in colours.items():
+        fill = tuple(int(255 * c) for c in colour)
+        draw.rectangle((x, y - 8, x + 16, y + 8), fill=fill)
+        draw.text((x + 24, y), name.replace("_", " "), fill=_INK, font=font, anchor="lm")
+        x += 24 + draw.textlength(name.replace("_", " "), font=font) + 28
+    note = " · ".join(t for t in (title, "lines: target" if targets else "") if t)
+    draw.text((sheet.shape[1] - 14, y), note, fill=_INK, font=font, anchor="rm")
+    return np.asarray(canvas)
