@@ -1,0 +1,35 @@
+"""The robot's URDF, made from the xacro files; the one description of everything physical about it."""
+
+from __future__ import annotations
+
+from rafr.errors import InputError
+from rafr.resources import resource_path
+
+ARMS = ("ur16e", "ur10e")
+MODES = ("mock", "hardware", "gazebo")
+
+
+def urdf_text(
+    arm: str = "ur16e", mode: str = "mock", *, robot_ip: str = "0.0.0.0", controllers: str = ""
+) -> str:
+    """The URDF of base, arm and end effector; its root link is `base`.
+
+    Args:
+        arm: one of `ARMS`.
+        mode: which ros2_control hardware the description names, one of `MODES`.
+        robot_ip: address of the arm's controller (mode hardware).
+        controllers: YAML file of the controller manager (mode gazebo).
+
+    Raises:
+        InputError: unknown arm or mode.
+    """
+    if arm not in ARMS:
+        raise InputError("arm", f"{arm!r} is unknown", f"one of {', '.join(ARMS)}")
+    if mode not in MODES:
+        raise InputError("mode", f"{mode!r} is unknown", f"one of {', '.join(MODES)}")
+    import xacro
+
+    mappings = {"arm": arm, "mode": mode, "robot_ip": robot_ip, "controllers": controllers}
+    document = xacro.process_file(str(resource_path("urdf/rafr.urdf.xacro")), mappings=mappings)
+    text: str = document.toprettyxml(indent="  ")
+    return text
