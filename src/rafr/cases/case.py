@@ -283,9 +283,9 @@ class _CaseReader:
         value = self.data.get("bodies")
         if value is None:
             return ()
-        if not isinstance(value, dict) or len(value) < 2 or next(iter(value)) != "reference":
-            self._fail("bodies", value, "a mapping name: [label values] whose first name is `reference`")
-        bodies = []
+        if not isinstance(value, dict) or len(value) < 2 or "reference" not in value:
+            self._fail("bodies", value, "name: [label values] of two or more bodies, one of them `reference`")
+        bodies: list[Body] = []
         seen: dict[int, str] = {}
         for name, labels in value.items():
             good = isinstance(labels, list) and labels and all(type(v) is int for v in labels)
@@ -295,7 +295,7 @@ class _CaseReader:
                 if label in seen:
                     self._fail(f"bodies.{name}", labels, f"label {label} once (it is in {seen[label]} too)")
                 seen[label] = name
-            bodies.append(Body(str(name), tuple(labels)))
+            bodies.insert(0 if name == "reference" else len(bodies), Body(str(name), tuple(labels)))
         return tuple(bodies)
 
     def _traction(self) -> Traction | None:
