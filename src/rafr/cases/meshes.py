@@ -1,0 +1,143 @@
+"""Surfaces of a case's bodies, built once per content and kept in the user's cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rafr.cases.case import Body, Case
+from rafr.errors import RafrError
+from rafr.geometry import TriangleMesh
+from rafr.imaging.meshing import mesh_from_labels
+from rafr.imaging.volume import Volume
+from rafr.progress import Progress, silent
+
+_RECIPE = "1"  # raise it when meshing changes: older surfaces are then built anew
+_MOST_FILES = 600
+_ONE_FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BodyMesh:
+    """The surface of one body.
+
+    Attributes:
+        mesh: watertight surface of all its pieces together, LPS mm in the CT, outward faces.
+        parts: the surface of every label value alone.
+    """
+
+    name: str
+    mesh: TriangleMesh
+    parts: dict[int, TriangleMesh]
+
+
+def body_meshes(case: Case, progress: Progress = silent) -> dict[str, BodyMesh]:
+    """Surfaces of all bodies of a case, from the cache where its labels were meshed before.
+
+    The cache (`$XDG_CACHE_HOME/rafr/meshes`) is keyed by the labels' content. Several processes may
+    build at once; a damaged file is built anew.
+
+    Raises:
+        InputError: labels that cannot be used (`rafr.cases.load.load_labels`).
+    """
+    store = _MeshStore(case)
+    meshes = {}
+    for number, body in enumerate(case.bodies):
+        progress(number / len(case.bodies), f"surface of {body.name}")
+        meshes[body.name] = _body_mesh(body, store.mesh)
+    progress(1.0, "surfaces ready")
+    return meshes
+
+
+def _body_mesh(body: Body, mesh: Callable[[tuple[int, ...]], TriangleMesh]) -> BodyMesh:
+    parts = {label: mesh((label,)) for label in body.labels}
+    whole = parts[body.labels[0]] if len(body.labels) == 1 else mesh(tuple(sorted(body.labels)))
+    return BodyMesh(body.name, whole, parts)
+
+
+class _MeshStore:
+    """Meshes of one labels image; the image is opened only when the cache misses."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._labels: Volume | None = None
+        self._content = self._content_hash()
+
+    def mesh(self, values: tuple[int, ...]) -> TriangleMesh:
+        key = f"{self._content}-{'_'.join(map(str, values))}"
+        path = _cache_folder() / f"{key}.npz"
+        cached = _read(path)
+        if cached is not None:
+            return cached
+        built = _rounded(mesh_from_labels(self._volume(), values))
+        _write(path, built)
+        return built
+
+    def _volume(self) -> Volume:
+        from rafr.cases.load import load_labels
+
+        if self._labels is None:
+            self._labels = load_labels(self._case)
+        return self._labels
+
+    def _content_hash(self) -> str:
+        digest = hashlib.sha256(_RECIPE.encode())
+        path = self._case.labels
+        if path.is_file() and path.name.lower().endswith(_ONE_FILE_SUFFIXES):
+            digest.update(path.read_bytes())
+        else:  # a header beside its data: hash what they say together
+            volume = self._volume()
+            digest.update(np.ascontiguousarray(volume.array).tobytes())
+            for part in (volume.origin, volume.spacing, volume.direction):
+                digest.update(np.ascontiguousarray(part, dtype=float).tobytes())
+        return digest.hexdigest()[:32]
+
+
+def _cache_folder() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "rafr" / "meshes"
+
+
+def _rounded(mesh: TriangleMesh) -> TriangleMesh:
+    """What comes back from the cache: the first run and the next see the same numbers."""
+    return TriangleMesh(mesh.vertices.astype(np.float32), mesh.faces)
+
+
+def _read(path: Path) -> TriangleMesh | None:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return TriangleMesh(stored["vertices"], stored["faces"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RafrError):
+        return None
+
+
+def _write(path: Path, mesh: TriangleMesh) -> None:
+    """Store under a name of its own, then rename; a cache that cannot be written is done without."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".mesh-")
+        with os.fdopen(handle, "wb") as stream:
+            np.savez_compressed(
+                stream, vertices=mesh.vertices.astype(np.float32), faces=mesh.faces.astype(np.int32)
+            )
+        Path(temporary).replace(path)
+        _forget_oldest(path.parent)
+    except OSError:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink(missing_ok=True)
+
+
+def _forget_oldest(folder: Path) -> None:
+    files = sorted(folder.glob("*.npz"), key=lambda p: p.stat().st_mtime, reverse=True)
+    for path in files[_MOST_FILES:]:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,153 @@
+"""Read volumes from NIfTI, NRRD, MetaImage files and DICOM folders, whatever their direction matrix."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rafr.errors import InputError
+from rafr.imaging.dicom import read_dicom_folder
+from rafr.imaging.segmentation import LARGEST_LABEL
+from rafr.imaging.volume import Volume
+
+SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_EXPECTED = f"a 3-D image ({', '.join(SUFFIXES)}) or a DICOM folder"
+
+
+def read_volume(path: Path | str) -> Volume:
+    """Read a scalar 3-D image.
+
+    Args:
+        path: an image file, or a folder holding one DICOM series.
+
+    Raises:
+        InputError: no such file, unknown format, damaged, not 3-D, several channels, not finite.
+    """
+    path = Path(path)
+    _check_path(path)
+    with quiet_stderr():
+        volume = Volume.from_sitk(read_dicom_folder(path) if path.is_dir() else _read_file(path))
+    _check_finite(path, volume)
+    return volume
+
+
+def read_grid(path: Path | str) -> Volume:
+    """The grid of an image without its voxels (all zero, no memory): only a file's header is read.
+
+    Raises:
+        InputError: as `read_volume`, for what the header can tell.
+    """
+    path = Path(path)
+    _check_path(path)
+    with quiet_stderr():
+        if path.is_dir():
+            return Volume.from_sitk(read_dicom_folder(path))
+        header = _read_header(path)
+    shape = tuple(int(n) for n in reversed(header.GetSize()[:3]))
+    return Volume(
+        np.broadcast_to(np.uint8(0), shape),
+        np.array(header.GetOrigin()),
+        np.array(header.GetSpacing()),
+        np.array(header.GetDirection()).reshape(3, 3),
+    )
+
+
+def read_labels(path: Path | str) -> Volume:
+    """Read a label image as uint8: 0 background, 1–10 sacrum, 11–20 left hip, 21–30 right hip.
+
+    Raises:
+        InputError: as `read_volume`; also values that are not integers 0..30, or background alone.
+    """
+    volume = read_volume(path)
+    values = _distinct(volume)
+    wrong = [v for v in values if v != int(v) or not 0 <= v <= LARGEST_LABEL]
+    if wrong:
+        shown = ", ".join(f"{v:g}" for v in wrong[:5]) + (", …" if len(wrong) > 5 else "")
+        raise InputError(path, f"holds the label value {shown}", f"integers 0..{LARGEST_LABEL}")
+    if not any(values):
+        raise InputError(path, "holds background alone", f"label values 1..{LARGEST_LABEL}")
+    return volume.with_array(volume.array.astype(np.uint8))
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Send what C++ readers print to stderr nowhere: what matters of it is raised as InputError."""
+    import SimpleITK as sitk
+
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def _check_path(path: Path) -> None:
+    if not path.exists():
+        raise InputError(path, "no such file or folder", _EXPECTED)
+    if path.is_file() and not path.name.lower().endswith(SUFFIXES):
+        raise InputError(path, "not an image format rafr reads", _EXPECTED)
+
+
+def _read_header(path: Path) -> Any:
+    """An ImageFileReader that has read the header of a scalar 3-D image."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(path, f"cannot be read ({reason(error)})", _EXPECTED) from None
+    size = reader.GetSize()
+    if reader.GetNumberOfComponents() != 1:
+        raise InputError(
+            path, f"has {reader.GetNumberOfComponents()} values per voxel", "one value per voxel"
+        )
+    if len(size) != 3 or min(size) < 2:
+        raise InputError(path, f"has {' x '.join(map(str, size))} voxels", "a 3-D image")
+    return reader
+
+
+def _read_file(path: Path) -> Any:
+    reader = _read_header(path)
+    try:
+        return reader.Execute()
+    except (RuntimeError, MemoryError) as error:
+        raise InputError(path, f"cannot be read ({reason(error)})", "a whole, undamaged image") from None
+
+
+def reason(error: BaseException) -> str:
+    """The telling last line of an ITK error, without its source file and address."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[-1] if lines else type(error).__name__
+    return text.split("): ", 1)[-1].rstrip(".")[:160]
+
+
+def _check_finite(path: Path, volume: Volume) -> None:
+    array = volume.array
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        count = int(array.size - np.isfinite(array).sum())
+        raise InputError(path, f"{count} voxels are not finite (NaN or Inf)", "finite voxel values")
+
+
+def _distinct(volume: Volume) -> list[float]:
+    array = volume.array
+    low, high = float(array.min()), float(array.max())
+    if array.dtype.kind in "iu" and low >= 0 and high <= LARGEST_LABEL:
+        counts = np.bincount(array.ravel().astype(np.uint8), minlength=LARGEST_LABEL + 1)
+        return [float(v) for v in np.flatnonzero(counts)]
+    return [float(v) for v in np.unique(array)]
