@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from rafr.config import option
 from rafr.errors import RafrError
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -23,30 +24,20 @@ _TINY = 1e-12  # V; keeps the logarithm of digital silence finite
 
 @dataclass(frozen=True, slots=True)
 class EmgRiskConfig:
-    """Tunables of the EMG risk.
-
-    Attributes:
-        low_hz, high_hz: pass band, Hz.
-        baseline: s of rest recorded before anything is judged.
-        settle: s left out at the start while the filter settles.
-        smoothing: s, time constant of the mean square.
-        ratio_even: activity relative to rest at which the probability is 0.5.
-        ratio_sure: activity relative to rest at which the probability is 0.95.
-        floor: V rms; rest is never taken to be quieter than the amplifier's own noise.
-        saturation: V; samples at or beyond are clipped and say nothing.
-        stale_gap: s between blocks after which the filter starts anew.
-    """
-
-    low_hz: float = 20.0
-    high_hz: float = 450.0
-    baseline: float = 2.0
-    settle: float = 0.2
-    smoothing: float = 0.1
-    ratio_even: float = 4.0
-    ratio_sure: float = 8.0
-    floor: float = 1e-6
-    saturation: float = 0.01
-    stale_gap: float = 0.5
+    low_hz: float = option(20.0, "lower corner of the pass band", unit="Hz", lower=1.0)
+    high_hz: float = option(450.0, "upper corner of the pass band", unit="Hz", lower=10.0)
+    baseline: float = option(2.0, "rest recorded before anything is judged", unit="s", lower=0.1)
+    settle: float = option(0.2, "left out at the start while the filter settles", unit="s", lower=0.0)
+    smoothing: float = option(0.1, "time constant of the mean square", unit="s", lower=1e-3)
+    ratio_even: float = option(4.0, "activity over rest at which the probability is 0.5", lower=1.0)
+    ratio_sure: float = option(8.0, "activity over rest at which the probability is 0.95", lower=1.0)
+    floor: float = option(
+        1e-6, "rest is never taken to be quieter (amplifier noise, rms)", unit="V", lower=0.0
+    )
+    saturation: float = option(0.01, "samples at or beyond are clipped and say nothing", unit="V", lower=0.0)
+    stale_gap: float = option(
+        0.5, "gap between blocks after which the filter starts anew", unit="s", lower=0.0
+    )
 
 
 @dataclass(frozen=True, slots=True)

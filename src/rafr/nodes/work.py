@@ -1,0 +1,39 @@
+"""The long computations of the nodes, as functions a worker process can import: no ROS in here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rafr.geometry import RigidTransform
+from rafr.planning.plan import ReductionPlan
+from rafr.progress import Progress, part_of, silent
+from rafr.registration.result import FiducialRegistration, RegistrationResult
+
+
+def register(
+    case_folder: str, cbct_path: str, bodies: tuple[str, ...], seed: int, *, progress: Progress = silent
+) -> tuple[RegistrationResult, FiducialRegistration]:
+    """Find the bodies of a case (none named: all) and the reference tool's spheres in a CBCT."""
+    from rafr.cases.load import open_case
+    from rafr.imaging.readers import read_volume
+    from rafr.registration.fiducials import locate_fiducials
+    from rafr.registration.register import register_case
+    from rafr.tracking.tools import FIDUCIALS_MM
+
+    progress(0.0, "reading the CBCT")
+    case = open_case(Path(case_folder))
+    cbct = read_volume(Path(cbct_path))
+    progress(0.1, "finding the fiducial spheres")
+    spheres = FIDUCIALS_MM if case.fiducials_mm is None else case.fiducials_mm
+    fiducials = locate_fiducials(cbct, spheres)
+    result = register_case(case, cbct, bodies=bodies or None, seed=seed, progress=part_of(progress, 0.2, 1.0))
+    return result, fiducials
+
+
+def plan(case_folder: str, start: dict[str, RigidTransform], *, progress: Progress = silent) -> ReductionPlan:
+    """Plan the reduction of a case from where its bodies were last measured (`T_current_displaced`, mm)."""
+    from rafr.cases.load import open_case
+    from rafr.planning.reduction import plan_reduction
+
+    result: ReductionPlan = plan_reduction(open_case(Path(case_folder)), start=start, progress=progress)
+    return result
