@@ -1,0 +1,100 @@
+"""Attachment points of soft tissue, found geometrically on bone meshes (LPS mm).
+
+Approximations by nearest and extreme points: good to about a centimetre, which is what the spread of
+published attachment sites and stiffnesses warrants.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial import cKDTree
+
+from rafr.geometry import TriangleMesh
+from rafr.geometry.rigid_transform import FloatArray
+
+_HEAD_RADII_MM = (21.0, 23.0, 25.0, 27.0, 29.0)
+_VOTE_RADIUS_MM = 4.0
+_MAX_VOTERS = 3000
+
+
+def side_sign(side: str) -> float:
+    """+1 for left, -1 for right: the sign of LPS x on that side."""
+    return 1.0 if side == "left" else -1.0
+
+
+def hip_centre(hip: TriangleMesh, side: str) -> FloatArray:
+    """Centre (3,) of the acetabulum: where the outward normals of its concave cup meet.
+
+    Every vertex votes for the points one femoral-head radius along its normal (a Hough transform); the
+    cup's votes pile up at the hip centre. Only vertices facing laterally vote.
+    """
+    lateral = side_sign(side) * hip.vertex_normals[:, 0] > 0.1
+    index = np.flatnonzero(lateral)
+    index = index[:: max(1, len(index) // _MAX_VOTERS)]
+    start, normal = hip.vertices[index], hip.vertex_normals[index]
+    votes = np.concatenate([start + radius * normal for radius in _HEAD_RADII_MM])
+    tree = cKDTree(votes)
+    count = tree.query_ball_point(votes, _VOTE_RADIUS_MM, return_length=True)
+    centre: FloatArray = votes[tree.query_ball_point(votes[int(np.argmax(count))], _VOTE_RADIUS_MM)].mean(
+        axis=0
+    )
+    return centre
+
+
+def extreme_patch(vertices: FloatArray, direction: ArrayLike, share: float = 0.05) -> FloatArray:
+    """Mean (3,) of the `share` of vertices (n, 3) that lie furthest along `direction`."""
+    height = vertices @ np.asarray(direction, dtype=float)
+    patch: FloatArray = vertices[height >= np.quantile(height, 1.0 - share)].mean(axis=0)
+    return patch
+
+
+def ischial_spine(hip: TriangleMesh, side: str) -> FloatArray:
+    """Most medial point (3,) behind the acetabulum, at its height."""
+    centre = hip_centre(hip, side)
+    offset = hip.vertices - centre
+    near = (np.abs(offset[:, 2]) < 15.0) & (offset[:, 1] > 15.0)
+    if near.sum() < 10:  # a fragment without the spine: its most posterior-medial part stands in
+        return extreme_patch(hip.vertices, (-side_sign(side), 1.0, 0.0))
+    return extreme_patch(hip.vertices[near], (-side_sign(side), 0.5, 0.0))
+
+
+def ischial_tuberosity(hip: TriangleMesh) -> FloatArray:
+    """Lowest posterior part (3,) of the hip bone."""
+    return extreme_patch(hip.vertices, (0.0, 0.5, -1.0), 0.02)
+
+
+def sacral_border(sacrum: TriangleMesh, side: str) -> FloatArray:
+    """Lower lateral border (3,) of the sacrum (S4, S5) on one side."""
+    z = sacrum.vertices[:, 2]
+    low = sacrum.vertices[z < np.quantile(z, 0.25)]
+    return extreme_patch(low, (side_sign(side), 0.0, 0.0))
+
+
+def iliac_crest_posterior(hip: TriangleMesh) -> FloatArray:
+    """Posterior part (3,) of the iliac crest, where the iliolumbar ligament inserts."""
+    return extreme_patch(hip.vertices, (0.0, 0.7, 1.0), 0.02)
+
+
+def facing_pairs(
+    first: TriangleMesh, second: TriangleMesh, reach_mm: float
+) -> tuple[FloatArray, FloatArray] | None:
+    """Vertices of `first` (n, 3) within `reach_mm` of `second`, and their nearest vertices (n, 3).
+
+    None where the two surfaces do not come that close.
+    """
+    distance, nearest = cKDTree(second.vertices).query(first.vertices, distance_upper_bound=reach_mm)
+    near = np.isfinite(distance)
+    if near.sum() < 10:
+        return None
+    return first.vertices[near], second.vertices[nearest[near]]
+
+
+def spread_points(points: FloatArray, n: int) -> FloatArray:
+    """Indices (n,) of points far from each other (farthest point sampling)."""
+    chosen = [int(np.argmax(np.linalg.norm(points - points.mean(axis=0), axis=1)))]
+    distance = np.linalg.norm(points - points[chosen[0]], axis=1)
+    while len(chosen) < min(n, len(points)):
+        chosen.append(int(np.argmax(distance)))
+        distance = np.minimum(distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return np.array(chosen)
