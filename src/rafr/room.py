@@ -1,0 +1,224 @@
+"""The operating room: table, patient on it, obstacles, where the base waits and the tracker stands.
+
+Everything is in `world` (on the floor below the table's centre, x towards the patient's head, y to the
+patient's right, z up) and SI.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rafr.cases.case import Case
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.resources import resource_path
+from rafr.strict import read_dataclass
+from rafr.units import METRES_PER_MM, to_metres
+
+# LPS in `world` for a supine patient: x (left) = -y, y (posterior) = -z, z (superior) = +x
+R_WORLD_SUPINE = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
+
+@dataclass(frozen=True, slots=True)
+class Disc:
+    """A round obstacle on the floor, m."""
+
+    name: str
+    x: float
+    y: float
+    radius: float
+
+    def __post_init__(self) -> None:
+        _require_positive(radius=self.radius)
+
+    def distance(self, points: ArrayLike) -> FloatArray:
+        """Distances (n,) of floor points (n, 2) to it, negative inside."""
+        offset = np.asarray(points, dtype=float) - (self.x, self.y)
+        distance: FloatArray = np.linalg.norm(offset, axis=-1) - self.radius
+        return distance
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangular obstacle on the floor, m; `angle_deg` turns its length from the x axis."""
+
+    name: str
+    x: float
+    y: float
+    angle_deg: float
+    length: float
+    width: float
+
+    def __post_init__(self) -> None:
+        _require_positive(length=self.length, width=self.width)
+
+    def distance(self, points: ArrayLike) -> FloatArray:
+        """Distances (n,) of floor points (n, 2) to it, negative inside."""
+        offset = np.asarray(points, dtype=float) - (self.x, self.y)
+        c, s = math.cos(math.radians(self.angle_deg)), math.sin(math.radians(self.angle_deg))
+        local = np.stack(
+            [c * offset[..., 0] + s * offset[..., 1], c * offset[..., 1] - s * offset[..., 0]], -1
+        )
+        beyond = np.abs(local) - (self.length / 2, self.width / 2)
+        outside = np.linalg.norm(np.maximum(beyond, 0.0), axis=-1)
+        distance: FloatArray = outside + np.minimum(beyond.max(axis=-1), 0.0)
+        return distance
+
+
+Obstacle = Disc | Box
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The table top: its centre is above the origin of `world`; `height` is that of its upper surface."""
+
+    length: float
+    width: float
+    height: float
+    thickness: float
+
+    def __post_init__(self) -> None:
+        _require_positive(length=self.length, width=self.width, height=self.height, thickness=self.thickness)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientEnvelope:
+    """A box on the table that holds the patient's trunk."""
+
+    length: float
+    width: float
+    height: float
+
+    def __post_init__(self) -> None:
+        _require_positive(length=self.length, width=self.width, height=self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class FloorPose:
+    """Where something stands on the floor and where it faces."""
+
+    x: float
+    y: float
+    heading_deg: float
+
+    @property
+    def pose(self) -> tuple[float, float, float]:
+        """x, y in m, theta in rad."""
+        return self.x, self.y, math.radians(self.heading_deg)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerStand:
+    """Where the tracker stands and the point its line of sight goes through."""
+
+    position: tuple[float, float, float]
+    looks_at: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        sight = np.subtract(self.looks_at, self.position)
+        if np.linalg.norm(sight[:2]) < 1e-3:
+            raise ValueError("position and looks_at must not be above each other")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A fixed pose: position in m, rotation vector in degrees."""
+
+    position: tuple[float, float, float]
+    rotation_deg: tuple[float, float, float]
+
+    @property
+    def transform(self) -> RigidTransform:
+        return RigidTransform.from_rotvec(np.radians(self.rotation_deg), self.position)
+
+
+@dataclass(frozen=True)
+class OperatingRoom:
+    """All that is known of the room before the operation."""
+
+    table: Table
+    patient: PatientEnvelope
+    pelvis_height: float
+    boxes: tuple[Box, ...]
+    discs: tuple[Disc, ...]
+    parking: FloorPose
+    parked_arm_deg: tuple[float, float, float, float, float, float]
+    tracker: TrackerStand
+    base_marker: Mount
+
+    def __post_init__(self) -> None:
+        _require_positive(pelvis_height=self.pelvis_height)
+
+    @staticmethod
+    def from_yaml(path: Path | str | None = None) -> OperatingRoom:
+        """Read a room; by default `config/operating_room.yaml`.
+
+        Raises:
+            InputError: a key is unknown or missing, or a value of the wrong kind.
+        """
+        return read_dataclass(
+            OperatingRoom, resource_path("config/operating_room.yaml") if path is None else path
+        )
+
+    @property
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """Everything the mobile base must not touch, the table first."""
+        table = Box("table", 0.0, 0.0, 0.0, self.table.length, self.table.width)
+        return (table, *self.boxes, *self.discs)
+
+    @property
+    def parked_arm(self) -> FloatArray:
+        """(6,) joint angles of the folded arm, rad."""
+        return np.radians(self.parked_arm_deg)
+
+    @cached_property
+    def T_world_tracker(self) -> RigidTransform:
+        """z along the line of sight, x horizontal, y down (an optical camera's axes)."""
+        z = np.subtract(self.tracker.looks_at, self.tracker.position)
+        z = z / np.linalg.norm(z)
+        x = np.cross(z, (0.0, 0.0, 1.0))
+        x = x / np.linalg.norm(x)
+        return RigidTransform(np.column_stack([x, np.cross(z, x), z]), np.array(self.tracker.position))
+
+    @property
+    def T_base_marker(self) -> RigidTransform:
+        """Pose of the base's tracked tool on the base."""
+        return self.base_marker.transform
+
+    @property
+    def T_world_table(self) -> RigidTransform:
+        """The centre of the table's upper surface, axes of `world`."""
+        return RigidTransform.from_translation((0.0, 0.0, self.table.height))
+
+    def T_world_ct(self, case: Case, reference_centroid_mm: ArrayLike) -> RigidTransform:
+        """How the patient lies: CT coordinates in m to `world`.
+
+        The case's own `table_pose` where it has one; else supine with the reference body's centroid
+        over the table's centre, `pelvis_height` above the table.
+
+        Args:
+            case: the patient.
+            reference_centroid_mm: (3,) centroid of the reference body, LPS mm in the CT.
+        """
+        if case.table_pose is not None:
+            return self.T_world_table @ to_metres(case.table_pose)
+        centroid = np.asarray(reference_centroid_mm, dtype=float) * METRES_PER_MM
+        target = np.array([0.0, 0.0, self.table.height + self.pelvis_height])
+        return RigidTransform(R_WORLD_SUPINE, target - R_WORLD_SUPINE @ centroid)
+
+
+def side_of(T_world_clamp: RigidTransform) -> str:
+    """The side of the table on which a clamp pose lies: "right" (y > 0) or "left"."""
+    return "right" if T_world_clamp.translation[1] >= 0 else "left"
+
+
+def _require_positive(**values: float) -> None:
+    for name, value in values.items():
+        if value <= 0:
+            raise ValueError(f"{name} is {value:g}, it must be positive")
