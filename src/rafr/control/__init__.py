@@ -1,1 +1,1 @@
-
+"""Controllers and safety rules: pure, time comes in, nothing here knows ROS."""

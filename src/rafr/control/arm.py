@@ -1,0 +1,327 @@
+"""The arm controller: one state, one task, one command per tick. Pure; it never reads a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rafr.assessment import ACCEPTED, Assessment
+from rafr.control.config import ArmControlConfig
+from rafr.control.correction import fragment_error
+from rafr.control.joints import check_joint_trajectory
+from rafr.control.path import ReductionPath, time_path
+from rafr.control.reduction import Grip, Reduction
+from rafr.control.senses import Senses
+from rafr.control.signals import (
+    ArmCommand,
+    ArmInput,
+    ArmKinematics,
+    ArmMode,
+    Finished,
+    Moment,
+    Step,
+    Tracking,
+)
+from rafr.control.tasks import Clamping, FreeMotion, Releasing, Task
+from rafr.errors import InfeasibleError
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.plan import ReductionPlan
+from rafr.trajectory.result import ArmTrajectory
+from rafr.units import to_metres
+
+__all__ = ["ArmCommand", "ArmControlConfig", "ArmController", "ArmInput", "ArmMode", "Finished", "Tracking"]
+
+
+def _refused(*reasons: str) -> Assessment:
+    return Assessment(False, tuple(reasons))
+
+
+class ArmController:
+    """States IDLE, MOVING, CLAMPED, REDUCING, HOLDING (latched until `reset`).
+
+    Whatever happens, the command of a tick is the last one or a step from it within the speed limits; in
+    IDLE, CLAMPED and HOLDING it is the last one, kept stiff.
+
+    Args:
+        arm: kinematics in `arm_base` axes.
+        T_base_armbase: where the arm stands on the mobile base, m.
+        surfaces: per body (n, 3) points of its surface in its CT frame, m, for the distance to the target.
+    """
+
+    def __init__(
+        self,
+        arm: ArmKinematics,
+        T_base_armbase: RigidTransform,
+        config: ArmControlConfig,
+        surfaces: Mapping[str, FloatArray] | None = None,
+    ) -> None:
+        self._arm = arm
+        self._T_base_armbase = T_base_armbase
+        self._T_armbase_base = T_base_armbase.inverse()
+        self._config = config
+        self._surfaces = dict(surfaces or {})
+        self._senses = Senses(arm, config)
+        self._mode = ArmMode.IDLE
+        self._reason = ""
+        self._clamped = False  # a fragment may be held: set when closing is asked for
+        self._closed = False  # the end effector confirmed it
+        self._body = ""
+        self._grip: Grip | None = None
+        self._task: Task | None = None
+        self._q: FloatArray | None = None
+        self._moment: Moment | None = None
+        self._progress = 0.0
+        self._peaks = (0.0, 0.0)
+        self._plan: ReductionPlan | None = None
+        self._plan_hash = ""
+        self._pending_hold: str | None = None
+
+    @property
+    def mode(self) -> ArmMode:
+        return self._mode
+
+    @property
+    def busy(self) -> bool:
+        """Whether a requested motion is under way."""
+        return self._task is not None
+
+    def load_plan(self, plan: ReductionPlan | None) -> None:
+        """Take the plan to execute; its hash is computed here, from its own content."""
+        self._plan = plan
+        self._plan_hash = "" if plan is None else plan.hash
+
+    # -- requests ------------------------------------------------------------------------------------
+
+    def request_free(self, trajectory: ArmTrajectory) -> Assessment:
+        """Approach or retreat; refused while clamped, busy, held or when the trajectory is unsound."""
+        refusal = self._refusal(ArmMode.IDLE, "free motion")
+        if refusal is not None or self._q is None:
+            return refusal or _refused("no joint state yet")
+        reasons = check_joint_trajectory(self._arm, trajectory, self._q, self._config)
+        if reasons:
+            return _refused(*reasons)
+        if not self._senses.force.tare():
+            return _refused("no wrench to tare before free motion")
+        self._start(FreeMotion(self._arm, trajectory, self._config), "")
+        return ACCEPTED
+
+    def request_clamp(self, body: str) -> Assessment:
+        """Close on the pins of a body; when already closed, measure again how it is held."""
+        needed = ArmMode.CLAMPED if self._clamped else ArmMode.IDLE
+        refusal = self._refusal(needed, "clamping")
+        if refusal is not None or self._q is None:
+            return refusal or _refused("no joint state yet")
+        if self._plan is None or body not in {b.name for b in self._plan.bodies}:
+            return _refused(f"the loaded plan has no body {body!r}")
+        if self._clamped and body != self._body:
+            return _refused(f"the clamp holds {self._body!r}")
+        # what may already hold a fragment must not be tared: that would hide the fragment's force
+        force = None if self._clamped else self._senses.force
+        task = Clamping(self._arm, force, self._config, self._T_base_armbase)
+        task.closed = self._closed
+        self._grip = None
+        self._start(task, body)
+        self._senses.watch(body, self._pivot(body))
+        return ACCEPTED
+
+    def request_release(self) -> Assessment:
+        """Open the clamp."""
+        refusal = self._refusal(ArmMode.CLAMPED, "releasing")
+        if refusal is not None:
+            return refusal
+        self._start(Releasing(self._config), self._body)
+        return ACCEPTED
+
+    def request_reduction(self, body: str, trajectory: ArmTrajectory, approved_hash: str) -> Assessment:
+        """Move the clamped body along its approved path with the trajectory's timing."""
+        refusal = self._refusal(ArmMode.CLAMPED, "reduction")
+        if refusal is not None:
+            return refusal
+        if self._plan is None or not approved_hash or approved_hash != self._plan_hash:
+            return _refused("no live approval of exactly the loaded plan")
+        if self._grip is None or self._grip.body != body:
+            return _refused(f"{body!r} is not clamped and measured")
+        assert self._q is not None
+        reasons = check_joint_trajectory(self._arm, trajectory, self._q, self._config)
+        if reasons:
+            return _refused(*reasons)
+        try:
+            self._start(self._reduction(self._grip, trajectory), body)
+        except InfeasibleError as error:
+            return _refused(*error.reasons)
+        return ACCEPTED
+
+    def clamp_answered(self, success: bool, message: str = "") -> None:
+        """The end effector's answer to `ArmCommand.clamp`."""
+        task = self._task
+        if isinstance(task, Clamping):
+            self._clamped = self._closed = success
+            task.closed = success
+        if isinstance(task, Releasing):
+            task.opened = success
+        if isinstance(task, Clamping | Releasing) and not success:
+            task.refused = message or "no reason given"
+
+    def hold(self, reason: str) -> None:
+        """Stop at the next tick, latched."""
+        self._pending_hold = reason
+
+    def reset(self) -> Assessment:
+        """Leave HOLDING, by a person's decision; the arm stays where it stands."""
+        if self._mode != ArmMode.HOLDING:
+            return ACCEPTED
+        if self._moment is None or self._q is None or not self._moment.safety_ok:
+            return _refused("safety does not allow motion")
+        if self._moment.joint_age > self._config.joint_age:
+            return _refused("no joint states")
+        if float(np.abs(self._q - self._moment.q).max()) > self._config.follow_tolerance:
+            self._q = self._moment.q.copy()
+        self._mode = ArmMode.CLAMPED if self._clamped else ArmMode.IDLE
+        self._reason = ""
+        self._pending_hold = None
+        return ACCEPTED
+
+    # -- the tick ------------------------------------------------------------------------------------
+
+    def update(self, signals: ArmInput) -> ArmCommand:
+        """One tick: check the signals, run the task, answer with a command."""
+        now = self._senses.update(signals, self._q)
+        if now is None:
+            return self._command(Step(self._held_q()))
+        self._moment = now
+        self._q = now.q_command if self._q is None else self._q
+        self._peaks = (max(self._peaks[0], now.force), max(self._peaks[1], now.torque))
+        reason = self._pending_hold or self._must_stop(now)
+        self._pending_hold = None
+        if reason is not None and self._mode != ArmMode.HOLDING:
+            return self._stop(reason)
+        if self._task is None:
+            return self._command(Step(self._held_q(), self._progress))
+        return self._run(self._task, now)
+
+    def _run(self, task: Task, now: Moment) -> ArmCommand:
+        step = task.tick(now)
+        if step.stop is None and task.mode == ArmMode.REDUCING:
+            step = self._inside_joint_limits(step)
+        if step.stop is not None:
+            return self._stop(step.stop, step)
+        self._q, self._progress = step.q, step.progress
+        self._clamped = self._clamped or step.clamp is True
+        if step.done is None:
+            return self._command(step)
+        if isinstance(task, Clamping):
+            assert task.T_fragment_clamp is not None
+            self._grip = Grip(self._body, task.T_fragment_clamp)
+        if isinstance(task, Releasing):
+            self._clamped, self._closed, self._grip = False, False, None
+        self._task = None
+        self._mode = ArmMode.CLAMPED if self._clamped else ArmMode.IDLE
+        return self._command(step, Finished(True, step.done, *self._peaks))
+
+    def _must_stop(self, now: Moment) -> str | None:
+        """Reasons that end any motion, whichever it is."""
+        if self._task is None:
+            return None
+        config = self._config
+        if now.joint_age > config.joint_age:
+            return f"no joint state for {now.joint_age:.2f} s"
+        if not now.safety_ok:
+            return "the safety supervisor does not allow motion"
+        if now.wrench_age > config.wrench_age:
+            return "no wrench" if not np.isfinite(now.wrench_age) else f"no wrench for {now.wrench_age:.2f} s"
+        if float(np.abs(now.q - now.q_command).max()) > config.follow_tolerance:
+            return "the arm does not follow its command"
+        return None
+
+    def _inside_joint_limits(self, step: Step) -> Step:
+        margin = self._config.joint_margin
+        inside = np.all(step.q >= self._arm.lower + margin) and np.all(step.q <= self._arm.upper - margin)
+        if inside:
+            return step
+        return Step(
+            self._held_q(), step.progress, stop="a joint limit is reached", path_error=step.path_error
+        )
+
+    def _stop(self, reason: str, step: Step | None = None) -> ArmCommand:
+        finished = None if self._task is None else Finished(False, reason, *self._peaks)
+        self._mode, self._reason, self._task = ArmMode.HOLDING, reason, None
+        path_error = float("nan") if step is None else step.path_error
+        return self._command(Step(self._held_q(), self._progress, path_error=path_error), finished)
+
+    # -- helpers -------------------------------------------------------------------------------------
+
+    def _refusal(self, needed: ArmMode, what: str) -> Assessment | None:
+        if self._task is not None:
+            return _refused("another motion is under way")
+        if self._mode == ArmMode.HOLDING:
+            return _refused(f"the arm holds ({self._reason}) and was not reset")
+        if self._mode != needed:
+            return _refused(f"{what} needs the arm to be {needed.name}, it is {self._mode.name}")
+        if self._moment is None or not self._moment.safety_ok:
+            return _refused("the safety supervisor does not allow motion")
+        return None
+
+    def _start(self, task: Task, body: str) -> None:
+        self._task, self._mode, self._body = task, task.mode, body
+        self._progress, self._peaks = 0.0, (0.0, 0.0)
+
+    def _reduction(self, grip: Grip, trajectory: ArmTrajectory) -> Reduction:
+        assert self._plan is not None
+        path = ReductionPath.of_plan(self._plan.body(grip.body), self._pivot(grip.body, grip))
+        now = self._moment
+        if now is None or now.fragment is None or now.T_base_pelvis is None:
+            raise InfeasibleError(("the fragment is not tracked",))
+        if now.tracker_age > self._config.tracker_pause:
+            raise InfeasibleError(("the fragment's pose is too old",))
+        T_pelvis_armbase = now.T_base_pelvis.inverse() @ self._T_base_armbase
+        T_clamp_fragment = grip.T_fragment_clamp.inverse()
+        fragments = [T_pelvis_armbase @ self._arm.forward(q) @ T_clamp_fragment for q in trajectory.q]
+        timing = time_path(path, trajectory.t, fragments, self._config.path_tolerance)
+        off = path.deviation(now.fragment, path.at(timing.at(0.0)))
+        if off > self._config.path_tolerance:
+            raise InfeasibleError((f"the fragment stands {1e3 * off:.1f} mm from the path's start",))
+        return Reduction(self._arm, self._T_armbase_base, grip, path, timing, self._plan_hash, self._config)
+
+    def _pivot(self, body: str, grip: Grip | None = None) -> FloatArray:
+        if body in self._surfaces:
+            return np.asarray(self._surfaces[body].mean(axis=0), dtype=float)
+        return np.zeros(3) if grip is None else grip.T_fragment_clamp.translation
+
+    def _held_q(self) -> FloatArray:
+        if self._q is not None:
+            return self._q
+        return np.full(self._arm.lower.shape, np.nan)
+
+    def _command(self, step: Step, finished: Finished | None = None) -> ArmCommand:
+        now = self._moment
+        live = now is not None and now.tracker_age <= self._config.tracker_pause
+        fragment = now.fragment if now is not None and live else None
+        distance, angle = self._to_target(fragment)
+        return ArmCommand(
+            q=None if self._q is None else self._q.copy(),
+            state=self._mode,
+            body=self._body,
+            reason=self._reason,
+            progress=self._progress,
+            fragment=fragment,
+            target_distance=distance,
+            target_angle=angle,
+            path_error=step.path_error,
+            force=0.0 if now is None else now.force,
+            torque=0.0 if now is None else now.torque,
+            clamp=step.clamp,
+            finished=finished,
+        )
+
+    def _to_target(self, fragment: RigidTransform | None) -> tuple[float, float]:
+        nan = float("nan")
+        if fragment is None or self._plan is None or self._body not in {b.name for b in self._plan.bodies}:
+            return nan, nan
+        target = to_metres(self._plan.body(self._body).T_reduced_displaced)
+        angle = float(np.linalg.norm(fragment_error(target, fragment, np.zeros(3))[3:]))
+        points = self._surfaces.get(self._body)
+        if points is None:
+            return nan, angle
+        return float(np.linalg.norm(target.apply(points) - fragment.apply(points), axis=1).mean()), angle

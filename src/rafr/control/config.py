@@ -1,0 +1,111 @@
+"""Tunables of the arm controller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rafr.config import option
+
+
+@dataclass(frozen=True, slots=True)
+class ArmControlConfig:
+    """Limits, gains and patience of `ArmController` (SI).
+
+    The force and torque limits are what the tissue may bear, not what a bystander may. 300 N lies above the
+    216 N (mean) to 251 N (largest) measured in fracture reductions on people and far below bone failure.
+    """
+
+    force_limit: float = option(
+        300.0, "force at the clamp that stops a reduction", unit="N", lower=10.0, upper=600.0
+    )
+    torque_limit: float = option(
+        25.0, "torque at the clamp that stops a reduction", unit="N m", lower=1.0, upper=60.0
+    )
+    warning_fraction: float = option(
+        0.7, "share of a limit from which the path is slowed", lower=0.1, upper=0.99
+    )
+    free_force_limit: float = option(
+        60.0, "contact force that stops free motion", unit="N", lower=5.0, upper=200.0
+    )
+    joint_speed: float = option(0.5, "largest commanded joint speed", unit="rad/s", lower=0.01, upper=2.0)
+    linear_speed: float = option(
+        0.03, "largest speed of a clamped fragment", unit="m/s", lower=1e-3, upper=0.1
+    )
+    angular_speed: float = option(
+        0.15, "largest turn rate of a clamped fragment", unit="rad/s", lower=0.01, upper=0.5
+    )
+    joint_margin: float = option(
+        0.01, "distance kept from every joint limit", unit="rad", lower=0.0, upper=0.2
+    )
+    start_tolerance: float = option(
+        0.02, "largest joint distance from a path's start", unit="rad", lower=1e-4, upper=0.1
+    )
+    follow_tolerance: float = option(
+        0.05, "joint distance command to measured that stops", unit="rad", lower=1e-3, upper=0.3
+    )
+    damping: float = option(0.01, "damping of the inverse Jacobian", lower=1e-4, upper=0.3)
+    path_tolerance: float = option(
+        6e-3,
+        "how far a joint trajectory may stray from the approved path, and the fragment stand from its start",
+        unit="m",
+        lower=1e-4,
+        upper=0.03,
+    )
+    correction_gain: float = option(
+        2.0, "integral gain on the tracked error", unit="1/s", lower=0.05, upper=8.0
+    )
+    correction_linear: float = option(
+        0.03, "bound of the correction's translation", unit="m", lower=1e-3, upper=0.06
+    )
+    correction_angular: float = option(
+        0.2, "bound of the correction's rotation", unit="rad", lower=0.01, upper=0.5
+    )
+    patience: float = option(
+        3.0, "how long the correction may stand at its bound", unit="s", lower=0.1, upper=60.0
+    )
+    pelvis_filter: float = option(1.0, "time constant of the pelvis's pose", unit="s", lower=0.01, upper=10.0)
+    error_slow: float = option(
+        3e-3,
+        "tracked error from which the path is slowed; at twice this it waits",
+        unit="m",
+        lower=1e-4,
+        upper=0.02,
+    )
+    error_stop: float = option(0.015, "tracked error that stops", unit="m", lower=1e-3, upper=0.05)
+    angle_stop: float = option(0.12, "tracked rotation error that stops", unit="rad", lower=0.01, upper=0.5)
+    stall_time: float = option(
+        20.0, "how long the path may wait before it is given up", unit="s", lower=0.5, upper=300.0
+    )
+    settle_distance: float = option(
+        1.5e-4, "tracked error at which a reduction is finished", unit="m", lower=1e-5, upper=5e-3
+    )
+    settle_angle: float = option(
+        2.6e-3, "tracked rotation error at which it is finished", unit="rad", lower=1e-4, upper=0.1
+    )
+    settle_time: float = option(
+        0.5, "how long the error must stay that small", unit="s", lower=0.05, upper=5.0
+    )
+    settle_timeout: float = option(20.0, "longest wait for that", unit="s", lower=1.0, upper=120.0)
+    accept_distance: float = option(
+        1e-3, "error with which a reduction may end at that timeout", unit="m", lower=1e-5, upper=5e-3
+    )
+    accept_angle: float = option(
+        0.0175, "rotation error with which it may end at that timeout", unit="rad", lower=1e-4, upper=0.1
+    )
+    joint_age: float = option(0.1, "age of the joint state that stops", unit="s", lower=0.02, upper=1.0)
+    wrench_age: float = option(0.1, "age of the wrench that stops", unit="s", lower=0.02, upper=1.0)
+    tracker_pause: float = option(
+        0.2, "age of the fragment's pose that pauses the path", unit="s", lower=0.02, upper=2.0
+    )
+    tracker_stop: float = option(
+        1.0, "age of the fragment's pose that stops", unit="s", lower=0.05, upper=5.0
+    )
+    tracker_jump: float = option(
+        0.01, "step of the fragment's pose that is not believed", unit="m", lower=1e-3, upper=0.1
+    )
+    measure_time: float = option(
+        0.3, "how long is averaged for bias and clamp pose", unit="s", lower=0.05, upper=5.0
+    )
+    clamp_timeout: float = option(
+        5.0, "longest wait for the clamp and for the clamp pose", unit="s", lower=0.5, upper=60.0
+    )

@@ -1,0 +1,61 @@
+"""Watching the wrench at the clamp: bias, spikes, limits."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from rafr.control.config import ArmControlConfig
+from rafr.geometry.rigid_transform import FloatArray
+
+# A single sample off by electronics must not stop a reduction: the median of five samples (50 ms) may.
+_MEDIAN = 5
+
+
+class ForceMonitor:
+    """Compensated force and torque, as medians over the last samples, against the limits."""
+
+    def __init__(self, config: ArmControlConfig) -> None:
+        self._config = config
+        self._bias = np.zeros(6)
+        self._raw: deque[tuple[float, FloatArray]] = deque(maxlen=500)
+        self._recent: deque[tuple[float, float]] = deque(maxlen=_MEDIAN)
+        self.last_t = -np.inf
+        self.force = 0.0
+        self.torque = 0.0
+
+    def add(self, t: float, wrench: FloatArray | None) -> None:
+        """Take a sample; non-finite and repeated ones are left out, so that their age grows."""
+        if wrench is None or not np.isfinite(wrench).all() or t <= self.last_t:
+            return
+        self.last_t = t
+        self._raw.append((t, wrench))
+        net = wrench - self._bias
+        self._recent.append((float(np.linalg.norm(net[:3])), float(np.linalg.norm(net[3:]))))
+        self.force, self.torque = (float(v) for v in np.median(np.array(self._recent), axis=0))
+
+    def tare(self) -> bool:
+        """Take the mean of the last `measure_time` as bias; False when too few samples are there."""
+        recent = [w for t, w in self._raw if t > self.last_t - self._config.measure_time]
+        if len(recent) < _MEDIAN:
+            return False
+        self._bias = np.mean(recent, axis=0)
+        self._recent.clear()
+        self.force = self.torque = 0.0
+        return True
+
+
+def force_speed(force: float, torque: float, config: ArmControlConfig) -> float:
+    """Share 0..1 of the planned speed: 1 below the warning fraction of both limits, 0 at a limit."""
+    load = max(force / config.force_limit, torque / config.torque_limit)
+    return float(np.clip((1.0 - load) / (1.0 - config.warning_fraction), 0.0, 1.0))
+
+
+def limit_broken(force: float, torque: float, config: ArmControlConfig) -> str | None:
+    """The limit that is reached, in words; None while both are kept."""
+    if force >= config.force_limit:
+        return f"force {force:.0f} N reached the limit of {config.force_limit:.0f} N"
+    if torque >= config.torque_limit:
+        return f"torque {torque:.1f} N m reached the limit of {config.torque_limit:.1f} N m"
+    return None

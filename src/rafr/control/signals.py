@@ -1,0 +1,153 @@
+"""What goes into and comes out of the arm controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+
+
+class ArmKinematics(Protocol):
+    """What the controller needs of `rafr.robot.arm.ArmModel`; all in `arm_base` axes, SI."""
+
+    @property
+    def lower(self) -> FloatArray: ...
+    @property
+    def upper(self) -> FloatArray: ...
+    @property
+    def velocity(self) -> FloatArray: ...
+
+    def forward(self, q: FloatArray) -> RigidTransform:
+        """`T_armbase_clamp`."""
+        ...
+
+    def jacobian(self, q: FloatArray) -> FloatArray:
+        """(6, dof) twist (linear, angular) of `clamp` per joint rate."""
+        ...
+
+
+class ArmMode(IntEnum):
+    """States of the arm, numbered as in rafr_msgs/ArmState."""
+
+    IDLE = 0
+    MOVING = 1
+    CLAMPED = 2
+    REDUCING = 3
+    HOLDING = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracking:
+    """What the tracker and the registration say together.
+
+    Attributes:
+        t: s, when the tracker's frame was exposed.
+        T_base_pelvis: m, or None while the chain is broken.
+        T_current_displaced: per moving body that is seen, m, reference body's CT frame.
+    """
+
+    t: float
+    T_base_pelvis: RigidTransform | None
+    T_current_displaced: Mapping[str, RigidTransform]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArmInput:
+    """One tick.
+
+    Attributes:
+        t: s, stamp of the joint state.
+        q: (dof,) rad; NaN where the driver has none.
+        wrench: (6,) N, N m: the fragment on the tool, in `clamp`, uncompensated; None: none yet.
+        wrench_t: s, its stamp.
+        tracking: newest tracker frame, or None.
+        safety_ok: the supervisor allows motion.
+        approved_hash: hash of the plan whose approval is live; empty: none.
+    """
+
+    t: float
+    q: FloatArray
+    wrench: FloatArray | None = None
+    wrench_t: float = -np.inf
+    tracking: Tracking | None = None
+    safety_ok: bool = False
+    approved_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """End of a requested motion."""
+
+    success: bool
+    message: str
+    peak_force: float
+    peak_torque: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArmCommand:
+    """What the arm is to do and how it does.
+
+    Attributes:
+        q: (dof,) rad target of this tick; None before the first joint state.
+        state, body, reason, progress: as in rafr_msgs/ArmState.
+        fragment: `T_current_displaced` of the body (m) while it is tracked.
+        target_distance: m, mean over the fragment's surface to the plan's target; NaN: unknown.
+        target_angle: rad, to the target; NaN: unknown.
+        path_error: m, tracked fragment to the pose commanded on the path, at the fragment's centre.
+        force, torque: N, N m, compensated.
+        clamp: True: close now, False: open now, None: leave. Asked once.
+        finished: set at the tick at which a requested motion ends.
+    """
+
+    q: FloatArray | None
+    state: ArmMode
+    body: str
+    reason: str
+    progress: float
+    fragment: RigidTransform | None = None
+    target_distance: float = float("nan")
+    target_angle: float = float("nan")
+    path_error: float = float("nan")
+    force: float = 0.0
+    torque: float = 0.0
+    clamp: bool | None = None
+    finished: Finished | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """One tick after its signals were checked: the newest valid values and their ages (s)."""
+
+    t: float
+    dt: float
+    q: FloatArray
+    q_command: FloatArray
+    joint_age: float
+    wrench_age: float
+    tracker_age: float
+    new_sample: bool
+    T_base_pelvis: RigidTransform | None
+    fragment: RigidTransform | None
+    force: float
+    torque: float
+    safety_ok: bool
+    approved_hash: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What a task wants at a tick: a joint target, and whether it ended or must stop."""
+
+    q: FloatArray
+    progress: float = 0.0
+    done: str | None = None
+    stop: str | None = None
+    clamp: bool | None = None
+    path_error: float = field(default=float("nan"))
