@@ -109,7 +109,7 @@ def plan_from_message(message: Plan) -> ReductionPlan:
     """
     try:
         plan = ReductionPlan.from_json(json.loads(message.json))
-    except (ValueError, KeyError, TypeError, RafrError) as error:
+    except (ValueError, RafrError) as error:
         raise InputError(
             "plan message", f"unusable plan ({error})", "a plan as rafr plan writes it"
         ) from None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rafr.assessment import Assessment
+from rafr.errors import RafrError
 from rafr.geometry import Plane, RigidTransform
 
 
@@ -123,6 +124,18 @@ class ReductionPlan:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> ReductionPlan:
+        """The plan of a JSON object as `to_json` makes it.
+
+        Raises:
+            RafrError: something is missing or of the wrong kind; a foreign plan never half-loads.
+        """
+        try:
+            return ReductionPlan._from_json(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RafrError(f"not a reduction plan ({type(error).__name__}: {error})") from None
+
+    @staticmethod
+    def _from_json(data: dict[str, Any]) -> ReductionPlan:
         bodies = tuple(
             BodyPlan(
                 name=name,
