@@ -1,0 +1,67 @@
+"""The recorder writes what was said on the graph, and a crash costs seconds, not the file."""
+
+import contextlib
+import signal
+
+import pytest
+
+pytestmark = pytest.mark.ros
+
+
+def speak(lab, folder, n=30):
+    """Start the recorder and publish `n` messages on two topics; returns when they are recorded."""
+    from rafr_msgs.msg import ArmState, SimulationTruth
+
+    truth = lab.node.create_publisher(SimulationTruth, "simulation/truth", 10)
+    arm = lab.node.create_publisher(ArmState, "arm/state", 10)
+    process = lab.start("recorder", out=str(folder), flush=0.2)
+    lab.wait_ready("recorder")
+    assert lab.wait(lambda: truth.get_subscription_count() and arm.get_subscription_count())
+    for k in range(n):
+        truth.publish(SimulationTruth(bodies=["iliac_wing"], force=float(k)))
+        arm.publish(ArmState(state=ArmState.REDUCING, force=2.0 * k))
+        lab.wait(lambda: False, 0.01)
+    lab.wait(lambda: False, 1.0)  # a flush
+    return process
+
+
+def forces(messages):
+    return [m.force for m in messages]
+
+
+def test_a_recording_reads_back_with_every_message(lab, tmp_path):
+    from rafr.nodes.recorder import rafr_messages
+    from rafr.review.recording import read_recording, typestore
+
+    speak(lab, tmp_path)
+    assert lab.stop("recorder") == 0
+    found = list(read_recording(tmp_path / "recording", typestore([rafr_messages()])))
+    truth = [m for topic, _, m in found if topic == "/rafr/simulation/truth"]
+    assert forces(truth) == [float(k) for k in range(30)]
+    assert truth[0].bodies == ["iliac_wing"]
+    arm = [m for topic, _, m in found if topic == "/rafr/arm/state"]
+    assert forces(arm) == [2.0 * k for k in range(30)]
+
+
+def test_what_was_flushed_survives_a_kill(lab, tmp_path):
+    from mcap.exceptions import EndOfFile
+    from mcap.reader import NonSeekingReader
+    from mcap_ros2.decoder import DecoderFactory
+
+    process = speak(lab, tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    found = []
+    with (tmp_path / "recording" / "recording.mcap").open("rb") as stream:
+        reader = NonSeekingReader(stream, decoder_factories=[DecoderFactory()])
+        messages = reader.iter_decoded_messages(["/rafr/simulation/truth"], log_time_order=False)
+        with contextlib.suppress(EndOfFile):  # no footer: the reader runs to the end
+            found.extend(message.force for _, _, _, message in messages)
+    assert found == [float(k) for k in range(30)]
+
+
+def test_a_second_recording_does_not_overwrite_the_first(lab, tmp_path):
+    (tmp_path / "recording").mkdir()
+    process = lab.start("recorder", out=str(tmp_path))
+    assert process.wait(timeout=20) == 2
+    assert "exists already" in lab.log("recorder")
