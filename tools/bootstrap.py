@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +38,7 @@ APT_PACKAGES = (
     "libgomp1",
     "libusb-1.0-0",
     "libx11-6",
+    "python3-dev",
     "python3-venv",
 )
 
@@ -100,12 +104,10 @@ def missing_apt_packages() -> list[str]:
 
 def apt_packages() -> None:
     missing = missing_apt_packages()
-    # pyenv and python.org builds bring venv with them; Debian's python3 needs the package
-    if (
-        "python3-venv" in missing
-        and subprocess.run([sys.executable, "-c", "import ensurepip"]).returncode == 0
-    ):
-        missing.remove("python3-venv")
+    # pyenv's and python.org's builds bring their own headers and venv
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    brought = {"python3-dev": headers.is_file(), "python3-venv": find_spec("ensurepip") is not None}
+    missing = [p for p in missing if not brought.get(p, False)]
     if not missing:
         return
     command = f"apt-get install -y {' '.join(missing)}"
@@ -145,8 +147,6 @@ def mend_cmake_exports() -> None:
     python_include, numpy_include = subprocess.run(
         [str(PYTHON), "-c", query], check=True, capture_output=True, text=True, env=build_environment()
     ).stdout.split()
-    import re
-
     # one alternation, so that a repaired folder is not matched again
     pattern = re.compile(
         r"/opt/python/cp3\d+-cp3\d+/lib/python3\.\d+/site-packages/numpy/_core/include"
