@@ -1,0 +1,183 @@
+"""The safety supervisor: watches everything from outside and stops, latched. Pure; times are wall times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+from rafr.assessment import ACCEPTED, Assessment
+from rafr.config import option
+from rafr.control.signals import ArmMode
+
+
+class SafetyLevel(IntEnum):
+    """States of the supervisor, numbered as in rafr_msgs/SafetyState."""
+
+    OK = 0
+    WARNING = 1
+    STOPPED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyConfig:
+    """Limits of the supervisor. They lie a little outside the controller's own, which should act first."""
+
+    force_limit: float = option(360.0, "raw force at the clamp that stops", unit="N", lower=10.0, upper=700.0)
+    torque_limit: float = option(30.0, "raw torque that stops", unit="N m", lower=1.0, upper=70.0)
+    wrench_samples: int = option(5, "consecutive samples above a limit that stop", lower=1, upper=50)
+    heartbeat_age: float = option(3.0, "age of a heartbeat that stops", unit="s", lower=0.3, upper=30.0)
+    startup_time: float = option(60.0, "how long nodes may take to start", unit="s", lower=1.0, upper=600.0)
+    arm_state_age: float = option(2.0, "age of the arm's state that stops", unit="s", lower=0.2, upper=30.0)
+    tracker_age: float = option(
+        3.0, "age of the tracker that stops a reduction", unit="s", lower=0.2, upper=30.0
+    )
+    tool_error: float = option(
+        1e-3, "tracker's own error of a tool that warns", unit="m", lower=1e-5, upper=0.01
+    )
+    path_error: float = option(
+        0.02, "tracked error of a fragment that stops", unit="m", lower=1e-3, upper=0.1
+    )
+    risk_warning: float = option(0.8, "probability of risk that warns", lower=0.0, upper=1.0)
+    risk_age: float = option(5.0, "age at which a risk is forgotten", unit="s", lower=0.5, upper=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyDecision:
+    """OK, WARNING (motion allowed) or STOPPED, with reasons."""
+
+    level: SafetyLevel
+    reasons: tuple[str, ...]
+
+    @property
+    def motion_allowed(self) -> bool:
+        return self.level != SafetyLevel.STOPPED
+
+
+@dataclass(slots=True)
+class _Latest:
+    """What was heard last, and when (wall time, s)."""
+
+    heartbeats: dict[str, float] = field(default_factory=dict)
+    ready: dict[str, bool] = field(default_factory=dict)
+    arm_t: float = -np.inf
+    arm_mode: ArmMode = ArmMode.IDLE
+    arm_reason: str = ""
+    path_error: float = float("nan")
+    tracker_t: float = -np.inf
+    tool_errors: Mapping[str, float] = field(default_factory=dict)
+    over_limit: int = 0
+    over_reason: str = ""
+    risks: dict[str, tuple[float, float, str]] = field(default_factory=dict)
+
+
+class SafetySupervisor:
+    """Hears of everything (`heard_…`), judges at each `update`; a stop stays until `reset`.
+
+    Until every required node was heard once and is ready, motion is not allowed either, but nothing is
+    latched: the system is starting. A node that dies later latches.
+    """
+
+    def __init__(self, required: tuple[str, ...], config: SafetyConfig, t_start: float) -> None:
+        self._required = required
+        self._config = config
+        self._t_start = t_start
+        self._latest = _Latest()
+        self._latched: dict[str, str] = {}
+        self._started = False
+
+    def heard_heartbeat(self, node: str, t: float, ready: bool) -> None:
+        self._latest.heartbeats[node] = t
+        self._latest.ready[node] = ready
+
+    def heard_arm(self, mode: ArmMode, reason: str, path_error: float, t: float) -> None:
+        latest = self._latest
+        latest.arm_t, latest.arm_mode, latest.arm_reason, latest.path_error = t, mode, reason, path_error
+
+    def heard_tools(self, errors: Mapping[str, float], t: float) -> None:
+        """errors: per visible tool the tracker's own error, m."""
+        self._latest.tracker_t, self._latest.tool_errors = t, errors
+
+    def heard_risk(self, source: str, probability: float, reason: str, t: float) -> None:
+        self._latest.risks[source] = (t, probability, reason)
+
+    def heard_wrench(self, force: float, torque: float) -> None:
+        """Raw magnitudes (N, N m); single spikes are left to the controller's median."""
+        config, latest = self._config, self._latest
+        over = force > config.force_limit or torque > config.torque_limit
+        latest.over_limit = latest.over_limit + 1 if over else 0
+        if over:
+            latest.over_reason = f"raw wrench {force:.0f} N, {torque:.1f} N m beyond its limit"
+
+    def stop(self, reason: str) -> None:
+        """A person's stop."""
+        self._latched["requested"] = reason
+
+    def reset(self, t: float) -> Assessment:
+        """A person's reset: refused while a cause lasts (a requested stop has none)."""
+        causes = tuple(self._causes(t).values())
+        if causes:
+            return Assessment(False, causes)
+        self._latched.clear()
+        return ACCEPTED
+
+    def update(self, t: float) -> SafetyDecision:
+        """Judge the moment t (wall time, s)."""
+        waiting = self._waiting_for(t)
+        if waiting:
+            return SafetyDecision(SafetyLevel.STOPPED, (*self._latched.values(), *waiting))
+        for key, reason in self._causes(t).items():
+            self._latched.setdefault(key, reason)
+        if self._latched:
+            return SafetyDecision(SafetyLevel.STOPPED, tuple(self._latched.values()))
+        warnings = tuple(self._warnings(t))
+        return SafetyDecision(SafetyLevel.WARNING if warnings else SafetyLevel.OK, warnings)
+
+    def _waiting_for(self, t: float) -> tuple[str, ...]:
+        """Nodes still missing at the start; latched when they take too long."""
+        if self._started:
+            return ()
+        missing = [n for n in self._required if not self._latest.ready.get(n, False)]
+        if not missing:
+            self._started = True
+            return ()
+        if t - self._t_start > self._config.startup_time:
+            self._latched.setdefault("startup", f"did not start: {', '.join(missing)}")
+        return (f"waiting for {', '.join(missing)}",)
+
+    def _causes(self, t: float) -> dict[str, str]:
+        """Everything that is wrong now, by kind."""
+        latest, config = self._latest, self._config
+        causes = {}
+        for node in self._required:
+            age = t - latest.heartbeats.get(node, -np.inf)
+            if age > config.heartbeat_age:
+                causes[f"heartbeat {node}"] = f"no heartbeat of {node}"
+        if "arm_controller" in self._required and t - latest.arm_t > config.arm_state_age:
+            causes["arm state"] = "the arm controller's state is stale"
+        if latest.over_limit >= config.wrench_samples:
+            causes["wrench"] = latest.over_reason
+        if latest.arm_mode == ArmMode.REDUCING:
+            if t - latest.tracker_t > config.tracker_age:
+                causes["tracker"] = "the tracker is silent during a reduction"
+            if latest.path_error > config.path_error:
+                causes["path"] = f"the fragment is {1e3 * latest.path_error:.0f} mm off its path"
+        return causes
+
+    def _warnings(self, t: float) -> list[str]:
+        latest, config = self._latest, self._config
+        warnings = [
+            f"tool {tool} is seen with {1e3 * error:.1f} mm error"
+            for tool, error in latest.tool_errors.items()
+            if error > config.tool_error
+        ]
+        if latest.arm_mode == ArmMode.HOLDING:
+            warnings.append(f"the arm holds: {latest.arm_reason}")
+        warnings += [
+            f"risk {source} {probability:.2f}: {reason}"
+            for source, (heard, probability, reason) in latest.risks.items()
+            if t - heard < config.risk_age and probability >= config.risk_warning
+        ]
+        return warnings
