@@ -237,7 +237,9 @@ class ArmController:
 
     def _inside_joint_limits(self, step: Step) -> Step:
         margin = self._config.joint_margin
-        inside = np.all(step.q >= self._arm.lower + margin) and np.all(step.q <= self._arm.upper - margin)
+        inside = np.all(step.q >= self._arm.limits.lower + margin) and np.all(
+            step.q <= self._arm.limits.upper - margin
+        )
         if inside:
             return step
         return Step(
@@ -292,7 +294,7 @@ class ArmController:
     def _held_q(self) -> FloatArray:
         if self._q is not None:
             return self._q
-        return np.full(self._arm.lower.shape, np.nan)
+        return np.full(self._arm.limits.lower.shape, np.nan)
 
     def _command(self, step: Step, finished: Finished | None = None) -> ArmCommand:
         now = self._moment

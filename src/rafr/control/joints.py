@@ -22,8 +22,8 @@ def check_joint_trajectory(
 ) -> tuple[str, ...]:
     """Why a joint trajectory must not be executed; empty when it may (positions, speeds, start)."""
     q, t = trajectory.q, trajectory.t
-    if q.ndim != 2 or q.shape[1] != len(arm.lower) or len(q) < 2:
-        return (f"the trajectory has shape {q.shape}, not (n >= 2, {len(arm.lower)})",)
+    if q.ndim != 2 or q.shape[1] != len(arm.limits.lower) or len(q) < 2:
+        return (f"the trajectory has shape {q.shape}, not (n >= 2, {len(arm.limits.lower)})",)
     if not (np.isfinite(q).all() and np.isfinite(trajectory.qd).all() and np.all(np.diff(t) > 0)):
         return ("the trajectory holds NaN or its times do not increase",)
     reasons = []
@@ -33,9 +33,9 @@ def check_joint_trajectory(
     curve = CubicHermiteSpline(t, q, trajectory.qd)
     dense = np.linspace(t[0], t[-1], _CHECKS_PER_KNOT * len(t))
     position, speed = curve(dense), curve(dense, 1)
-    if np.any(position < arm.lower) or np.any(position > arm.upper):
+    if np.any(position < arm.limits.lower) or np.any(position > arm.limits.upper):
         reasons.append("it leaves the joint limits")
-    if np.any(np.abs(speed) > 1.02 * arm.velocity):
+    if np.any(np.abs(speed) > 1.02 * arm.limits.velocity):
         reasons.append("it exceeds the joints' speed")
     return tuple(reasons)
 
@@ -58,7 +58,7 @@ class JointPath:
 
 def speed_limits(arm: ArmKinematics, config: ArmControlConfig) -> FloatArray:
     """(dof,) rad/s the command may move with: the arm's own limits and the configured one."""
-    return np.minimum(arm.velocity, config.joint_speed)
+    return np.minimum(arm.limits.velocity, config.joint_speed)
 
 
 def limited_step(q: FloatArray, goal: FloatArray, speeds: FloatArray, dt: float) -> FloatArray:

@@ -75,11 +75,11 @@ class Senses:
         )
 
     def _take_joints(self, t: float, q: FloatArray, age: float) -> None:
-        if q.shape != self._arm.lower.shape or not np.isfinite(q).all():
+        if q.shape != self._arm.limits.lower.shape or not np.isfinite(q).all():
             return
         # once the motion was stopped for the lack of joint states, whatever comes is the new truth
         if self._q is not None and age <= self._config.joint_age:
-            reach = 1.5 * self._arm.velocity * age + _JUMP_MARGIN
+            reach = 1.5 * self._arm.limits.velocity * age + _JUMP_MARGIN
             if np.any(np.abs(q - self._q) > reach):
                 return
         self._q, self._q_t = np.array(q, dtype=float), t

@@ -11,17 +11,14 @@ import numpy as np
 
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.urdf import JointLimits
 
 
 class ArmKinematics(Protocol):
     """What the controller needs of `rafr.robot.arm.ArmModel`; all in `arm_base` axes, SI."""
 
     @property
-    def lower(self) -> FloatArray: ...
-    @property
-    def upper(self) -> FloatArray: ...
-    @property
-    def velocity(self) -> FloatArray: ...
+    def limits(self) -> JointLimits: ...
 
     def forward(self, q: FloatArray) -> RigidTransform:
         """`T_armbase_clamp`."""

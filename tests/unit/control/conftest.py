@@ -13,6 +13,7 @@ from rafr.assessment import ACCEPTED
 from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, Tracking
 from rafr.geometry import Plane, RigidTransform, screw_interpolate
 from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
+from rafr.robot.urdf import JointLimits
 from rafr.trajectory.result import ArmTrajectory
 from rafr.units import to_metres
 
@@ -26,9 +27,8 @@ T_BASE_ARMBASE = RigidTransform.from_rotvec([0.0, 0.0, 0.6], [0.2, 0.0, 0.5])
 class Gantry:
     """Three slides carrying yaw, pitch, roll: kinematics anyone can check by hand."""
 
-    lower = np.array([-5.0, -5, -5, -3, -1.4, -3])
-    upper = -lower
-    velocity = np.full(6, 1.0)
+    reach = np.array([5.0, 5, 5, 3, 1.4, 3])
+    limits = JointLimits(-reach, reach, np.full(6, 1.0), np.full(6, 5.0), np.full(6, 50.0), np.full(6, 100.0))
 
     def forward(self, q):
         return RigidTransform(Rotation.from_euler("ZYX", q[3:]).as_matrix(), np.array(q[:3]))
