@@ -9,6 +9,7 @@ import numpy as np
 from rafr.cases.case import CASE_FILE, Body, Case, load_case
 from rafr.errors import InputError
 from rafr.imaging.readers import read_grid, read_labels, read_volume
+from rafr.imaging.segmentation import LEFT_HIP, RIGHT_HIP
 from rafr.imaging.volume import Volume
 
 _SMALLEST_BODY = 8  # voxels: less is a stray mark, no bone
@@ -46,6 +47,7 @@ def open_case(folder: Path | str) -> Case:
 
     case = load_case(folder)
     labels = load_labels(case)
+    check_sides(case.labels, labels)
     load_ct(case)
     if not case.bodies:
         case = case.with_bodies(propose_bodies(labels))
@@ -62,6 +64,27 @@ def check_same_grid(path: Path, volume: Volume, other_path: Path, other: Volume)
             f"its grid ({_grid(volume)}) is not that of {other_path} ({_grid(other)})",
             "one grid for both",
         )
+
+
+def check_sides(path: Path, labels: Volume) -> None:
+    """Raise InputError where the left hip lies to the right of the right hip (LPS x points left)."""
+    left, right = (_mean_x(labels, values) for values in (LEFT_HIP, RIGHT_HIP))
+    if left is not None and right is not None and left < right:
+        raise InputError(
+            path,
+            f"the left hip (x = {left:.0f} mm) lies to the right of the right hip (x = {right:.0f} mm)",
+            "labels 11-20 on the patient's left, LPS x pointing left",
+        )
+
+
+def _mean_x(labels: Volume, values: range) -> float | None:
+    mask = (labels.array >= values.start) & (labels.array < values.stop)
+    if not mask.any():
+        return None
+    # means along the three axes are enough: the map to LPS is affine
+    counts = [mask.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in (2, 1, 0)]
+    index = [float(np.arange(len(c)) @ c / c.sum()) for c in counts]
+    return float(labels.index_to_lps(index)[0])
 
 
 def _grid(volume: Volume) -> str:

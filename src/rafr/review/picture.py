@@ -106,6 +106,7 @@ def save_views(
     *,
     views: Sequence[str] = ("anterior", "inlet", "outlet"),
     targets: Mapping[str, TriangleMesh] | None = None,
+    columns: int | None = None,
     title: str = "",
     size: tuple[int, int] = (560, 480),
     bounds: ArrayLike | None = None,
@@ -115,6 +116,7 @@ def save_views(
     Args:
         path: PNG file.
         rows: (label, body name -> mesh); every row is framed alike.
+        columns: views side by side before the row wraps; default: all. Must divide their number.
         targets: contours drawn over every row, in the colour of the body they belong to.
     """
     names = list(dict.fromkeys(name for _, bodies in rows for name in bodies))
@@ -122,11 +124,12 @@ def save_views(
     every = [m for _, bodies in rows for m in bodies.values()] + list((targets or {}).values())
     box = bounds_of(every) if bounds is None else np.asarray(bounds, dtype=float)
     lines = [(mesh, _lightened(colours.get(name, _BONE))) for name, mesh in (targets or {}).items()]
-    strips = []
+    strips: list[Image] = []
     for label, bodies in rows:
         studio = _Studio([Painted(m, colours[n]) for n, m in bodies.items()], box)
         panels = [_captioned(studio.shoot(v, size, lines), f"{label} {v}".strip()) for v in views]
-        strips.append(np.concatenate(panels, axis=1))
+        step = columns or len(panels)
+        strips += [np.concatenate(panels[i : i + step], axis=1) for i in range(0, len(panels), step)]
     sheet = _with_legend(np.concatenate(strips, axis=0), title, colours, bool(lines))
     save_picture(path, sheet)
     return sheet
