@@ -1,0 +1,80 @@
+"""Damped Gauss-Newton over a body's pose and the plane of symmetry together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.evidence import UNKNOWNS, Estimate, Rows, Term
+
+_LARGEST_STEP_MM, _LARGEST_STEP_RAD = 8.0, 0.15
+_STILL_MM, _STILL_RAD = 2e-3, 2e-5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """Outcome of a search.
+
+    Attributes:
+        estimate: where it ended.
+        covariance: (9, 9) of the unknowns, from the curvature and the residuals that remain.
+        cost: weighted sum of squares at the end.
+        rows: what each term contributed, by name.
+    """
+
+    estimate: Estimate
+    covariance: FloatArray
+    cost: float
+    rows: dict[str, Rows] = field(default_factory=dict)
+
+
+def solve(start: Estimate, terms: Sequence[Term], reaches_mm: Sequence[float]) -> Solution:
+    """Follow the terms from `start`, pairs being found anew each step within a shrinking reach.
+
+    Args:
+        reaches_mm: one per step; the last is held until the estimate stands still (30 steps at most).
+    """
+    at = start
+    schedule = [*reaches_mm, *[reaches_mm[-1]] * 30]
+    for k, reach in enumerate(schedule):
+        step = _step([t.rows(at, reach) for t in terms])
+        at = at.moved(step)
+        still = np.abs(step[[0, 1, 2, 8]]).max() < _STILL_MM and np.abs(step[3:8]).max() < _STILL_RAD
+        if still and k >= len(reaches_mm) - 1:
+            break
+    rows = {t.name: t.rows(at, reaches_mm[-1]) for t in terms}
+    return Solution(at, _covariance(list(rows.values())), sum(r.cost for r in rows.values()), rows)
+
+
+def _normal_equations(blocks: Sequence[Rows]) -> tuple[FloatArray, FloatArray]:
+    H: FloatArray = np.zeros((UNKNOWNS, UNKNOWNS))
+    g: FloatArray = np.zeros(UNKNOWNS)
+    for rows in blocks:
+        weighted = rows.jacobian * rows.weight[:, None]
+        H += weighted.T @ rows.jacobian
+        g += weighted.T @ rows.residual
+    return H, g
+
+
+def _step(blocks: Sequence[Rows]) -> FloatArray:
+    H, g = _normal_equations(blocks)
+    step: FloatArray = -np.linalg.solve(H + 1e-9 * np.diag(np.diag(H)), g)
+    size = max(
+        np.abs(step[[0, 1, 2, 8]]).max() / _LARGEST_STEP_MM, np.abs(step[3:8]).max() / _LARGEST_STEP_RAD
+    )
+    step /= max(float(size), 1.0)
+    return step
+
+
+def _covariance(blocks: Sequence[Rows]) -> FloatArray:
+    """Inverse curvature, where a term that fits worse than its sigma says counts less."""
+    H: FloatArray = np.zeros((UNKNOWNS, UNKNOWNS))
+    for rows in blocks:
+        mean_square = rows.cost / rows.weight.sum() if rows.weight.sum() > 0 else 0.0
+        excess = max(1.0, mean_square / rows.sigma_mm**2)
+        H += (rows.jacobian * rows.weight[:, None]).T @ rows.jacobian / excess
+    inverse: FloatArray = np.linalg.inv(H)
+    return inverse

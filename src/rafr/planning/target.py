@@ -1,0 +1,260 @@
+"""Where every fragment belongs: mirror image, fracture faces and joints in one least-squares problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rafr.assessment import ACCEPTED, Assessment
+from rafr.cases.case import Case
+from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.anatomy import MIRROR_BONE, Bone, Bones, bones_of, moved_parts
+from rafr.planning.contact import contact_area, contact_terms, face_terms, push_out
+from rafr.planning.evidence import Estimate, MirrorTerm, PriorTerm, Term
+from rafr.planning.plan import SymmetryPlane
+from rafr.planning.solve import Solution, solve
+from rafr.planning.symmetry import find_plane, plane_terms, support, symmetry_plane
+from rafr.progress import Progress, part_of, silent
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
+
+METHOD = "mirror + fracture faces + joints, joint least squares"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetConfig:
+    """How a target is searched and judged.
+
+    Attributes:
+        mirror_reaches_mm: pairing distances while the body is brought onto the mirror image.
+        contact_reaches_mm: pairing distances while faces and joints are brought together.
+        nudges_mm: how far the face search is started off its best guess, both ways along two axes.
+        largest_expected_mm: a target expected to be worse than this is not accepted.
+        max_overlap_mm: overlap with bone in place that a target may keep.
+    """
+
+    mirror_reaches_mm: tuple[float, ...] = (30.0, 25.0, 20.0, 16.0, 12.0, 9.0, 7.0, 5.0, 4.0)
+    contact_reaches_mm: tuple[float, ...] = (6.0, 5.0, 4.0, 3.0, 2.5, 2.0)
+    nudges_mm: tuple[float, ...] = (2.5,)
+    largest_expected_mm: float = 4.0
+    max_overlap_mm: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class BodyTarget:
+    """Where one body belongs.
+
+    Attributes:
+        T_reduced_displaced: LPS mm.
+        expected_error_mm: expected mean error over the body's surface, from the curvature of the
+            problem and the residuals that remain.
+        evidence: matched area in mm² by kind of evidence (`mirror:…`, `face:…`, `joint:…`).
+        pushed_mm: how far the target was moved so that it does not overlap bone in place.
+    """
+
+    name: str
+    T_reduced_displaced: RigidTransform
+    expected_error_mm: float
+    evidence: dict[str, float]
+    pushed_mm: float
+    assessment: Assessment
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """Targets of all moving bodies, in the order of reduction."""
+
+    bodies: tuple[BodyTarget, ...]
+    symmetry_plane: SymmetryPlane
+    order: tuple[str, ...]
+    assessment: Assessment
+
+    def body(self, name: str) -> BodyTarget:
+        return next(b for b in self.bodies if b.name == name)
+
+
+def plan_targets(
+    case: Case,
+    meshes: Mapping[str, BodyMesh],
+    *,
+    progress: Progress = silent,
+    config: TargetConfig | None = None,
+) -> TargetResult:
+    """Find where every moving body of a case belongs.
+
+    Bodies with the largest contact to what stands in place come first; each then counts as in place.
+
+    Args:
+        case: names the bodies; the first is the reference.
+        meshes: every body as the CT shows it, LPS mm.
+    """
+    config = config or TargetConfig()
+    everything = {label: mesh for m in meshes.values() for label, mesh in m.parts.items()}
+    placed = dict(meshes[case.reference.name].parts)
+    progress(0.0, "plane of symmetry")
+    plane = find_plane(bones_of(placed), everything)
+    waiting = [b.name for b in case.moving]
+    targets: list[BodyTarget] = []
+    solution = plane
+    while waiting:
+        share = len(targets) / (len(targets) + len(waiting))
+        in_place = bones_of(placed)
+        name = _next_body(waiting, meshes, in_place)
+        report = part_of(progress, 0.1 + 0.9 * share, 0.1 + 0.9 * (share + 1.0 / len(case.moving)))
+        target, found = _target(name, meshes[name].parts, in_place, solution.estimate, config, report)
+        targets.append(target)
+        solution = found if not targets[:-1] else solution
+        placed |= moved_parts(meshes[name].parts, target.T_reduced_displaced)
+        waiting.remove(name)
+    progress(1.0, "targets found")
+    assessment = ACCEPTED
+    for target in targets:
+        assessment &= target.assessment
+    return TargetResult(tuple(targets), symmetry_plane(solution), tuple(t.name for t in targets), assessment)
+
+
+def _next_body(waiting: list[str], meshes: Mapping[str, BodyMesh], in_place: Bones) -> str:
+    areas = {name: contact_area(bones_of(meshes[name].parts), in_place) for name in waiting}
+    return max(waiting, key=lambda name: areas[name])
+
+
+def _target(
+    name: str,
+    parts: Mapping[int, TriangleMesh],
+    in_place: Bones,
+    around: Estimate,
+    config: TargetConfig,
+    progress: Progress,
+) -> tuple[BodyTarget, Solution]:
+    moving = bones_of(parts)
+    points = np.concatenate([b.points for b in moving.values()])
+    start = Estimate(RigidTransform.identity(), around.plane, points.mean(axis=0))
+    mirror = [*plane_terms(in_place), *mirror_terms(moving, in_place)]
+    progress(0.0, f"{name}: mirror image")
+    coarse = _onto_mirror(start, mirror, moving, in_place, config)
+    progress(0.4, f"{name}: fracture faces and joints")
+    fine = _into_contact(coarse, start, mirror, moving, in_place, config)
+    progress(0.9, f"{name}: free of overlap")
+    estimate, pushed = push_out(fine.estimate, moving, in_place, config.max_overlap_mm)
+    expected = float(np.hypot(expected_error(fine, points), pushed))
+    evidence = {k: r.area for k, r in fine.rows.items() if k.split(":")[0] in ("mirror", "face", "joint")}
+    target = BodyTarget(
+        name, estimate.T, expected, evidence, pushed, _judge(name, expected, evidence, config)
+    )
+    return target, fine
+
+
+def mirror_terms(moving: Bones, in_place: Bones) -> list[Term]:
+    """Every bone of the body on the mirror image of its intact counterpart."""
+    return [
+        MirrorTerm(bone, in_place[MIRROR_BONE[name]], moving=True, name=f"mirror:{name}")
+        for name, bone in moving.items()
+        if MIRROR_BONE[name] in in_place
+    ]
+
+
+def _onto_mirror(
+    start: Estimate, terms: list[Term], moving: Bones, in_place: Bones, config: TargetConfig
+) -> Solution:
+    """The best of several searches: from where the body lies, and from matching centroids."""
+    anchored = [*terms, PriorTerm(start)]
+    starts = [start, *_centroid_starts(start, moving, in_place)]
+    found = [solve(s, anchored, config.mirror_reaches_mm) for s in starts]
+    return max(found, key=_mirror_support)
+
+
+def _centroid_starts(start: Estimate, moving: Bones, in_place: Bones) -> list[Estimate]:
+    """The body shifted so that a bone's centroid meets that of its mirror image."""
+    shifts: list[FloatArray] = []
+    for name, bone in moving.items():
+        counterpart = in_place.get(MIRROR_BONE[name])
+        # a fragment's centroid says nothing about the whole bone's
+        if name == "sacrum" or counterpart is None or _size(bone) < 0.8 * _size(counterpart):
+            continue
+        shifts.append(start.plane.reflect(counterpart.points.mean(axis=0)) - bone.points.mean(axis=0))
+    return [replace(start, T=RigidTransform.from_translation(shift)) for shift in shifts]
+
+
+def _size(bone: Bone) -> float:
+    return bone.area * len(bone.points)
+
+
+def _mirror_support(solution: Solution) -> float:
+    rows = [r for name, r in solution.rows.items() if name.startswith("mirror:")]
+    return support(rows)
+
+
+def _into_contact(
+    coarse: Solution,
+    start: Estimate,
+    mirror: list[Term],
+    moving: Bones,
+    in_place: Bones,
+    config: TargetConfig,
+) -> Solution:
+    """Refine with joints and fracture faces, from several nudged starts: rough faces lock in place."""
+    joints = contact_terms(moving, in_place)
+    anchored = [*mirror, *joints, PriorTerm(start)]
+    joined = solve(coarse.estimate, anchored, config.contact_reaches_mm)
+    best, best_cost = joined, np.inf
+    for guess in _nudged(joined.estimate, config.nudges_mm):
+        faces = face_terms(guess, moving, in_place)
+        if not faces:
+            return joined
+        found = solve(guess, [*anchored, *faces], config.contact_reaches_mm)
+        cost = _face_cost(found)
+        if cost < best_cost:
+            best, best_cost = found, cost
+    return best
+
+
+def _nudged(at: Estimate, nudges_mm: tuple[float, ...]) -> list[Estimate]:
+    guesses = [at]
+    for size in nudges_mm:
+        for axis in np.vstack([np.eye(3), -np.eye(3)]):
+            guesses.append(at.moved(np.concatenate([size * axis, np.zeros(6)])))
+    return guesses
+
+
+def _face_cost(solution: Solution) -> float:
+    """Cost with the reward of every mm² of face that fits: chi² alone would favour few pairs."""
+    matched = sum(
+        float(r.weight.sum()) * r.sigma_mm**2 for n, r in solution.rows.items() if n.startswith("face")
+    )
+    return solution.cost - 9.0 * matched
+
+
+def expected_error(solution: Solution, points: FloatArray) -> float:
+    """Expected mean distance (mm) between where the points (n, 3) go and where they belong."""
+    at = solution.estimate
+    relative = at.T.apply(points[::10]) - at.T.apply(at.centre)
+    pose = solution.covariance[:6, :6]
+    jacobian = np.zeros((len(relative), 3, 6))
+    jacobian[:, :, :3] = np.eye(3)
+    x, y, z = relative.T
+    # d(w x r)/dw = -[r]x
+    jacobian[:, 0, 4], jacobian[:, 0, 5] = z, -y
+    jacobian[:, 1, 3], jacobian[:, 1, 5] = -z, x
+    jacobian[:, 2, 3], jacobian[:, 2, 4] = y, -x
+    spread = np.einsum("nij,jk,nik->n", jacobian, pose, jacobian)
+    # the mean of the length of a Gaussian vector is 0.92 of its root mean square (isotropic)
+    return float(0.92 * np.sqrt(spread).mean())
+
+
+def _judge(name: str, expected: float, evidence: dict[str, float], config: TargetConfig) -> Assessment:
+    kinds = {key.split(":")[0] for key, area in evidence.items() if area > 0.0}
+    if not kinds & {"mirror", "face"}:
+        reason = f"{name}: no intact counterpart to mirror and no fracture face to fit: target unknown"
+        return Assessment(False, (reason,))
+    if expected > config.largest_expected_mm:
+        limit = config.largest_expected_mm
+        reason = f"{name}: the target is uncertain by {expected:.1f} mm (limit {limit:g} mm)"
+        return Assessment(False, (reason,))
+    if "mirror" not in kinds:
+        return Assessment(True, (f"{name}: no intact counterpart; planned from its fracture faces alone",))
+    return ACCEPTED
