@@ -1,0 +1,212 @@
+"""Docking of the mobile base: minimum-time motion of a differential drive among obstacles.
+
+Direct multiple shooting over (x, y, theta, v, omega) with the accelerations constant per interval; the
+no-slip constraint is part of the dynamics. The base is covered by a few discs, each kept clear of every
+obstacle. Starting guesses come from a grid search, so that a route round the table is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rafr.errors import InfeasibleError
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.mobile import DifferentialDrive
+from rafr.room import Disc, Obstacle
+from rafr.trajectory.nlp import Problem, Solution
+from rafr.trajectory.result import BaseTrajectory
+from rafr.trajectory.route import Guess, guesses
+from rafr.trajectory.verify import verify_base
+
+_NEARBY = 1.2  # m
+
+
+@dataclass(frozen=True, slots=True)
+class DockingConfig:
+    """Tunables of the docking problem.
+
+    Attributes:
+        knots: shooting intervals.
+        clearance: kept between base and obstacles, m.
+        margin: share of the wheel limits that is used.
+        smoothness: weight of squared accelerations beside the time.
+        sample_period: spacing of the result, s.
+        max_iterations: of the solver, per guess.
+    """
+
+    knots: int = 40
+    clearance: float = 0.03
+    margin: float = 0.95
+    smoothness: float = 0.05
+    sample_period: float = 0.05
+    max_iterations: int = 200
+
+
+def optimise_docking(
+    start: ArrayLike,
+    goal: ArrayLike,
+    obstacles: Sequence[Obstacle],
+    drive: DifferentialDrive,
+    config: DockingConfig | None = None,
+) -> BaseTrajectory:
+    """The fastest verified motion from rest at `start` to rest at `goal`, (x, y, theta) in `world`.
+
+    The wheels' limits are those of `drive`.
+
+    Raises:
+        InfeasibleError: start or goal touches an obstacle, no route exists, or none of the guesses led
+            to a motion that the independent check accepts; the reasons say which.
+    """
+    config = config or DockingConfig()
+    p0, p1 = np.asarray(start, dtype=float), np.asarray(goal, dtype=float)
+    for name, pose in (("start", p0), ("goal", p1)):
+        _require_free(name, pose, obstacles, drive)
+    if np.hypot(*(p1 - p0)[:2]) < 1e-6 and abs(_wrapped(p1[2] - p0[2])) < 1e-6:
+        return _standing(p0)
+    reasons: list[str] = []
+    for guess in guesses(p0, p1, obstacles, drive, config.knots):
+        solution = _solve(p0, guess, obstacles, drive, config)
+        if not solution.converged or solution.violated:
+            reasons.append(f"guess {guess.name!r}: " + ("; ".join(solution.violated) or "did not converge"))
+            continue
+        trajectory = _sample(solution, drive, config)
+        check = verify_base(trajectory, p0, p1, obstacles, drive)
+        if check.accepted:
+            return trajectory
+        reasons += [f"guess {guess.name!r}: {r}" for r in check.reasons]
+    raise InfeasibleError(tuple(reasons) or ("no route between start and goal",))
+
+
+def _solve(
+    start: FloatArray,
+    guess: Guess,
+    obstacles: Sequence[Obstacle],
+    drive: DifferentialDrive,
+    config: DockingConfig,
+) -> Solution:
+    import casadi as ca
+
+    n = config.knots
+    problem = Problem(ca.SX)
+    T = problem.variable("duration", (1, 1), lower=0.3, upper=600.0, guess=guess.duration)
+    x = problem.variable("state", (5, n + 1), guess=guess.states.T)
+    u = problem.variable("acceleration", (2, n), guess=0.0)
+    h = T / n
+    problem.constrain("start", x[:, 0], [*start, 0.0, 0.0], [*start, 0.0, 0.0])
+    end = [*guess.goal, 0.0, 0.0]
+    problem.constrain("end", x[:, n], end, end)
+    step = _step_function().map(n)
+    problem.constrain("dynamics", x[:, 1:] - step(x[:, :-1], u, h), 0.0, 0.0)
+    wheels = _wheel_matrix(drive)
+    rate = config.margin * drive.limits.wheel_rate
+    problem.constrain("wheel rate", wheels @ x[3:, :], -rate, rate)
+    acceleration = config.margin * drive.limits.wheel_acceleration
+    problem.constrain("wheel acceleration", wheels @ u, -acceleration, acceleration)
+    _keep_clear(problem, x, _nearby(guess, obstacles), drive, config.clearance)
+    problem.minimise(T + config.smoothness * ca.sumsqr(u) * h)
+    return problem.solve(max_iterations=config.max_iterations, tolerance=1e-4)
+
+
+def _nearby(guess: Guess, obstacles: Sequence[Obstacle]) -> list[Obstacle]:
+    """Those the route could come to touch; the others only cost time (all of them are verified)."""
+    return [o for o in obstacles if float(o.distance(guess.states[:, :2]).min()) < _NEARBY]
+
+
+def _step_function() -> Any:
+    """(state, accelerations, h) -> next state: Runge-Kutta of fourth order."""
+    import casadi as ca
+
+    x, u, h = ca.SX.sym("x", 5), ca.SX.sym("u", 2), ca.SX.sym("h")
+    f = ca.Function("f", [x, u], [ca.vertcat(x[3] * ca.cos(x[2]), x[3] * ca.sin(x[2]), x[4], u[0], u[1])])
+    k1 = f(x, u)
+    k2 = f(x + h / 2 * k1, u)
+    k3 = f(x + h / 2 * k2, u)
+    k4 = f(x + h * k3, u)
+    return ca.Function("step", [x, u, h], [x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)])
+
+
+def _wheel_matrix(drive: DifferentialDrive) -> FloatArray:
+    """(2, 2): (v, omega) -> wheel rates."""
+    return np.stack([drive.wheel_rates(1.0, 0.0), drive.wheel_rates(0.0, 1.0)], axis=1)
+
+
+def _keep_clear(
+    problem: Problem, x: Any, obstacles: Sequence[Obstacle], drive: DifferentialDrive, clearance: float
+) -> None:
+    """Every disc of the footprint stays `clearance` away from every obstacle, at and between knots."""
+    import casadi as ca
+
+    offsets, radius = drive.footprint()
+    # the middle of each interval is guarded, too: obstacles are wider than a step there
+    at = ca.horzcat(x[:3, :], 0.5 * (x[:3, :-1] + x[:3, 1:]))
+    for obstacle in obstacles:
+        needed = radius + clearance + (obstacle.radius if isinstance(obstacle, Disc) else 0.0)
+        squared = [
+            _squared_distance(obstacle, at[0, :] + o * ca.cos(at[2, :]), at[1, :] + o * ca.sin(at[2, :]))
+            for o in offsets
+        ]
+        problem.constrain(f"clear of {obstacle.name}", ca.vertcat(*squared), needed**2, np.inf)
+
+
+def _squared_distance(obstacle: Obstacle, x: Any, y: Any) -> Any:
+    """To a disc's centre, or to a box's surface (zero inside)."""
+    import casadi as ca
+
+    dx, dy = x - obstacle.x, y - obstacle.y
+    if isinstance(obstacle, Disc):
+        return dx**2 + dy**2
+    c, s = np.cos(np.radians(obstacle.angle_deg)), np.sin(np.radians(obstacle.angle_deg))
+    along = ca.fmax(ca.fabs(c * dx + s * dy) - obstacle.length / 2, 0)
+    across = ca.fmax(ca.fabs(c * dy - s * dx) - obstacle.width / 2, 0)
+    return along**2 + across**2
+
+
+def _sample(solution: Solution, drive: DifferentialDrive, config: DockingConfig) -> BaseTrajectory:
+    """The optimised accelerations integrated on a fine grid, sampled evenly in time."""
+    duration = float(solution.values["duration"][0, 0])
+    states, u = solution.values["state"].T, solution.values["acceleration"].T
+    knots = np.linspace(0.0, duration, len(states))
+    t = np.linspace(0.0, duration, int(np.ceil(duration / config.sample_period)) + 1)
+    k = np.clip(np.searchsorted(knots, t, side="right") - 1, 0, len(u) - 1)
+    h = t - knots[k]
+    v = states[k, 3] + h * u[k, 0]
+    omega = states[k, 4] + h * u[k, 1]
+    theta = states[k, 2] + h * (states[k, 4] + h * u[k, 1] / 2)
+    position = states[k, :2] + _travelled(states[k], u[k], h)
+    return BaseTrajectory(t, position[:, 0], position[:, 1], theta, v, omega, drive.wheel_rates(v, omega))
+
+
+def _travelled(state: FloatArray, u: FloatArray, h: FloatArray) -> FloatArray:
+    """(n, 2) way from each state under constant accelerations for times h, by Gauss quadrature."""
+    nodes, weights = np.polynomial.legendre.leggauss(5)
+    tau = 0.5 * h[:, None] * (nodes + 1)
+    theta = state[:, 2, None] + tau * (state[:, 4, None] + tau * u[:, 1, None] / 2)
+    v = state[:, 3, None] + tau * u[:, 0, None]
+    w = 0.5 * h[:, None] * weights
+    return np.stack([(w * v * np.cos(theta)).sum(axis=1), (w * v * np.sin(theta)).sum(axis=1)], axis=1)
+
+
+def _require_free(
+    name: str, pose: FloatArray, obstacles: Sequence[Obstacle], drive: DifferentialDrive
+) -> None:
+    _, radius = drive.footprint()
+    centres = drive.disc_centres(pose)[0]
+    touched = [o.name for o in obstacles if float(o.distance(centres).min()) < radius]
+    if touched:
+        raise InfeasibleError((f"at the {name} the base touches {', '.join(touched)}",))
+
+
+def _standing(pose: FloatArray) -> BaseTrajectory:
+    """Already there: two samples of standing still."""
+    t, zero = np.array([0.0, 0.1]), np.zeros(2)
+    x, y, theta = (np.full(2, value) for value in pose)
+    return BaseTrajectory(t, x, y, theta, zero, zero, np.zeros((2, 2)))
+
+
+def _wrapped(angle: float) -> float:
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)

@@ -1,0 +1,195 @@
+"""Independent checks of finished trajectories, sample by sample and between samples.
+
+They share no code with the optimisers: joint motion is checked against Pinocchio's kinematics and
+against its own finite differences, base motion against a fresh integration of the unicycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rafr.assessment import Assessment
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.arm import ArmModel
+from rafr.robot.mobile import DifferentialDrive
+from rafr.room import Obstacle
+from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
+
+_FINE = 4  # checks per sample interval
+_AT_REST = 1e-3
+
+
+def verify_base(
+    trajectory: BaseTrajectory,
+    start: ArrayLike,
+    goal: ArrayLike,
+    obstacles: Sequence[Obstacle],
+    drive: DifferentialDrive,
+    *,
+    tolerance: float = 2e-3,
+) -> Assessment:
+    """Ends, rest, rolling without slip, wheel limits and clearance of a base trajectory.
+
+    Args:
+        tolerance: allowed difference to the ends and to the unicycle's own motion, m and rad.
+    """
+    t, poses = trajectory.t, np.column_stack([trajectory.x, trajectory.y, trajectory.theta])
+    reasons: list[str] = []
+    for name, got, wanted in (("start", poses[0], start), ("goal", poses[-1], goal)):
+        difference = got - np.asarray(wanted, dtype=float)
+        difference[2] = (difference[2] + np.pi) % (2 * np.pi) - np.pi
+        if np.abs(difference).max() > tolerance:
+            reasons.append(f"the base misses its {name} by {np.abs(difference).max():.4f} m or rad")
+    if (
+        max(abs(trajectory.v[0]), abs(trajectory.v[-1]), abs(trajectory.omega[0]), abs(trajectory.omega[-1]))
+        > _AT_REST
+    ):
+        reasons.append("the base is not at rest at both ends")
+    slip = _slip(trajectory)
+    if slip > tolerance:
+        reasons.append(f"the base would have to slip by {slip:.4f} m or rad")
+    wheels = drive.wheel_rates(trajectory.v, trajectory.omega)
+    if np.abs(wheels).max() > drive.limits.wheel_rate:
+        reasons.append(f"a wheel turns at {np.abs(wheels).max():.3f} rad/s")
+    acceleration = np.abs(np.diff(wheels, axis=0) / np.diff(t)[:, None]).max()
+    if acceleration > drive.limits.wheel_acceleration * 1.001:
+        reasons.append(f"a wheel accelerates at {acceleration:.3f} rad/s^2")
+    reasons += _touched(t, poses, obstacles, drive)
+    return Assessment(not reasons, tuple(reasons))
+
+
+def _slip(trajectory: BaseTrajectory) -> float:
+    """Largest difference between the poses given and those reached by integrating v and omega."""
+    t, v, omega = trajectory.t, trajectory.v, trajectory.omega
+    h = np.diff(t)
+    turned = h * (omega[:-1] + omega[1:]) / 2
+    # Simpson's rule: v is linear and theta quadratic between samples
+    middle = trajectory.theta[:-1] + h * (3 * omega[:-1] + omega[1:]) / 8
+    end = trajectory.theta[:-1] + turned
+    worst = np.abs(end - trajectory.theta[1:]).max()
+    for axis, f in ((trajectory.x, np.cos), (trajectory.y, np.sin)):
+        way = h / 6 * (v[:-1] * f(trajectory.theta[:-1]) + 2 * (v[:-1] + v[1:]) * f(middle) + v[1:] * f(end))
+        worst = max(worst, np.abs(np.cumsum(way) - (axis[1:] - axis[0])).max())
+    return float(worst)
+
+
+def _touched(
+    t: FloatArray, poses: FloatArray, obstacles: Sequence[Obstacle], drive: DifferentialDrive
+) -> list[str]:
+    fine = np.linspace(t[0], t[-1], _FINE * (len(t) - 1) + 1)
+    dense = np.stack([np.interp(fine, t, column) for column in poses.T], axis=1)
+    _, radius = drive.footprint()
+    centres = drive.disc_centres(dense).reshape(-1, 2)
+    gaps = [(o.name, float(o.distance(centres).min()) - radius) for o in obstacles]
+    return [f"the base touches {name} ({gap * 1e3:.0f} mm)" for name, gap in gaps if gap < 0]
+
+
+def verify_arm(
+    trajectory: ArmTrajectory,
+    arm: ArmModel,
+    *,
+    path: Sequence[RigidTransform] | None = None,
+    position_tolerance: float = 1e-3,
+    rotation_tolerance: float = 5e-3,
+    clearance: Callable[[FloatArray], str | None] | None = None,
+) -> Assessment:
+    """Limits, smoothness, rest, and (where given) closeness to a path and freedom from collision.
+
+    Args:
+        path: `T_armbase_clamp` the clamp must follow in order, densely spaced.
+        position_tolerance: m.   rotation_tolerance: rad.
+        clearance: q -> None when free, else what touches what.
+    """
+    reasons = _limit_reasons(trajectory, arm) + _smoothness_reasons(trajectory)
+    q = _refined(trajectory)
+    if path is not None:
+        reasons += _path_reasons(arm, q, path, position_tolerance, rotation_tolerance)
+    if clearance is not None:
+        touching = [found for found in map(clearance, q) if found is not None]
+        reasons += [f"collision: {touching[0]} ({len(touching)} of {len(q)} samples)"] if touching else []
+    return Assessment(not reasons, tuple(reasons))
+
+
+def _refined(trajectory: ArmTrajectory) -> FloatArray:
+    """Joint angles at the samples and midway between them (cubic Hermite)."""
+    h = np.diff(trajectory.t)[:, None]
+    q, qd = trajectory.q, trajectory.qd
+    middle = (q[:-1] + q[1:]) / 2 + h * (qd[:-1] - qd[1:]) / 8
+    return np.vstack([q[:1], np.stack([middle, q[1:]], axis=1).reshape(-1, q.shape[1])])
+
+
+def _limit_reasons(trajectory: ArmTrajectory, arm: ArmModel) -> list[str]:
+    limits, reasons = arm.limits, []
+    outside = np.maximum(trajectory.q - limits.upper, limits.lower - trajectory.q).max(axis=0)
+    for name, excess in zip(arm.joint_names, outside, strict=True):
+        if excess > 1e-9:
+            reasons.append(f"{name} leaves its range by {np.degrees(excess):.2f} deg")
+    for what, value, bound in (
+        ("velocity", trajectory.qd, limits.velocity),
+        ("acceleration", trajectory.qdd, limits.acceleration),
+        ("jerk", trajectory.qddd, limits.jerk),
+    ):
+        share = np.abs(value).max(axis=0) / bound
+        for name, used in zip(arm.joint_names, share, strict=True):
+            if used > 1.0:
+                reasons.append(f"{name} uses {used:.0%} of its {what} limit")
+    return reasons
+
+
+def _smoothness_reasons(trajectory: ArmTrajectory) -> list[str]:
+    """The derivatives given must be those of the positions given, and both ends at rest."""
+    reasons = []
+    h = np.diff(trajectory.t)[:, None]
+    if (h <= 0).any():
+        return ["time does not increase"]
+    for what, value, rate in (("qd", trajectory.q, trajectory.qd), ("qdd", trajectory.qd, trajectory.qdd)):
+        # trapezium rule: its error is bounded by h^2/12 times the largest change of slope
+        defect = np.abs(np.diff(value, axis=0) - h * (rate[:-1] + rate[1:]) / 2)
+        slack = h**2 * np.abs(np.diff(rate, axis=0) / h).max(initial=0.0) / 2 + 1e-7
+        if (defect > slack).any():
+            reasons.append(f"{what} is not the derivative of what it belongs to")
+    if max(np.abs(trajectory.qd[[0, -1]]).max(), np.abs(trajectory.qdd[[0, -1]]).max()) > 10 * _AT_REST:
+        reasons.append("the arm is not at rest at both ends")
+    return reasons
+
+
+def _path_reasons(
+    arm: ArmModel, q: FloatArray, path: Sequence[RigidTransform], position: float, rotation: float
+) -> list[str]:
+    """Every sample near the path, every pose of the path near a sample, both ends met."""
+    poses = [arm.forward(row) for row in q]
+    got = np.array([p.translation for p in poses])
+    wanted = np.array([p.translation for p in path])
+    R_got = np.array([p.rotation for p in poses])
+    R_wanted = np.array([p.rotation for p in path])
+    distance = np.linalg.norm(got[:, None] - wanted[None], axis=-1)
+    cosine = (np.einsum("iab,jab->ij", R_got, R_wanted) - 1) / 2
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    # a pose counts as near when both its parts are; the path's own spacing adds to the tolerance
+    spacing = float(np.linalg.norm(np.diff(wanted, axis=0), axis=1).max(initial=0.0)) / 2
+    turning = (
+        float(
+            np.arccos(np.clip(((R_wanted[:-1] * R_wanted[1:]).sum(axis=(1, 2)) - 1) / 2, -1, 1)).max(
+                initial=0.0
+            )
+        )
+        / 2
+    )
+    measure = np.maximum(distance / (position + spacing), angle / (rotation + turning))
+    reasons = []
+    if measure.min(axis=1).max() > 1:
+        worst = int(measure.min(axis=1).argmax())
+        near = int(measure[worst].argmin())
+        reasons.append(f"the clamp leaves its path by {_mm_deg(distance[worst, near], angle[worst, near])}")
+    for name, i in (("start", 0), ("end", -1)):
+        if distance[i, i] > position or angle[i, i] > rotation:
+            reasons.append(f"the clamp misses the path's {name} by {_mm_deg(distance[i, i], angle[i, i])}")
+    return reasons
+
+
+def _mm_deg(distance: float, angle: float) -> str:
+    return f"{distance * 1e3:.2f} mm / {np.degrees(angle):.2f} deg"
