@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def ros_domain(monkeypatch):
-    domain = random.randint(1, 200)
+    domain = random.randint(1, 101)  # above, DDS would use ephemeral ports
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     return domain

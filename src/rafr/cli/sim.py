@@ -1,0 +1,221 @@
+"""`rafr sim`: the whole procedure in a simulator, every node a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rafr.cases.case import FRACTURE_KINDS, Case
+from rafr.cli.output import add_json_option, write_json
+from rafr.cli.sim_case import DEFAULT_FRACTURE, prepare_case
+from rafr.errors import InputError
+from rafr.nodes.graph import GraphOptions, NodeSpec, build_graph
+
+if TYPE_CHECKING:
+    from rafr.cli.sim_loop import NodeKill
+    from rafr.review.run import RunRecord
+
+EXIT_REDUCED, EXIT_NOT_REDUCED, EXIT_INTERRUPTED = 0, 1, 130
+NODE_KILL = "node-kill"
+# what a run leaves in its folder beside the recording; a new run into the same folder replaces them
+_LEFTOVERS = ("report.json", "before_after.png", "curves.png")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case", nargs="?", metavar="CASE", help="case folder; default: a virtual patient")
+    parser.add_argument(
+        "--sim", choices=("embedded", "gazebo"), default="embedded", help="simulator (default: embedded)"
+    )
+    parser.add_argument(
+        "--headless", action="store_true", help="plain lines instead of the live view; no page unless needed"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the simulation and the patient")
+    parser.add_argument("--out", metavar="DIR", help="folder of the report (default: runs/<time>)")
+    parser.add_argument(
+        "--faults", default="", metavar="NAME[,…]", help="faults to inject; `help` lists them"
+    )
+    parser.add_argument(
+        "--auto-approve", action="store_true", help="approve the plan without a person: demonstrations only"
+    )
+    parser.add_argument(
+        "--fracture",
+        choices=FRACTURE_KINDS,
+        metavar="KIND",
+        help=f"of the virtual patient (default: {DEFAULT_FRACTURE}): {', '.join(FRACTURE_KINDS)}",
+    )
+    parser.add_argument("--arm", default="ur16e", choices=("ur16e", "ur10e"), help="robot arm")
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.faults == "help":
+        _print_faults()
+        return EXIT_REDUCED
+    if args.sim == "gazebo":
+        raise InputError(
+            "--sim gazebo", "the Gazebo bridge is not part of this version", "--sim embedded (the default)"
+        )
+    if args.seed < 0:
+        raise InputError("--seed", f"{args.seed} is negative", "0 or more")
+    faults, kill = _faults(args.faults, args.seed)
+    out = Path(args.out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")).resolve()
+    case = prepare_case(args.case, args.fracture, args.seed, out)
+    _clean(out)
+    page = not (args.headless and args.auto_approve)
+    options = GraphOptions(
+        case=str(case.folder.resolve()),
+        out=str(out),
+        seed=args.seed,
+        arm=args.arm,
+        faults=faults,
+        page=page,
+        page_port=_free_port() if page else 0,
+    )
+    return _Run(args, case, options, out, kill).go()
+
+
+@dataclass(slots=True)
+class _Run:
+    """A checked request."""
+
+    args: argparse.Namespace
+    case: Case
+    options: GraphOptions
+    out: Path
+    kill: NodeKill | None
+
+    def go(self) -> int:
+        from rafr.nodes.domain import own_domain
+        from rafr.review.run import RunRecord
+
+        record = RunRecord()
+        interrupted = False
+        try:
+            with own_domain():
+                self._follow(record, build_graph(self.options))
+        except KeyboardInterrupt:
+            interrupted = True
+            record.outcome = record.outcome or "aborted"
+        report = self._report(record)
+        if interrupted:
+            return EXIT_INTERRUPTED
+        return EXIT_REDUCED if report["outcome"] == "reduced" else EXIT_NOT_REDUCED
+
+    def _follow(self, record: RunRecord, graph: tuple[NodeSpec, ...]) -> None:
+        from rafr.cli.sim_loop import Follower
+        from rafr.nodes.console import Console
+        from rafr.review.keys import no_keys, terminal_keys
+        from rafr.review.screen import open_screen
+        from rafr.supervisor import Program, Supervisor, interruptible
+
+        record.nodes = {spec.name: False for spec in graph}
+        programs = [Program(spec.name, _command(spec)) for spec in graph]
+        plain = self.args.headless
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(interruptible())
+            supervisor = stack.enter_context(Supervisor(programs, self.out / "logs"))
+            keys = no_keys if plain else stack.enter_context(terminal_keys())
+            console = stack.enter_context(Console(record))
+            screen = stack.enter_context(open_screen(self._stream, plain=plain))
+            Follower(
+                record=record,
+                supervisor=supervisor,
+                console=console,
+                screen=screen,
+                keys=keys,
+                essential=frozenset(spec.name for spec in graph if spec.essential),
+                auto_approve=self.args.auto_approve,
+                page=f"http://localhost:{self.options.page_port}" if self.options.page else "",
+                kill=self.kill,
+            ).run()
+
+    def _report(self, record: RunRecord) -> dict[str, Any]:
+        from rich.console import Console as Terminal
+
+        from rafr.cases.meshes import body_meshes
+        from rafr.review.report import build_report, save_pictures, truth_of
+        from rafr.review.terminal import summary
+
+        meshes = {name: body.mesh for name, body in body_meshes(self.case).items()}
+        truth = truth_of(self.case)
+        report = build_report(self.case, record, meshes, truth, self.args.seed)
+        report["faults"] = [*self.options.faults, *([f"{NODE_KILL}:{self.kill.node}"] if self.kill else [])]
+        write_json(self.out / "report.json", report)
+        save_pictures(self.out, self.case, record, meshes, truth)
+        if self.args.json:
+            write_json(self.args.json, report)
+        Terminal(file=self._stream).print(summary(report, str(self.out)))
+        return report
+
+    @property
+    def _stream(self) -> TextIO:
+        """Where a person reads; standard output belongs to `--json -`."""
+        return sys.stderr if self.args.json == "-" else sys.stdout
+
+
+def _command(spec: NodeSpec) -> tuple[str, ...]:
+    return (sys.executable, "-m", f"rafr.nodes.{spec.executable}", *spec.arguments())
+
+
+def _print_faults() -> None:
+    from rafr.simulation.faults import FAULTS
+
+    for name, text in FAULTS.items():
+        print(f"{name:<24} {text}")
+
+
+def _faults(text: str, seed: int) -> tuple[tuple[str, ...], NodeKill | None]:
+    """The simulator's faults and the supervisor's own, `node-kill[:NODE]`."""
+    from rafr.simulation.faults import FAULTS
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    kill = None
+    for name in names:
+        base, _, node = name.partition(":")
+        if base not in FAULTS or (node and base != NODE_KILL):
+            close = difflib.get_close_matches(base, FAULTS, n=1)
+            hint = f"{close[0]}, or " if close else ""
+            raise InputError("--faults", f"no fault {name!r}", f"{hint}a name that --faults help lists")
+        if base == NODE_KILL:
+            kill = _node_kill(node, seed)
+    return tuple(n for n in names if n.partition(":")[0] != NODE_KILL), kill
+
+
+def _node_kill(node: str, seed: int) -> NodeKill:
+    import numpy as np
+
+    from rafr.cli.sim_loop import NodeKill
+
+    specs = build_graph(GraphOptions(case="", out=""))
+    if node and node not in {spec.name for spec in specs}:
+        raise InputError("--faults", f"no node {node!r}", f"one of {', '.join(s.name for s in specs)}")
+    # the simulator stands for the world, which does not crash
+    mortal = [spec.name for spec in specs if spec.essential and spec.name != "or_simulator"]
+    return NodeKill(node or str(np.random.default_rng(seed).choice(mortal)))
+
+
+def _clean(out: Path) -> None:
+    """Make the folder of the run and take away what an earlier run left there, nothing else."""
+    recording = out / "recording"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in _LEFTOVERS:
+            (out / name).unlink(missing_ok=True)
+        if (recording / "recording.mcap").is_file():
+            shutil.rmtree(recording)
+    except OSError as error:
+        raise InputError(out, f"cannot be used ({error.strerror})", "a folder that can be written") from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

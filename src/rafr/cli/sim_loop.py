@@ -1,0 +1,149 @@
+"""Follows a running procedure to its end: nodes that die, approval by key, the outcome."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rafr.review.keys import Keys, no_keys
+from rafr.review.run import RunRecord
+from rafr.review.screen import Screen
+from rafr.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from rafr.nodes.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class LoopConfig:
+    """How long things may take, wall time.
+
+    Attributes:
+        start: s until every node is ready.
+        stop: s a lost node's neighbours have to bring everything to a stop.
+        settle: s listened on after the outcome, for the last measurement.
+        spin: s to wait for a message before looking at the processes again.
+    """
+
+    start: float = 180.0
+    stop: float = 15.0
+    settle: float = 1.0
+    spin: float = 0.05
+
+
+@dataclass(slots=True)
+class NodeKill:
+    """The fault `node-kill`: this node dies once, in the middle of a reduction."""
+
+    node: str
+    progress: float = 0.3
+    done: bool = False
+
+    def due(self, record: RunRecord) -> bool:
+        if self.done or not record.samples:
+            return False
+        sample = record.samples[-1]
+        return sample.state == "REDUCING" and sample.progress >= self.progress
+
+
+@dataclass(slots=True)
+class Follower:
+    """One run, from starting nodes to the outcome in the record."""
+
+    record: RunRecord
+    supervisor: Supervisor
+    console: Console
+    screen: Screen
+    keys: Keys
+    essential: frozenset[str]
+    auto_approve: bool
+    page: str = ""
+    kill: NodeKill | None = None
+    config: LoopConfig = field(default_factory=LoopConfig)
+    _lost_at: float | None = None
+
+    def run(self) -> None:
+        """Returns when the outcome is known; nodes still run then."""
+        begin = time.monotonic()
+        try:
+            if self._wait_until_ready():
+                self.console.start(auto_approve=self.auto_approve)
+                while not self.record.outcome:
+                    self._step()
+                self._listen(self.config.settle)
+        except KeyboardInterrupt:
+            self.record.outcome, self.record.message = "aborted", "interrupted"
+            self.console.cancel()
+            raise
+        finally:
+            self.record.wall_seconds = time.monotonic() - begin
+            self.screen.show(self.record)
+
+    def _wait_until_ready(self) -> bool:
+        deadline = time.monotonic() + self.config.start
+        while not self.console.ready():
+            self._step()
+            if self.record.outcome:
+                return False
+            if time.monotonic() > deadline:
+                self._give_up(f"not ready in {self.config.start:.0f} s: {', '.join(self.record.missing)}")
+                return False
+        return True
+
+    def _step(self) -> None:
+        self.console.spin(self.config.spin)
+        self._notice_deaths()
+        self._inject_kill()
+        self._answer_key()
+        self._conclude_after_loss()
+        self.screen.show(self.record, self._hint())
+
+    def _notice_deaths(self) -> None:
+        for death in self.supervisor.deaths():
+            self.record.lost.append(str(death))
+            self.record.nodes[death.name] = False
+            if death.name in self.essential and self._lost_at is None:
+                self._lost_at = time.monotonic()
+
+    def _inject_kill(self) -> None:
+        if self.kill is not None and self.kill.due(self.record) and self.kill.node in self.supervisor.names:
+            self.kill.done = True
+            self.supervisor.kill(self.kill.node)
+
+    def _conclude_after_loss(self) -> None:
+        """Without a node the procedure may be unable to answer: what stands still is held."""
+        if self._lost_at is None or self.record.outcome:
+            return
+        if not self.record.phases:
+            self._give_up("a node died before the procedure began")
+        elif time.monotonic() - self._lost_at > self.config.stop:
+            self.record.outcome = "held" if self.record.standing_still else "aborted"
+
+    def _give_up(self, why: str) -> None:
+        self.record.outcome, self.record.message = "aborted", why
+        self.record.holds.append(why)
+
+    def _listen(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.console.spin(self.config.spin)
+
+    def _waiting_for_approval(self) -> bool:
+        waiting = self.record.status == "WAITING" and self.record.plan is not None
+        return waiting and not self.auto_approve and not self.record.approver
+
+    def _hint(self) -> str:
+        if not self._waiting_for_approval() or self.record.plan is None:
+            return ""
+        ways = [f"open {self.page}"] if self.page else []
+        if self.keys is not no_keys:
+            ways.append("press a to approve, r to reject")
+        refusal = f" ({self.console.refusal})" if self.console.refusal else ""
+        return f"plan {self.record.plan.hash[:12]} waits for approval: {', or '.join(ways)}{refusal}"
+
+    def _answer_key(self) -> None:
+        key = self.keys()
+        if key in ("a", "r") and self._waiting_for_approval():
+            self.console.decide(approve=key == "a", approver=getpass.getuser(), reason="at the terminal")

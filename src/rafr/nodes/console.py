@@ -1,0 +1,204 @@
+"""The ROS side of `rafr sim`: starts the procedure, listens to it, lets a person approve.
+
+The console is no part of the robot: it records what the graph says of itself and, from
+`simulation/truth`, what the final measurement needs; nothing of that flows back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import rclpy
+from rafr_msgs.action import RunProcedure
+from rafr_msgs.msg import (
+    Approval,
+    ArmState,
+    BaseState,
+    Heartbeat,
+    Plan,
+    ProcedureState,
+    Registration,
+    SafetyState,
+    SimulationTruth,
+)
+from rafr_msgs.srv import ApprovePlan
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
+
+from rafr.errors import InputError
+from rafr.nodes.convert import plan_from_message, seconds, transform_from_pose
+from rafr.nodes.graph import NAMESPACE
+from rafr.nodes.runtime import LATCHED, RELIABLE
+from rafr.review.run import OUTCOMES, RunRecord, Sample, TrueSample
+from rafr.units import METRES_PER_MM, to_mm
+
+_HEARTBEATS = QoSProfile(depth=200)
+
+
+def _names(message_type: Any, *constants: str) -> dict[int, str]:
+    return {getattr(message_type, name): name for name in constants}
+
+
+_ARM = _names(ArmState, "IDLE", "MOVING", "CLAMPED", "REDUCING", "HOLDING")
+_BASE = _names(BaseState, "BRAKED", "DOCKING", "DOCKED", "HOLDING")
+_SAFETY = _names(SafetyState, "OK", "WARNING", "STOPPED")
+_PROCEDURE = _names(ProcedureState, "RUNNING", "WAITING", "HELD", "DONE", "ABORTED")
+
+
+class Console:
+    """Fills a RunRecord from the graph; a context manager that owns its ROS context."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self.record = record
+        # the command line's own handlers decide what Ctrl-C means
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        self._node = rclpy.create_node("console", namespace=NAMESPACE)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self._node)
+        self._goal: Any = None
+        self._result: Any = None
+        self._approval: Any = None
+        self.refusal = ""
+        self._action = ActionClient(self._node, RunProcedure, "run_procedure")
+        self._approve = self._node.create_client(ApprovePlan, "approve_plan")
+        for message_type, topic, callback, qos in (
+            (Heartbeat, "heartbeat", self._heartbeat, _HEARTBEATS),
+            (ProcedureState, "procedure/state", self._procedure, LATCHED),
+            (ArmState, "arm/state", self._arm, RELIABLE),
+            (BaseState, "base/state", self._base, RELIABLE),
+            (SafetyState, "safety/state", self._safety, LATCHED),
+            (Plan, "plan", self._plan, LATCHED),
+            (Registration, "registration", self._registration, LATCHED),
+            (Approval, "approval", self._approved, LATCHED),
+            (SimulationTruth, "simulation/truth", self._truth, RELIABLE),
+        ):
+            self._node.create_subscription(message_type, topic, callback, qos)
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(Exception):
+            self._node.destroy_node()
+        rclpy.try_shutdown()
+
+    def spin(self, timeout: float) -> None:
+        """Wait at most `timeout` s for something to arrive and handle it."""
+        self._executor.spin_once(timeout_sec=timeout)
+
+    def ready(self) -> bool:
+        """Whether the procedure can be asked to start."""
+        return not self.record.missing and bool(self._action.server_is_ready())
+
+    def start(self, *, auto_approve: bool) -> None:
+        """Ask the procedure to run; the outcome arrives in the record."""
+        goal = RunProcedure.Goal(auto_approve=auto_approve)
+        self._action.send_goal_async(goal).add_done_callback(self._answered)
+
+    def cancel(self) -> None:
+        """Ask the procedure to stop where it is."""
+        if self._goal is not None and not self.record.outcome:
+            self._goal.cancel_goal_async()
+
+    def decide(self, *, approve: bool, approver: str, reason: str = "") -> None:
+        """Approve or reject exactly the plan that was received."""
+        if self.record.plan is None or not self._approve.service_is_ready():
+            return
+        request = ApprovePlan.Request(
+            plan_hash=self.record.plan.hash, approver=approver, reject=not approve, reason=reason
+        )
+        self._approve.call_async(request).add_done_callback(self._decided)
+
+    def _answered(self, future: Any) -> None:
+        self._goal = future.result()
+        if not self._goal.accepted:
+            self.record.outcome, self.record.message = "aborted", "the procedure refused to start"
+            return
+        self._goal.get_result_async().add_done_callback(self._finished)
+
+    def _finished(self, future: Any) -> None:
+        result = future.result().result
+        self.record.outcome = result.outcome if result.outcome in OUTCOMES else "aborted"
+        self.record.holds = list(result.holds) or self.record.holds
+
+    def _decided(self, future: Any) -> None:
+        answer = future.result()
+        self.refusal = "" if answer.accepted else answer.message
+
+    def _heartbeat(self, message: Heartbeat) -> None:
+        if message.node in self.record.nodes:
+            self.record.nodes[message.node] = bool(message.ready)
+
+    def _procedure(self, message: ProcedureState) -> None:
+        self.record.status = _PROCEDURE.get(message.status, "")
+        self.record.message = message.message
+        self.record.holds = list(message.holds)
+        self.record.enter(message.phase, message.phase_seconds, list(message.history))
+
+    def _arm(self, message: ArmState) -> None:
+        self.record.samples.append(
+            Sample(
+                t=seconds(message.header.stamp),
+                state=_ARM.get(message.state, ""),
+                body=message.body,
+                progress=message.progress,
+                distance=message.target_distance,
+                angle=message.target_angle,
+                path_error=message.path_error,
+                force=message.force,
+                torque=message.torque,
+                force_limit=message.force_limit,
+                torque_limit=message.torque_limit,
+                tracked=message.fragment_tracked,
+            )
+        )
+
+    def _base(self, message: BaseState) -> None:
+        self.record.base_state = _BASE.get(message.state, "")
+
+    def _safety(self, message: SafetyState) -> None:
+        self.record.safety = _SAFETY.get(message.state, "")
+        self.record.safety_reasons = list(message.reasons)
+
+    def _plan(self, message: Plan) -> None:
+        try:
+            self.record.plan = plan_from_message(message)
+        except InputError as error:
+            self.record.message = str(error)
+
+    def _registration(self, message: Registration) -> None:
+        self.record.registration = {
+            "accepted": message.accepted,
+            "reasons": list(message.reasons),
+            "fiducial_error_mm": message.fiducial_error / METRES_PER_MM,
+            "bodies": {b.name: _registered_body(b) for b in message.bodies},
+        }
+
+    def _approved(self, message: Approval) -> None:
+        self.record.approver = message.approver if message.plan_hash else ""
+        self.record.automatic = bool(message.plan_hash) and message.automatic
+
+    def _truth(self, message: SimulationTruth) -> None:
+        poses = zip(message.bodies, map(transform_from_pose, message.current_from_displaced), strict=False)
+        self.record.truth.append(
+            TrueSample(
+                t=seconds(message.header.stamp),
+                T_current_displaced={name: to_mm(pose) for name, pose in poses if pose is not None},
+                force=message.force,
+                torque=message.torque,
+                traction=message.traction,
+                contact=message.contact,
+            )
+        )
+
+
+def _registered_body(body: Any) -> dict[str, Any]:
+    T_cbct_ct = transform_from_pose(body.cbct_from_ct)
+    return {
+        "T_cbct_ct": None if T_cbct_ct is None else to_mm(T_cbct_ct).tolist(),
+        "tre_estimate_mm": body.tre_estimate / METRES_PER_MM,
+        "overlap": body.overlap,
+    }

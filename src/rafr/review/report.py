@@ -1,0 +1,171 @@
+"""The report of a run: `report.json`, pictures and curves.
+
+The final measurement lives here. It is the only reader of the truth besides the simulator.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rafr import __version__
+from rafr.cases.case import Case
+from rafr.cases.truth import Truth, read_truth
+from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.review.run import RunRecord
+
+_PACKAGES = ("ros-rclpy", "mujoco", "casadi", "pin", "SimpleITK", "open3d", "numpy", "scipy")
+
+
+def truth_of(case: Case) -> Truth | None:
+    """The truth of a simulated case; None for a real patient."""
+    return read_truth(case) if case.truth_path.is_file() else None
+
+
+def build_report(
+    case: Case, record: RunRecord, meshes: Mapping[str, TriangleMesh], truth: Truth | None, seed: int
+) -> dict[str, Any]:
+    """`report.json` as described in docs: what was reached, what it took, how it was approved.
+
+    Args:
+        meshes: surface of every body, LPS mm in the CT.
+        truth: of a simulated case; residuals are then to the truth, else to the plan, as
+            `residual_reference` says.
+    """
+    held = record.reduction_samples
+    limits = [s.force_limit for s in held if s.force_limit > 0]
+    report = {
+        "case": case.id,
+        "outcome": record.outcome,
+        "bodies": {b.name: _body(b.name, record, meshes[b.name], truth) for b in case.moving},
+        "peak_force_n": max((s.force for s in held), default=0.0),
+        "force_limit_n": max(limits, default=None),
+        "peak_torque_nm": max((s.torque for s in held), default=0.0),
+        "duration_s": record.duration,
+        "phases": [phase.to_json() for phase in record.phases],
+        "registration": _registration(record, meshes, truth),
+        "holds": [*record.holds, *record.lost],
+        "seed": seed,
+        "versions": versions(),
+        "residual_reference": "plan" if truth is None else "truth",
+        "approval": {"approver": record.approver, "automatic": record.automatic},
+        "auto_approved": record.automatic,
+        "plan_hash": record.plan.hash if record.plan is not None else None,
+        "peak_true_force_n": max((s.force for s in record.truth), default=None),
+        "wall_s": record.wall_seconds,
+    }
+    cleaned: dict[str, Any] = _finite(report)
+    return cleaned
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN: what is not a finite number becomes null."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def _body(name: str, record: RunRecord, mesh: TriangleMesh, truth: Truth | None) -> dict[str, Any]:
+    reached = record.truth[-1].T_current_displaced.get(name) if record.truth else None
+    planned = record.plan.body(name).T_reduced_displaced if record.plan is not None else None
+    wanted = truth.T_reduced_displaced[name] if truth is not None else planned
+    residual = _difference(reached, wanted, mesh)
+    to_plan = _difference(reached, planned, mesh)
+    return {
+        "residual_mm": residual["mm"],
+        "residual_deg": residual["deg"],
+        "matta": _matta(reached, wanted, mesh),
+        "residual_to_plan_mm": to_plan["mm"],
+        "residual_to_plan_deg": to_plan["deg"],
+        "displaced": _difference(RigidTransform.identity(), wanted, mesh),
+        "plan_error": _difference(planned, wanted, mesh) if truth is not None else None,
+    }
+
+
+def _difference(
+    reached: RigidTransform | None, wanted: RigidTransform | None, mesh: TriangleMesh
+) -> dict[str, Any]:
+    """`mm` {mean, p95, max} and `deg` between two poses; None where one of them is unknown."""
+    from rafr.planning.metrics import pose_error
+
+    if reached is None or wanted is None:
+        return {"mm": None, "deg": None}
+    error = pose_error(reached, wanted, mesh)
+    return {"mm": {k: error[f"{k}_mm"] for k in ("mean", "p95", "max")}, "deg": error["deg"]}
+
+
+def _matta(
+    reached: RigidTransform | None, wanted: RigidTransform | None, mesh: TriangleMesh
+) -> dict[str, Any]:
+    from rafr.planning.metrics import matta
+
+    if reached is None or wanted is None:
+        return {"grade": None, "max_mm": None}
+    return matta(mesh, reached, wanted)
+
+
+def _registration(
+    record: RunRecord, meshes: Mapping[str, TriangleMesh], truth: Truth | None
+) -> dict[str, Any]:
+    """What the registration said of itself and, where the truth is known, how far off it was."""
+    from rafr.planning.metrics import pose_error
+
+    report = dict(record.registration)
+    bodies = report.get("bodies", {})
+    for name, body in bodies.items():
+        if truth is not None and name in truth.T_cbct_ct:
+            found = RigidTransform.from_matrix(body["T_cbct_ct"])
+            body["error_mm"] = pose_error(found, truth.T_cbct_ct[name], meshes[name])["mean_mm"]
+    return report
+
+
+def versions() -> dict[str, str]:
+    """Of rafr, Python and the packages that decide the result."""
+    found = {"rafr": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def save_pictures(
+    folder: Path, case: Case, record: RunRecord, meshes: Mapping[str, TriangleMesh], truth: Truth | None
+) -> list[str]:
+    """Write `before_after.png` and `curves.png`; returns what was written.
+
+    Outlines show where each fragment should be: by the truth where it is known, else by the plan.
+    """
+    from rafr.review.curves import save_curves
+    from rafr.review.picture import save_before_after
+
+    written = []
+    poses = record.truth[-1].T_current_displaced if record.truth else {}
+    if poses:
+        after = {n: m.transformed(poses[n]) if n in poses else m for n, m in meshes.items()}
+        targets = _targets(case, record, truth)
+        outlines = {n: meshes[n].transformed(T) for n, T in targets.items()}
+        title = f"{case.id}: {record.outcome}"
+        save_before_after(folder / "before_after.png", meshes, after, targets=outlines, title=title)
+        written.append("before_after.png")
+    if len(record.reduction_samples) > 1:
+        save_curves(folder / "curves.png", record.reduction_samples, record.truth, case.id)
+        written.append("curves.png")
+    return written
+
+
+def _targets(case: Case, record: RunRecord, truth: Truth | None) -> dict[str, RigidTransform]:
+    if truth is not None:
+        return {b.name: truth.T_reduced_displaced[b.name] for b in case.moving}
+    if record.plan is not None:
+        return {b.name: record.plan.body(b.name).T_reduced_displaced for b in case.moving}
+    return {}
