@@ -6,6 +6,7 @@ area and the pressure k * depth (Winkler foundation), so the force has a closed 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,7 +151,7 @@ class ContactModel:
         difference = now.rotation - before.rotation
         turn = np.sqrt(0.5 * np.einsum("ij,ij->", difference, difference))
         shift = difference @ self._centroid + now.translation - before.translation
-        return float(np.sqrt(shift @ shift) + turn * self._radius)
+        return float(math.sqrt(shift @ shift) + turn * self._radius)
 
 
 def build_contact(

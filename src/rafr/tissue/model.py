@@ -41,18 +41,18 @@ _MUSCLES = (
 class TissueParams:
     """Tunables of the soft tissue; forces are for a 75 kg patient and a whole hip bone."""
 
-    muscle_stiffness: float = 26e3
+    muscle_stiffness: float = 18e3
     """N/m, all groups together when fully taut: 20–30 mm of lengthening along one direction then takes
     100–300 N, the range of measured reduction forces (femur: mean 216 N; muscle models: 97–555 N)."""
-    muscle_toe: float = 0.015
+    muscle_toe: float = 0.012
     """m, lengthening over which a relaxed muscle tightens (passive curve of Thelen 2003)."""
-    muscle_limit: float = 700.0
+    muscle_limit: float = 600.0
     """N, all groups together: an anaesthetised muscle pulls no more, however far it is drawn."""
     muscle_length: float = 0.12
     """m, from bone to the far end (optimal fibre lengths 0.08–0.15 m)."""
-    bedding_stiffness: float = 2.0e3
+    bedding_stiffness: float = 4.0e3
     """N/m, fat, fascia and capsule in any direction, all points together."""
-    bedding_limit: float = 80.0
+    bedding_limit: float = 100.0
     """N, all bedding points together."""
     bedding_points: int = 12
     """Points the bedding is spread over."""

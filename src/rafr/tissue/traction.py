@@ -5,14 +5,15 @@ SI, in the reference body's CT frame (LPS axes, m). The pull acts at the hip cen
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue import landmarks
-from rafr.units import METRES_PER_MM
+from rafr.tissue.springs import cross
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +54,28 @@ class TractionDevice:
 
     def tension(self, T_current_displaced: RigidTransform) -> float:
         """N, at a pose of the pulled body."""
-        length = float(np.linalg.norm(self._winch - T_current_displaced.apply(self._point)))
-        return 0.0 if self.broken else max(0.0, self.config.stiffness * (length - self._slack_length))
+        return self._tension(self._cord(T_current_displaced)[1])
 
     def advance(self, dt: float, T_current_displaced: RigidTransform) -> None:
         """Reel for `dt` s towards the tension asked for; quick motions stretch the cord meanwhile."""
-        length = float(np.linalg.norm(self._winch - T_current_displaced.apply(self._point)))
-        wanted = length - self._command / self.config.stiffness
+        wanted = self._cord(T_current_displaced)[1] - self._command / self.config.stiffness
         step = self.config.rate / self.config.stiffness * dt
-        self._slack_length += float(np.clip(wanted - self._slack_length, -step, step))
+        self._slack_length += min(max(wanted - self._slack_length, -step), step)
 
     def wrench(self, T_current_displaced: RigidTransform) -> FloatArray:
         """Wrench (6,) on the pulled body, torque about its current centroid."""
-        point = T_current_displaced.apply(self._point)
-        line = self._winch - point
-        force = line / np.linalg.norm(line) * self.tension(T_current_displaced)
-        arm = point - T_current_displaced.apply(self._centroid)
-        return np.concatenate([force, np.cross(arm, force)])
+        line, length = self._cord(T_current_displaced)
+        force = line * (self._tension(length) / length)
+        arm = T_current_displaced.rotation @ (self._point - self._centroid)
+        return np.concatenate([force, cross(arm, force)])
+
+    def _cord(self, pose: RigidTransform) -> tuple[FloatArray, float]:
+        """Vector (3,) from the hip centre to the winch, and its length."""
+        line = self._winch - (pose.rotation @ self._point + pose.translation)
+        return line, math.sqrt(line @ line)
+
+    def _tension(self, length: float) -> float:
+        return 0.0 if self.broken else max(0.0, self.config.stiffness * (length - self._slack_length))
 
 
 def cord_direction(side: str, config: TractionConfig) -> FloatArray:
@@ -78,11 +84,3 @@ def cord_direction(side: str, config: TractionConfig) -> FloatArray:
     direction = np.array([lateral, -np.sin(config.flexion), -np.cos(config.flexion)])
     unit: FloatArray = direction / np.linalg.norm(direction)
     return unit
-
-
-def traction_on(
-    hip: TriangleMesh, side: str, centroid_mm: FloatArray, config: TractionConfig | None = None
-) -> TractionDevice:
-    """Traction on the leg of a hip bone (LPS mm) that belongs to a body with this centroid."""
-    centre = landmarks.hip_centre(hip, side) * METRES_PER_MM
-    return TractionDevice(centre, side, centroid_mm * METRES_PER_MM, config)

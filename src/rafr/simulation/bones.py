@@ -1,0 +1,232 @@
+"""The patient's bones in the plant: where they are, what acts on them, what they do to the clamp.
+
+Frame of every computation: the reference body's CT frame, m; MuJoCo gets world wrenches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rafr.errors import InputError
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.simulation.bushing import Load, bushing_load, fixation_bushing
+from rafr.simulation.fragment import Fragment, end_of_step, implicit_step
+from rafr.simulation.motion import Motion, carried, relative_pose, rotator, shifter, unchecked
+from rafr.simulation.world import TIME_STEP, BodyInertia
+from rafr.tissue.contact import ContactModel
+from rafr.tissue.springs import cross
+from rafr.tissue.traction import TractionDevice
+
+
+class Bones:
+    """Fragments, their contacts and the clamp's grip, on top of a MuJoCo state."""
+
+    def __init__(
+        self,
+        model: Any,
+        data: Any,
+        reference: str,
+        inertias: Mapping[str, BodyInertia],
+        fragments: dict[str, Fragment],
+        contacts: list[tuple[str, str, ContactModel]],
+        traction: TractionDevice | None,
+    ) -> None:
+        """`traction` pulls at the fragment that holds it, else at the reference."""
+        self._model, self._data = model, data
+        self.reference, self.inertias = reference, inertias
+        self.fragments, self.contacts, self.traction = fragments, contacts, traction
+        self._clamp_id = int(model.body("clamp").id)
+        self._reference_id = int(model.body(f"bone_{reference}").id)
+        self._held_by_reference = traction is not None and not any(
+            f.traction is traction for f in fragments.values()
+        )
+        self.clamped: str | None = None
+        self._grip: RigidTransform | None = None
+        self.tool_wrench = np.zeros(6)
+        """(6,) of the fragment on the tool, at the clamp frame, in its axes."""
+        self.contact_force = 0.0
+        """N, summed over the pairs of bodies."""
+        motions = self.motions()
+        for name, other, contact in contacts:
+            contact.accept_overlap(relative_pose(motions, name, other))
+
+    def grip(self, body: str, reach: float, angle_deg: float) -> tuple[bool, str]:
+        """Close the clamp on a body's pins; (done, why not)."""
+        if body not in self.fragments:
+            return False, f"no moving body {body!r}"
+        pins = self.fragments[body].pins
+        if pins is None:
+            return False, f"no pins in {body}"
+        pose, clamp = self.motions()[body].pose, self._in_reference(self._clamp_id)
+        gap = (pose @ pins.T_ct_clamp).inverse() @ clamp
+        distance, angle = float(np.linalg.norm(gap.translation)), float(np.degrees(gap.angle))
+        if distance > reach or angle > angle_deg:
+            return False, f"pins {1e3 * distance:.1f} mm and {angle:.1f} deg out of the jaws' reach"
+        self.clamped, self._grip = body, pose.inverse() @ clamp
+        return True, "closed"
+
+    def release(self) -> None:
+        self.clamped = self._grip = None
+
+    def fix(self, body: str) -> None:
+        """Fix a body to the reference where it is (K-wires, screws)."""
+        fragment, motion = self.fragment(body), self.motions()[body]
+        fragment.fixed_at = RigidTransform(motion.pose.rotation.copy(), motion.centroid)
+
+    def tension(self) -> float:
+        """Traction, N."""
+        if self.traction is None:
+            return 0.0
+        motions = self.motions()
+        for name, fragment in self.fragments.items():
+            if fragment.traction is self.traction:
+                return self.traction.tension(motions[name].pose)
+        return self.traction.tension(RigidTransform.identity())
+
+    def fragment(self, body: str) -> Fragment:
+        if body not in self.fragments:
+            raise InputError("body", f"{body!r} is unknown", f"one of {', '.join(self.fragments)}")
+        return self.fragments[body]
+
+    def apply_forces(self) -> None:
+        """Add every force on and between bones, and on the clamp, to MuJoCo's applied forces."""
+        motions = self.motions()
+        self.contact_force = 0.0
+        self.tool_wrench = np.zeros(6)
+        for fragment in self.fragments.values():
+            fragment.loads.clear()
+        for name, other, contact in self.contacts:
+            self._press(name, other, contact, motions)
+        for name, fragment in self.fragments.items():
+            self._apply_to(fragment, motions[name])
+        if self._held_by_reference and self.traction is not None:
+            at_rest = RigidTransform.identity()
+            self.traction.advance(TIME_STEP, at_rest)
+            self._push_reference(self.traction.wrench(at_rest))
+
+    def _press(self, name: str, other: str, contact: ContactModel, motions: dict[str, Motion]) -> None:
+        """Contact of one pair; the reaction on the reference follows from the applied wrench."""
+        if other == self.reference:
+            wrench, k, d = contact.evaluate(motions[name].pose, motions[name].twist)
+            if k is not None and d is not None:
+                self.fragments[name].loads.append((Load(wrench, k, d), motions[name].twist))
+                self.contact_force += float(np.linalg.norm(wrench[:3]))
+            return
+        holder = motions[other]
+        pose = relative_pose(motions, name, other)
+        twist = motions[name].twist - carried(holder.twist, motions[name].centroid - holder.centroid)
+        back = rotator(holder.pose.rotation)
+        wrench, k, d = contact.evaluate(pose, back.T @ twist)
+        if k is None or d is None:
+            return
+        load = Load(back @ wrench, back @ k @ back.T, back @ d @ back.T)
+        self.fragments[name].loads.append((load, twist))
+        shift = shifter(motions[name].centroid - holder.centroid)
+        mirrored = Load(
+            -shift.T @ load.wrench, shift.T @ load.stiffness @ shift, shift.T @ load.damping @ shift
+        )
+        opposite = holder.twist - carried(motions[name].twist, holder.centroid - motions[name].centroid)
+        self.fragments[other].loads.append((mirrored, opposite))
+        self.contact_force += float(np.linalg.norm(wrench[:3]))
+
+    def _apply_to(self, fragment: Fragment, motion: Motion) -> None:
+        """Sum everything on one fragment, apply it, and give the reactions to clamp and reference."""
+        passive = fragment.tissue.wrench(motion.pose, motion.twist)
+        pull = np.zeros(6)
+        if fragment.traction is not None:
+            fragment.traction.advance(TIME_STEP, motion.pose)
+            pull = fragment.traction.wrench(motion.pose)
+            passive += pull
+        if fragment.fixed_at is not None:
+            held = unchecked(motion.pose.rotation, motion.centroid)
+            load = bushing_load(fixation_bushing(), fragment.fixed_at, held, motion.centroid, motion.twist)
+            fragment.loads.append((load, motion.twist))
+        pin = self._pin_load(fragment, motion) if fragment.name == self.clamped else None
+        if pin is not None:
+            fragment.loads.append(pin)
+        wrench, change = implicit_step(
+            fragment.inertia, motion.pose.rotation, passive, fragment.loads, TIME_STEP
+        )
+        R = self._reference_rotation
+        data = self._data
+        data.xfrc_applied[fragment.body_id, :3] = R @ wrench[:3]
+        data.xfrc_applied[fragment.body_id, 3:] = R @ wrench[3:]
+        on_reference = pull - wrench
+        if pin is not None:
+            on_fragment = end_of_step(*pin, change, TIME_STEP)
+            on_reference += on_fragment
+            self._push_tool(-on_fragment, motion)
+        arm = motion.centroid - self.inertias[self.reference].centroid
+        on_reference[3:] += cross(arm, on_reference[:3])
+        self._push_reference(on_reference)
+
+    def _push_reference(self, wrench: FloatArray) -> None:
+        """A wrench (6,) about its centroid, in its axes."""
+        R, applied = self._reference_rotation, self._data.xfrc_applied
+        applied[self._reference_id, :3] += R @ wrench[:3]
+        applied[self._reference_id, 3:] += R @ wrench[3:]
+
+    def _pin_load(self, fragment: Fragment, motion: Motion) -> tuple[Load, FloatArray] | None:
+        if fragment.pins is None or self._grip is None:
+            return None
+        clamp = self._in_reference(self._clamp_id)
+        twist = self._twist_in_reference(self._clamp_id, clamp.translation)
+        relative = motion.twist - carried(twist, motion.centroid - clamp.translation)
+        held = unchecked(
+            motion.pose.rotation @ self._grip.rotation,
+            motion.pose.rotation @ self._grip.translation + motion.pose.translation,
+        )
+        return bushing_load(fragment.pins.bushing, clamp, held, motion.centroid, relative), relative
+
+    def _push_tool(self, wrench: FloatArray, motion: Motion) -> None:
+        """Apply the fragment's wrench (6,) (about its centroid, reference frame) to the clamp."""
+        import mujoco
+
+        data, R = self._data, self._reference_rotation
+        force, point = R @ wrench[:3], data.xpos[self._clamp_id]
+        centre = R @ (motion.centroid - self.inertias[self.reference].centroid)
+        lever = centre + data.xpos[self._reference_id] - point
+        torque = R @ wrench[3:] + cross(lever, force)
+        mujoco.mj_applyFT(self._model, data, force, torque, point, self._clamp_id, data.qfrc_applied)
+        R_clamp = data.xmat[self._clamp_id].reshape(3, 3)
+        self.tool_wrench = np.concatenate([R_clamp.T @ force, R_clamp.T @ torque])
+
+    @property
+    def _reference_rotation(self) -> FloatArray:
+        R: FloatArray = self._data.xmat[self._reference_id].reshape(3, 3)
+        return R
+
+    def _in_reference(self, body_id: int) -> RigidTransform:
+        """Pose of a body's frame in the reference body's CT frame, m."""
+        R, data = self._reference_rotation, self._data
+        offset = data.xpos[body_id] - data.xpos[self._reference_id]
+        translation = R.T @ offset + self.inertias[self.reference].centroid
+        return unchecked(R.T @ data.xmat[body_id].reshape(3, 3), translation)
+
+    def _twist_in_reference(self, body_id: int, origin: FloatArray) -> FloatArray:
+        """Twist (6,) of a body's frame relative to the reference, in its axes, at `origin`."""
+        import mujoco
+
+        own, carrier = np.empty(6), np.empty(6)
+        body = mujoco.mjtObj.mjOBJ_XBODY
+        mujoco.mj_objectVelocity(self._model, self._data, body, body_id, own, 0)
+        mujoco.mj_objectVelocity(self._model, self._data, body, self._reference_id, carrier, 0)
+        R = self._reference_rotation
+        centre = self.inertias[self.reference].centroid
+        ref = np.concatenate([R.T @ carrier[3:], R.T @ carrier[:3]])
+        return np.concatenate([R.T @ own[3:], R.T @ own[:3]]) - carried(ref, origin - centre)
+
+    def motions(self) -> dict[str, Motion]:
+        """Where every fragment is and how it moves, relative to the reference."""
+        motions = {}
+        for name, fragment in self.fragments.items():
+            frame = self._in_reference(fragment.body_id)
+            centroid = frame.translation
+            offset = frame.rotation @ fragment.inertia.centroid
+            pose = unchecked(frame.rotation, centroid - offset)
+            motions[name] = Motion(pose, centroid, self._twist_in_reference(fragment.body_id, centroid))
+        return motions

@@ -1,0 +1,67 @@
+"""Poses and twists relative to the reference body, in its CT frame (m), at 1 kHz."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rafr.geometry import RigidTransform, skew
+from rafr.geometry.rigid_transform import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """Where a fragment is and how it moves, relative to the reference body.
+
+    Attributes:
+        pose: `T_current_displaced`, m.   centroid: (3,) m.   twist: (6,) at the centroid.
+    """
+
+    pose: RigidTransform
+    centroid: FloatArray
+    twist: FloatArray
+
+
+def unchecked(rotation: FloatArray, translation: FloatArray) -> RigidTransform:
+    """A transform from the integrator's own rotation matrix, without the checks (1 kHz)."""
+    transform = object.__new__(RigidTransform)
+    object.__setattr__(transform, "rotation", rotation)
+    object.__setattr__(transform, "translation", translation)
+    return transform
+
+
+def relative_pose(motions: Mapping[str, Motion], name: str, other: str) -> RigidTransform:
+    """Pose of `name` in the CT frame of `other` (the reference does not move in its own frame)."""
+    if other not in motions:
+        return motions[name].pose
+    a, b = motions[other].pose, motions[name].pose
+    return unchecked(a.rotation.T @ b.rotation, a.rotation.T @ (b.translation - a.translation))
+
+
+def carried(twist: FloatArray, arm: FloatArray) -> FloatArray:
+    """The twist (6,) of a rigid body at a point `arm` away from where it is given."""
+    v, w = twist[:3], twist[3:]
+    return np.array(
+        [
+            v[0] + w[1] * arm[2] - w[2] * arm[1],
+            v[1] + w[2] * arm[0] - w[0] * arm[2],
+            v[2] + w[0] * arm[1] - w[1] * arm[0],
+            *w,
+        ]
+    )
+
+
+def rotator(rotation: FloatArray) -> FloatArray:
+    """(6, 6) that turns a twist or wrench."""
+    block = np.zeros((6, 6))
+    block[:3, :3] = block[3:, 3:] = rotation
+    return block
+
+
+def shifter(arm: FloatArray) -> FloatArray:
+    """(6, 6) that carries a twist to a point `arm` away; its transpose brings a wrench back."""
+    block = np.eye(6)
+    block[:3, 3:] = -skew(arm)
+    return block

@@ -1,0 +1,80 @@
+"""Put the patient together: tissue, traction and contacts of every fragment of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rafr.cases.case import Case
+from rafr.geometry import RigidTransform, merge_meshes
+from rafr.simulation.bones import Bones
+from rafr.simulation.fragment import Fragment
+from rafr.simulation.world import BodyInertia
+from rafr.tissue.contact import ContactModel, build_contact
+from rafr.tissue.landmarks import hip_centre
+from rafr.tissue.model import body_side, build_tissue
+from rafr.tissue.traction import TractionDevice
+from rafr.units import METRES_PER_MM
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
+    from rafr.cases.truth import Truth
+
+_HIP_LABELS = {"left": range(11, 21), "right": range(21, 31)}
+
+
+def build_bones(
+    case: Case,
+    meshes: Mapping[str, BodyMesh],
+    model: Any,
+    data: Any,
+    inertias: Mapping[str, BodyInertia],
+    truth: Truth | None,
+    starts_mm: Mapping[str, RigidTransform],
+) -> Bones:
+    """The bones of a case on a MuJoCo state, at rest where they stand at the start."""
+    fragments = {}
+    for body in case.moving:
+        target = truth.T_reduced_displaced[body.name] if truth is not None else None
+        tissue = build_tissue(case, meshes, body.name, target, T_relaxed_displaced=starts_mm[body.name])
+        body_id = int(model.body(f"bone_{body.name}").id)
+        fragments[body.name] = Fragment(body.name, body_id, inertias[body.name], tissue)
+    traction = _hang_traction(case, meshes, fragments)
+    contacts = _contacts(case, meshes)
+    return Bones(model, data, case.reference.name, inertias, fragments, contacts, traction)
+
+
+def _hang_traction(
+    case: Case, meshes: Mapping[str, BodyMesh], fragments: dict[str, Fragment]
+) -> TractionDevice | None:
+    """Traction on the leg of the case's side (else the first fragment's); None without that hip."""
+    side = (
+        case.traction.side if case.traction else body_side(meshes, case.moving[0].name, case.reference.name)
+    )
+    owners = [
+        (m.name, part)
+        for m in meshes.values()
+        for label, part in m.parts.items()
+        if label in _HIP_LABELS[side]
+    ]
+    if not owners:
+        return None
+    centre = hip_centre(merge_meshes([part for _, part in owners]), side)
+    owner = min(owners, key=lambda o: float(np.linalg.norm(o[1].vertices - centre, axis=1).min()))[0]
+    centroid = meshes[owner].mesh.centroid
+    device = TractionDevice(centre * METRES_PER_MM, side, centroid * METRES_PER_MM)
+    if owner in fragments:
+        fragments[owner].traction = device
+    return device
+
+
+def _contacts(case: Case, meshes: Mapping[str, BodyMesh]) -> list[tuple[str, str, ContactModel]]:
+    """Contact of every moving body with the reference and with the moving bodies after it."""
+    moving = [b.name for b in case.moving]
+    return [
+        (name, other, build_contact(meshes[name].mesh, meshes[other].mesh))
+        for i, name in enumerate(moving)
+        for other in (case.reference.name, *moving[i + 1 :])
+    ]
