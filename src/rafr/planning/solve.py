@@ -50,12 +50,9 @@ def solve(start: Estimate, terms: Sequence[Term], reaches_mm: Sequence[float]) -
 
 
 def _normal_equations(blocks: Sequence[Rows]) -> tuple[FloatArray, FloatArray]:
-    H: FloatArray = np.zeros((UNKNOWNS, UNKNOWNS))
-    g: FloatArray = np.zeros(UNKNOWNS)
-    for rows in blocks:
-        weighted = rows.jacobian * rows.weight[:, None]
-        H += weighted.T @ rows.jacobian
-        g += weighted.T @ rows.residual
+    weighted = [rows.jacobian * rows.weight[:, None] for rows in blocks]
+    H = np.sum([w.T @ rows.jacobian for w, rows in zip(weighted, blocks, strict=True)], axis=0)
+    g = np.sum([w.T @ rows.residual for w, rows in zip(weighted, blocks, strict=True)], axis=0)
     return H, g
 
 
@@ -71,10 +68,10 @@ def _step(blocks: Sequence[Rows]) -> FloatArray:
 
 def _covariance(blocks: Sequence[Rows]) -> FloatArray:
     """Inverse curvature, where a term that fits worse than its sigma says counts less."""
-    H: FloatArray = np.zeros((UNKNOWNS, UNKNOWNS))
+    curvature = []
     for rows in blocks:
         mean_square = rows.cost / rows.weight.sum() if rows.weight.sum() > 0 else 0.0
         excess = max(1.0, mean_square / rows.sigma_mm**2)
-        H += (rows.jacobian * rows.weight[:, None]).T @ rows.jacobian / excess
-    inverse: FloatArray = np.linalg.inv(H)
+        curvature.append((rows.jacobian * rows.weight[:, None]).T @ rows.jacobian / excess)
+    inverse: FloatArray = np.linalg.inv(np.sum(curvature, axis=0))
     return inverse

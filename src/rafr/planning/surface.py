@@ -60,6 +60,12 @@ class Surface:
         found = np.einsum("ni,nij->nj", weights, self.mesh.vertices[corners])
         return ClosestPoints(found, normals, np.linalg.norm(found - queries, axis=1))
 
+    def distance(self, points: ArrayLike) -> FloatArray:
+        """(n,) exact unsigned distances."""
+        queries = np.asarray(points, dtype=np.float32).reshape(-1, 3)
+        distance: FloatArray = self._scene.compute_distance(_tensor(queries)).numpy()
+        return distance.astype(float)
+
     def signed_distance(self, points: ArrayLike) -> FloatArray:
         """(n,) exact signed distances, negative inside."""
         queries = np.asarray(points, dtype=np.float32).reshape(-1, 3)

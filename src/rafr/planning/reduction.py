@@ -1,0 +1,121 @@
+"""The whole plan of a case: targets, the order, and a path for every fragment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rafr.cases.case import Case
+from rafr.errors import InputError
+from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.metrics import matta, pose_error
+from rafr.planning.path import PlannedPath, Wrench, plan_path
+from rafr.planning.pins import PatientAxes, patient_axes
+from rafr.planning.plan import BodyPlan, ReductionPlan
+from rafr.planning.target import METHOD, BodyTarget, TargetResult, plan_targets
+from rafr.progress import Progress, part_of, silent
+from rafr.units import to_metres
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
+
+
+def plan_reduction(
+    case: Case,
+    *,
+    start: Mapping[str, RigidTransform] | None = None,
+    targets: TargetResult | None = None,
+    progress: Progress = silent,
+) -> ReductionPlan:
+    """Plan target and path of every moving body of a case.
+
+    Args:
+        start: where bodies were last measured, `T_current_displaced` in mm by name; where the CT
+            shows them by default.
+        targets: found earlier for the same case; found here by default.
+
+    Raises:
+        InputError: the case has nothing to move, or `start` names a body it does not have.
+    """
+    from rafr.cases.meshes import body_meshes
+
+    began = time.perf_counter()
+    start = start or {}
+    _check(case, start)
+    meshes = body_meshes(case, part_of(progress, 0.0, 0.1))
+    found = targets or plan_targets(case, meshes, progress=part_of(progress, 0.1, 0.7))
+    axes = patient_axes(case)
+    assessment = found.assessment
+    placed = list(meshes[case.reference.name].parts.values())
+    bodies = []
+    for k, target in enumerate(found.bodies):
+        progress(0.7 + 0.3 * k / len(found.bodies), f"{target.name}: path")
+        origin = start.get(target.name, RigidTransform.identity())
+        body, path = _plan_body(case, meshes, target, origin, placed, axes)
+        assessment &= path.assessment
+        bodies.append(body)
+        placed += [m.transformed(target.T_reduced_displaced) for m in meshes[target.name].parts.values()]
+    progress(1.0, "planned")
+    seconds = time.perf_counter() - began
+    return ReductionPlan(
+        case.id, METHOD, tuple(bodies), found.symmetry_plane, found.order, assessment, seconds
+    )
+
+
+def _check(case: Case, start: Mapping[str, RigidTransform]) -> None:
+    names = [b.name for b in case.moving]
+    if not names:
+        raise InputError(case.folder, "no body to move", "a reference and at least one moving body")
+    for name in start:
+        if name not in names:
+            raise InputError("start", f"no moving body {name!r}", f"one of {', '.join(names)}")
+
+
+def _plan_body(
+    case: Case,
+    meshes: Mapping[str, BodyMesh],
+    target: BodyTarget,
+    start: RigidTransform,
+    placed: list[TriangleMesh],
+    axes: PatientAxes,
+) -> tuple[BodyPlan, PlannedPath]:
+    mesh, goal = meshes[target.name].mesh, target.T_reduced_displaced
+    wrench = _tissue_wrench(case, meshes, target)
+    path = plan_path(target.name, mesh, placed, start, goal, wrench)
+    after: dict[str, Any] = {
+        **_standing(mesh, path.poses[-1].T_path_displaced, goal, axes),
+        "evidence_mm2": {kind: round(area, 1) for kind, area in target.evidence.items()},
+        "clearance_mm": path.poses[-1].clearance_mm,
+    }
+    plan = BodyPlan(
+        name=target.name,
+        labels=tuple(sorted(meshes[target.name].parts)),
+        T_reduced_displaced=goal,
+        expected_error_mm=target.expected_error_mm,
+        before=_standing(mesh, start, goal, axes),
+        after=after,
+        path=path.poses,
+    )
+    return plan, path
+
+
+def _standing(
+    mesh: TriangleMesh, T: RigidTransform, goal: RigidTransform, axes: PatientAxes
+) -> dict[str, Any]:
+    return {**pose_error(T, goal, mesh), "matta": matta(mesh, T, goal, axes)}
+
+
+def _tissue_wrench(case: Case, meshes: Mapping[str, BodyMesh], target: BodyTarget) -> Wrench:
+    """The tissue model's wrench (6,), N and N·m, at a pose in mm."""
+    from rafr.tissue.model import build_tissue
+
+    model = build_tissue(case, meshes, target.name, target.T_reduced_displaced)
+
+    def wrench(T: RigidTransform) -> FloatArray:
+        return np.asarray(model.wrench(to_metres(T)), dtype=float)
+
+    return wrench
