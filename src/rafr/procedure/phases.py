@@ -73,7 +73,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that must hold: a predicate of (facts, present body), and what is waited for while it fails."""
+    """Something that must hold: a predicate of (facts, body) and what is waited for while it fails."""
 
     holds: Callable[[Facts, str], bool]
     waiting_for: str

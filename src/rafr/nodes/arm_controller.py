@@ -1,0 +1,287 @@
+"""The arm controller: every joint state is answered by one command (lockstep); action `move_arm`.
+
+All decisions are in `rafr.control.arm`; here messages become its inputs. Service `arm/reset` leaves a
+hold by a person's decision.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import WrenchStamped
+from rafr_msgs.action import MoveArm
+from rafr_msgs.msg import Approval, ArmState, Plan, Registration, SafetyState, ToolPoses
+from rafr_msgs.srv import SetClamp
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from rafr.config import option
+from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode, Tracking
+from rafr.control.live import LiveChain, surface_points
+from rafr.errors import InputError
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.nodes.convert import (
+    arm_trajectory_from_message,
+    duration_message,
+    invalid_pose_message,
+    plan_from_message,
+    pose_message,
+    seconds,
+    transform_from_pose,
+    wrench_array,
+)
+from rafr.nodes.long_goal import LongGoal
+from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
+from rafr.robot.arm import ArmModel
+from rafr.room import OperatingRoom
+
+_STATE_PERIOD = 0.05  # s, wall time
+_COMMAND_PERIOD = 0.01  # s
+
+
+@dataclass(frozen=True, slots=True)
+class ArmControllerNodeConfig:
+    case: str = option("", "case folder; empty: no surfaces, the distance to the target stays unknown")
+    arm: str = option("ur16e", "robot arm of the description")
+    safety_age: float = option(
+        2.0, "age of safety/state that stops (wall time)", unit="s", lower=0.2, upper=10.0
+    )
+    realtime_priority: int = option(20, "SCHED_RR priority, 0 = ordinary scheduling", lower=0, upper=90)
+
+
+class ArmControllerNode(RafrNode):
+    def __init__(self) -> None:
+        super().__init__("arm_controller")
+        self._config = self.config(ArmControllerNodeConfig)
+        self._control_config = self.config(ArmControlConfig)
+        self._arm = ArmModel.named(self._config.arm)
+        self._core = ArmController(
+            self._arm, self._arm.T_base_armbase, self._control_config, self._surfaces()
+        )
+        self._T_base_marker = OperatingRoom.from_yaml().T_base_marker
+        self._chain: LiveChain | None = None
+        self._tracking: Tracking | None = None
+        self._wrench: tuple[float, FloatArray | None] = (-np.inf, None)
+        self._approved_hash = ""
+        self._safety = (False, -np.inf)
+        self._command: ArmCommand | None = None
+        self._last_tick: float | None = None
+        self._period_max = 0.0
+        self._wire()
+        self._goal = LongGoal(
+            self, MoveArm, "move_arm", begin=self._begin, cancel=self._cancel, result=_result
+        )
+        _become_realtime(self._config.realtime_priority, self)
+        self.set_ready()
+
+    def _surfaces(self) -> dict[str, FloatArray]:
+        if not self._config.case:
+            return {}
+        from rafr.cases.load import open_case
+
+        return surface_points(open_case(self._config.case))
+
+    def _wire(self) -> None:
+        self._commands = self.create_publisher(
+            JointTrajectory, "joint_trajectory_controller/joint_trajectory", RELIABLE
+        )
+        self._states = self.create_publisher(ArmState, "arm/state", RELIABLE)
+        self._clamp = self.create_client(SetClamp, "clamp")
+        self.create_service(Trigger, "arm/reset", self._reset)
+        self.create_subscription(JointState, "joint_states", self._tick, SENSOR)
+        self.create_subscription(WrenchStamped, "wrench", self._take_wrench, SENSOR)
+        self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
+        self.create_subscription(Registration, "registration", self._take_registration, LATCHED)
+        self.create_subscription(Plan, "plan", self._take_plan, LATCHED)
+        self.create_subscription(Approval, "approval", self._take_approval, LATCHED)
+        self.create_subscription(SafetyState, "safety/state", self._take_safety, LATCHED)
+        self.create_wall_timer(_STATE_PERIOD, self._publish_state)
+
+    # -- inputs --------------------------------------------------------------------------------------
+
+    def _take_wrench(self, message: WrenchStamped) -> None:
+        self._wrench = (seconds(message.header.stamp), wrench_array(message.wrench))
+
+    def _take_tools(self, message: ToolPoses) -> None:
+        if self._chain is None:
+            return
+        poses = {t.name: transform_from_pose(t.pose) for t in message.tools if t.valid}
+        seen = {name: pose for name, pose in poses.items() if pose is not None}
+        tracking = self._chain.tracking(seconds(message.header.stamp), seen)
+        self._tracking = self._tracking if tracking is None else tracking
+
+    def _take_registration(self, message: Registration) -> None:
+        poses = {b.name: transform_from_pose(b.marker_from_ct) for b in message.bodies}
+        if not message.accepted or not poses or any(p is None for p in poses.values()):
+            self._chain = self._tracking = None
+            self.diagnose(WARN, "no usable registration")
+            return
+        constants = {n: p for n, p in poses.items() if p is not None}
+        self._chain = LiveChain(message.bodies[0].name, constants, self._T_base_marker)
+
+    def _take_plan(self, message: Plan) -> None:
+        try:
+            self._core.load_plan(plan_from_message(message))
+            self.diagnose(OK, "plan loaded", hash=message.hash)
+        except InputError as error:
+            self._core.load_plan(None)
+            self.diagnose(WARN, f"plan refused: {error}")
+
+    def _take_approval(self, message: Approval) -> None:
+        self._approved_hash = message.plan_hash
+
+    def _take_safety(self, message: SafetyState) -> None:
+        self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())
+
+    @property
+    def _safety_ok(self) -> bool:
+        allowed, heard = self._safety
+        return allowed and time.monotonic() - heard < self._config.safety_age
+
+    # -- the tick ------------------------------------------------------------------------------------
+
+    def _tick(self, message: JointState) -> None:
+        signals = ArmInput(
+            t=seconds(message.header.stamp),
+            q=self._ordered(message),
+            wrench=self._wrench[1],
+            wrench_t=self._wrench[0],
+            tracking=self._tracking,
+            safety_ok=self._safety_ok,
+            approved_hash=self._approved_hash,
+        )
+        command = self._core.update(signals)
+        self._command = command
+        if command.q is not None:
+            self._send(command.q, message.header.stamp)
+        if command.clamp is not None:
+            self._ask_clamp(command.clamp, command.body)
+        if command.finished is not None:
+            self._finish(command)
+        now = time.monotonic()
+        if self._last_tick is not None:
+            self._period_max = max(self._period_max, now - self._last_tick)
+        self._last_tick = now
+
+    def _ordered(self, message: JointState) -> FloatArray:
+        """Joint positions in the model's order; NaN where the message has none."""
+        positions = dict(zip(message.name, message.position, strict=False))
+        return np.array([positions.get(name, np.nan) for name in self._arm.joint_names])
+
+    def _send(self, q: FloatArray, stamp: Any) -> None:
+        point = JointTrajectoryPoint(positions=q.tolist(), time_from_start=duration_message(_COMMAND_PERIOD))
+        command = JointTrajectory(joint_names=list(self._arm.joint_names), points=[point])
+        command.header.stamp = stamp
+        self._commands.publish(command)
+
+    def _ask_clamp(self, closed: bool, body: str) -> None:
+        if not self._clamp.service_is_ready():
+            self._core.clamp_answered(False, "the end effector offers no service")
+            return
+        future = self._clamp.call_async(SetClamp.Request(closed=closed, body=body))
+        future.add_done_callback(self._clamp_answered)
+
+    def _clamp_answered(self, future: Any) -> None:
+        answer = future.result()
+        self._core.clamp_answered(bool(answer.success), answer.message)
+
+    def _finish(self, command: ArmCommand) -> None:
+        end = command.finished
+        assert end is not None
+        result = _result(end.success, end.message)
+        result.peak_force, result.peak_torque = end.peak_force, end.peak_torque
+        self._goal.finish(end.success, result)
+        self.diagnose(OK if end.success else WARN, end.message)
+
+    # -- requests ------------------------------------------------------------------------------------
+
+    def _begin(self, request: Any) -> str:
+        """Start a motion; the reason when it is refused."""
+        try:
+            answer = self._request(request)
+        except InputError as error:
+            return str(error)
+        return "" if answer.accepted else "; ".join(answer.reasons)
+
+    def _request(self, request: Any) -> Any:
+        if request.kind == "clamp":
+            return self._core.request_clamp(request.body)
+        if request.kind == "release":
+            return self._core.request_release()
+        if request.kind not in ("approach", "retreat", "reduction"):
+            raise InputError(
+                "move_arm", f"kind {request.kind!r}", "approach, clamp, reduction, release or retreat"
+            )
+        trajectory = arm_trajectory_from_message(request.trajectory)
+        if trajectory.joint_names != self._arm.joint_names:
+            names = ", ".join(self._arm.joint_names)
+            raise InputError("move_arm", f"joints {', '.join(trajectory.joint_names)}", names)
+        if request.kind == "reduction":
+            return self._core.request_reduction(request.body, trajectory, self._approved_hash)
+        return self._core.request_free(trajectory)
+
+    def _cancel(self) -> None:
+        self._core.hold("the motion was cancelled")
+
+    def _reset(self, _: Any, response: Any) -> Any:
+        answer = self._core.reset()
+        response.success, response.message = answer.accepted, "; ".join(answer.reasons)
+        return response
+
+    def _publish_state(self) -> None:
+        command = self._command
+        if command is None:
+            command = ArmCommand(None, ArmMode.IDLE, "", "no joint state yet", 0.0)
+        config = self._control_config
+        fragment = command.fragment
+        message = ArmState(
+            state=int(command.state),
+            body=command.body,
+            reason=command.reason,
+            progress=command.progress,
+            fragment_tracked=fragment is not None,
+            fragment=invalid_pose_message() if fragment is None else pose_message(fragment),
+            target_distance=command.target_distance,
+            target_angle=command.target_angle,
+            path_error=command.path_error,
+            force=command.force,
+            torque=command.torque,
+            force_limit=config.force_limit,
+            torque_limit=config.torque_limit,
+            loop_period_max=self._period_max,
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = "pelvis"
+        self._states.publish(message)
+        self._period_max = 0.0
+        self._goal.feedback(MoveArm.Feedback(progress=command.progress))
+
+
+def _result(success: bool, message: str) -> Any:
+    return MoveArm.Result(success=success, message=message)
+
+
+def _become_realtime(priority: int, node: RafrNode) -> None:
+    """Ask for real-time scheduling; without the right to it, carry on and say so."""
+    if priority <= 0:
+        return
+    with suppress(AttributeError):  # not on this platform
+        try:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
+        except OSError as error:
+            node.get_logger().info(f"ordinary scheduling ({error.strerror})")
+
+
+def main() -> None:
+    sys.exit(run_node(ArmControllerNode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The base controller: action `dock_base`, `cmd_vel`, brakes. Decisions are in `rafr.control.base`."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Odometry
+from rafr_msgs.action import DockBase
+from rafr_msgs.msg import ArmState, BaseState, SafetyState
+from std_srvs.srv import SetBool, Trigger
+
+from rafr.config import option
+from rafr.control.base import BaseCommand, BaseControlConfig, BaseController, BaseInput, BaseMode
+from rafr.errors import InputError
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.nodes.convert import base_trajectory_from_message, seconds, transform_from_pose
+from rafr.nodes.long_goal import LongGoal
+from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
+
+_PERIOD = 0.02  # s of the node's clock
+_STATE_PERIOD = 0.1  # s, wall time
+
+
+@dataclass(frozen=True, slots=True)
+class BaseControllerNodeConfig:
+    other_age: float = option(
+        2.0, "age of safety/state or arm/state that stops (wall time)", unit="s", lower=0.2, upper=10.0
+    )
+
+
+class BaseControllerNode(RafrNode):
+    def __init__(self) -> None:
+        super().__init__("base_controller")
+        self._config = self.config(BaseControllerNodeConfig)
+        self._core = BaseController(self.config(BaseControlConfig))
+        self._pose: FloatArray | None = None
+        self._odometry_t = -math.inf
+        self._safety = (False, -math.inf)
+        self._arm_idle = (False, -math.inf)
+        self._brakes: bool | None = None
+        self._brakes_asked = False
+        self._command: BaseCommand | None = None
+        self._wire()
+        self._goal = LongGoal(
+            self, DockBase, "dock_base", begin=self._begin, cancel=self._cancel, result=self._result
+        )
+        self.set_ready()
+
+    def _wire(self) -> None:
+        self._velocity = self.create_publisher(TwistStamped, "cmd_vel", RELIABLE)
+        self._states = self.create_publisher(BaseState, "base/state", RELIABLE)
+        self._brake_client = self.create_client(SetBool, "base/brakes")
+        self.create_service(Trigger, "base/reset", self._reset)
+        self.create_subscription(Odometry, "odom", self._take_odometry, SENSOR)
+        self.create_subscription(SafetyState, "safety/state", self._take_safety, LATCHED)
+        self.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
+        self.create_timer(_PERIOD, self._tick)
+        self.create_wall_timer(_STATE_PERIOD, self._publish_state)
+
+    def _take_odometry(self, message: Odometry) -> None:
+        pose = transform_from_pose(message.pose.pose)
+        if pose is None:
+            return  # not finite: it only grows older
+        heading = math.atan2(pose.rotation[1, 0], pose.rotation[0, 0])
+        self._pose = np.array([pose.translation[0], pose.translation[1], heading])
+        self._odometry_t = seconds(message.header.stamp)
+
+    def _take_safety(self, message: SafetyState) -> None:
+        self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())
+
+    def _take_arm(self, message: ArmState) -> None:
+        self._arm_idle = (message.state == ArmState.IDLE, time.monotonic())
+
+    def _fresh(self, heard: tuple[bool, float]) -> bool:
+        return heard[0] and time.monotonic() - heard[1] < self._config.other_age
+
+    def _tick(self) -> None:
+        signals = BaseInput(
+            t=1e-9 * self.get_clock().now().nanoseconds,
+            pose=self._pose,
+            odometry_t=self._odometry_t,
+            brakes_engaged=self._brakes,
+            safety_ok=self._fresh(self._safety),
+            arm_idle=self._fresh(self._arm_idle),
+        )
+        command = self._core.update(signals)
+        self._command = command
+        self._send(command)
+        self._ask_brakes(command.brakes)
+        if command.finished is not None:
+            success, message = command.finished
+            self._goal.finish(success, self._result(success, message))
+            self.diagnose(OK if success else WARN, message)
+
+    def _send(self, command: BaseCommand) -> None:
+        message = TwistStamped()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = "base"
+        message.twist.linear.x, message.twist.angular.z = command.v, command.omega
+        self._velocity.publish(message)
+
+    def _ask_brakes(self, engage: bool) -> None:
+        if self._brakes == engage or self._brakes_asked or not self._brake_client.service_is_ready():
+            return
+        self._brakes_asked = True
+        future = self._brake_client.call_async(SetBool.Request(data=engage))
+        future.add_done_callback(lambda done: self._brakes_answered(engage, bool(done.result().success)))
+
+    def _brakes_answered(self, engaged: bool, success: bool) -> None:
+        self._brakes_asked = False
+        self._brakes = engaged if success else None
+
+    def _begin(self, request: Any) -> str:
+        """Start to follow a trajectory; the reason when it is refused."""
+        try:
+            # the wheels' own rates are the driver's business
+            wheel = np.zeros((len(request.trajectory.t), 2))
+            answer = self._core.request(base_trajectory_from_message(request.trajectory, wheel))
+        except InputError as error:
+            return str(error)
+        return "" if answer.accepted else "; ".join(answer.reasons)
+
+    def _cancel(self) -> None:
+        self._core.hold("docking was cancelled")
+
+    def _reset(self, _: Any, response: Any) -> Any:
+        answer = self._core.reset()
+        response.success, response.message = answer.accepted, "; ".join(answer.reasons)
+        return response
+
+    def _result(self, success: bool, message: str) -> Any:
+        command = self._command
+        nan = math.nan
+        return DockBase.Result(
+            success=success,
+            message=message,
+            position_error=nan if command is None else command.position_error,
+            heading_error=nan if command is None else command.heading_error,
+        )
+
+    def _publish_state(self) -> None:
+        command, pose = self._command, self._pose
+        message = BaseState(
+            state=int(BaseMode.BRAKED if command is None else command.state),
+            reason="" if command is None else command.reason,
+            progress=0.0 if command is None else command.progress,
+            tracking_error=math.nan if command is None else command.position_error,
+        )
+        message.x, message.y, message.theta = (math.nan,) * 3 if pose is None else (float(v) for v in pose)
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = "world"
+        self._states.publish(message)
+        self._goal.feedback(DockBase.Feedback(progress=message.progress))
+
+
+def main() -> None:
+    sys.exit(run_node(BaseControllerNode))
+
+
+if __name__ == "__main__":
+    main()
