@@ -34,6 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--fracture", metavar="KIND", required=True, help=f"one of: {', '.join(FRACTURE_KINDS)}"
     )
     simulate.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (default 0)")
+    simulate.add_argument(
+        "--spacing", metavar="MM", type=float, default=0.9, help="voxel size of the CT (default 0.9 mm)"
+    )
     simulate.add_argument("-o", "--out", metavar="DIR", required=True, help="the new case folder")
 
     show = actions.add_parser("show", help="picture and facts of a case")
@@ -79,7 +82,14 @@ def _simulate(args: argparse.Namespace) -> int:
             from rafr.cases.pelvis import read_pelvis
 
             pelvis = read_pelvis(Path(args.pelvis))
-        made = simulate_case(pelvis, args.fracture, args.seed, Path(args.out), part_of(progress, 0.05, 0.9))
+        made = simulate_case(
+            pelvis,
+            args.fracture,
+            args.seed,
+            Path(args.out),
+            spacing_mm=args.spacing,
+            progress=part_of(progress, 0.05, 0.9),
+        )
         facts = _facts(made, part_of(progress, 0.9, 1.0))
     facts["seed"] = args.seed
     _report(args, facts, [], f"made {args.out}")

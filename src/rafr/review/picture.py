@@ -16,10 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from rafr.errors import RafrError
 from rafr.geometry import TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.review.lettering import Colour, Image, captioned, with_legend, with_side_letters
 from rafr.review.raycast import Camera, Painted, Scene, silhouette_lines
-
-Image = NDArray[np.uint8]
-Colour = tuple[float, float, float]
 
 _TILT = np.radians(40.0)  # beam tilt of the inlet and outlet views (Pennal 1980)
 # view -> (beam direction, label on the picture's left, on its right); LPS: x left, y posterior, z superior
@@ -33,7 +31,6 @@ _VIEWS: dict[str, tuple[tuple[float, float, float], str, str]] = {
 }
 VIEWS = tuple(_VIEWS)
 _BACKGROUND = np.array([0.075, 0.085, 0.10])
-_INK = (235, 235, 230)
 _BONE: Colour = (0.90, 0.86, 0.76)
 # Okabe & Ito 2008, told apart with every common colour vision
 _PALETTE: tuple[Colour, ...] = (
@@ -46,6 +43,7 @@ _PALETTE: tuple[Colour, ...] = (
     (0.20, 0.50, 0.78),
 )
 _SUPERSAMPLING = 2
+_MARGIN = (0.085, 0.08)  # empty share of the picture left and right, above and below
 
 
 def body_colours(names: Sequence[str]) -> dict[str, Colour]:
@@ -74,7 +72,8 @@ def render(
         bodies: (mesh in LPS mm, (r, g, b) in 0..1[, opacity]).
         view: one of `VIEWS`; inlet and outlet tilt the beam 40° caudad and cephalad.
         size: (width, height) in pixels.
-        bounds: (2, 3) box to frame, LPS mm; give the same to compare pictures. Default: the bodies.
+        bounds: (n, 3) points to frame, LPS mm, e.g. the corners of a box or every vertex of a scene;
+            give the same to compare pictures. Default: the bodies.
         outlines: (mesh, colour) whose contours are drawn over everything, e.g. a target position.
 
     Returns:
@@ -86,8 +85,7 @@ def render(
     painted = [Painted(*b) for b in bodies]
     if not painted or min(size) < 8:
         raise RafrError("a picture needs at least one mesh and 8 pixels a side")
-    box = bounds_of([b.mesh for b in painted]) if bounds is None else np.asarray(bounds, dtype=float)
-    return _Studio(painted, box).shoot(view, size, outlines)
+    return _Studio(painted, _framing([b.mesh for b in painted], bounds)).shoot(view, size, outlines)
 
 
 def save_picture(path: Path, image: Image) -> None:
@@ -122,15 +120,15 @@ def save_views(
     names = list(dict.fromkeys(name for _, bodies in rows for name in bodies))
     colours = body_colours(names)
     every = [m for _, bodies in rows for m in bodies.values()] + list((targets or {}).values())
-    box = bounds_of(every) if bounds is None else np.asarray(bounds, dtype=float)
+    frame = _framing(every, bounds)
     lines = [(mesh, _lightened(colours.get(name, _BONE))) for name, mesh in (targets or {}).items()]
     strips: list[Image] = []
     for label, bodies in rows:
-        studio = _Studio([Painted(m, colours[n]) for n, m in bodies.items()], box)
-        panels = [_captioned(studio.shoot(v, size, lines), f"{label} {v}".strip()) for v in views]
+        studio = _Studio([Painted(m, colours[n]) for n, m in bodies.items()], frame)
+        panels = [captioned(studio.shoot(v, size, lines), f"{label} {v}".strip()) for v in views]
         step = columns or len(panels)
         strips += [np.concatenate(panels[i : i + step], axis=1) for i in range(0, len(panels), step)]
-    sheet = _with_legend(np.concatenate(strips, axis=0), title, colours, bool(lines))
+    sheet = with_legend(np.concatenate(strips, axis=0), title, colours, bool(lines))
     save_picture(path, sheet)
     return sheet
 
@@ -153,15 +151,15 @@ def save_before_after(
 class _Studio:
     """Bodies and a framing, prepared once for pictures from several sides."""
 
-    def __init__(self, bodies: Sequence[Painted], bounds: FloatArray) -> None:
-        self._bounds = bounds
+    def __init__(self, bodies: Sequence[Painted], framing: FloatArray) -> None:
+        self._framing = framing
         self._solid = Scene([b for b in bodies if b.alpha >= 1.0])
         self._glass = [(Scene([b]), b.alpha) for b in bodies if 0.0 < b.alpha < 1.0]
 
     def shoot(
         self, view: str, size: tuple[int, int], outlines: Sequence[tuple[TriangleMesh, Colour]]
     ) -> Image:
-        fine = _camera(view, self._bounds, size).supersampled(_SUPERSAMPLING)
+        fine = _camera(view, self._framing, size).supersampled(_SUPERSAMPLING)
         solid = self._solid.look(fine)
         picture = np.where(np.isfinite(solid.depth)[..., None], solid.colour, _BACKGROUND)
         for scene, alpha in self._glass:
@@ -173,21 +171,33 @@ class _Studio:
         h, w = size[1], size[0]
         averaged = picture.reshape(h, _SUPERSAMPLING, w, _SUPERSAMPLING, 3).mean(axis=(1, 3))
         image = (np.clip(averaged, 0.0, 1.0) ** (1 / 1.15) * 255).round().astype(np.uint8)
-        return _with_markers(image, view)
+        _, left, right = _VIEWS[view]
+        return with_side_letters(image, left, right)
 
 
-def _camera(view: str, bounds: FloatArray, size: tuple[int, int]) -> Camera:
+def _framing(meshes: Sequence[TriangleMesh], bounds: ArrayLike | None) -> FloatArray:
+    """(n, 3) points the picture must show."""
+    if bounds is None:
+        return np.concatenate([m.vertices for m in meshes])
+    corners = np.asarray(bounds, dtype=float)
+    if len(corners) == 2:  # a box, by its lower and upper corner
+        corners = np.stack(np.meshgrid(*corners.T, indexing="ij"), axis=-1).reshape(-1, 3)
+    return corners
+
+
+def _camera(view: str, framing: FloatArray, size: tuple[int, int]) -> Camera:
     if view not in _VIEWS:
         raise RafrError(f"no view {view!r}; there are {', '.join(VIEWS)}")
     forward = np.array(_VIEWS[view][0])
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
-    up = np.cross(right, forward)
-    half = 0.5 * (bounds[1] - bounds[0])
-    # the box's extent along a picture axis; 6 % of margin
-    across, along = (1.06 * float(np.abs(axis) @ half) for axis in (right, up))
-    scale = max(2 * across / size[0], 2 * along / size[1], 1e-6)
-    return Camera(bounds.mean(axis=0), right, up, forward, scale, *size)
+    axes = np.stack([right, np.cross(right, forward), forward])
+    seen = framing @ axes.T
+    lower, upper = seen.min(axis=0), seen.max(axis=0)
+    # room for the side letters and the caption
+    room = np.array([size[0] * (1 - 2 * _MARGIN[0]), size[1] * (1 - 2 * _MARGIN[1])])
+    scale = max(float(((upper - lower)[:2] / room).max()), 1e-6)
+    return Camera(0.5 * (lower + upper) @ axes, axes[0], axes[1], axes[2], scale, size[0], size[1])
 
 
 def _thick(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -200,56 +210,3 @@ def _thick(line: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _lightened(colour: Colour) -> Colour:
     r, g, b = (0.5 * c + 0.5 for c in colour)
     return r, g, b
-
-
-def _font(pixels: int) -> Any:
-    import matplotlib
-    from PIL import ImageFont
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), pixels)
-
-
-def _with_markers(image: Image, view: str) -> Image:
-    """Side letters at the edges, as on a radiograph."""
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
-
-    canvas = Pillow.fromarray(image)
-    draw = ImageDraw.Draw(canvas)
-    w, h = canvas.size
-    font = _font(max(12, h // 22))
-    _, left, right = _VIEWS[view]
-    draw.text((0.02 * w, 0.5 * h), left, fill=_INK, font=font, anchor="lm")
-    draw.text((0.98 * w, 0.5 * h), right, fill=_INK, font=font, anchor="rm")
-    return np.asarray(canvas)
-
-
-def _captioned(image: Image, text: str) -> Image:
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
-
-    canvas = Pillow.fromarray(image)
-    h = canvas.size[1]
-    ImageDraw.Draw(canvas).text((12, 10), text, fill=_INK, font=_font(max(12, h // 26)))
-    return np.asarray(canvas)
-
-
-def _with_legend(sheet: Image, title: str, colours: Mapping[str, Colour], targets: bool) -> Image:
-    """The sheet with a title and the bodies' names in their colours below."""
-    from PIL import Image as Pillow
-    from PIL import ImageDraw
-
-    height = 44
-    canvas = Pillow.fromarray(np.concatenate([sheet, np.zeros((height, sheet.shape[1], 3), np.uint8)]))
-    draw = ImageDraw.Draw(canvas)
-    font = _font(18)
-    y = sheet.shape[0] + height / 2
-    x = 14.0
-    for name, colour in colours.items():
-        fill = tuple(int(255 * c) for c in colour)
-        draw.rectangle((x, y - 8, x + 16, y + 8), fill=fill)
-        draw.text((x + 24, y), name.replace("_", " "), fill=_INK, font=font, anchor="lm")
-        x += 24 + draw.textlength(name.replace("_", " "), font=font) + 28
-    note = " · ".join(t for t in (title, "lines: target" if targets else "") if t)
-    draw.text((sheet.shape[1] - 14, y), note, fill=_INK, font=font, anchor="rm")
-    return np.asarray(canvas)
