@@ -23,11 +23,11 @@ class SphereConfig:
         min_size: smallest accepted extent of a bright spot, in sphere diameters (spots are eroded at
             high thresholds).   max_size: largest; blur and streaks widen a sphere.
         max_elongation: longest over shortest principal axis; pins lie far above, blurred spheres below.
-        max_candidates: brightest spots kept.
+        max_candidates: brightest spots kept, per threshold and in the end.
     """
 
     levels: int = 7
-    bone_percentile: float = 99.0
+    bone_percentile: float = 99.7
     min_size: float = 0.25
     max_size: float = 2.5
     max_elongation: float = 1.7
@@ -41,10 +41,12 @@ def find_spheres(volume: Volume, diameter_mm: float, config: SphereConfig | None
     centres: list[FloatArray] = []
     contrasts: list[float] = []
     for level in _levels(image, config):
-        for index in _small_spots(image > level, volume.spacing, diameter_mm, config):
+        for index in _small_spots(volume, level, diameter_mm, config):
+            if _near(volume.index_to_lps(index), centres, diameter_mm):
+                continue
             centre, contrast, elongation = _measure(volume, index, diameter_mm)
-            far = all(np.linalg.norm(centre - c) > 0.5 * diameter_mm for c in centres)
-            if far and contrast > 0 and elongation < config.max_elongation:
+            round_spot = contrast > 0 and elongation < config.max_elongation
+            if round_spot and not _near(centre, centres, diameter_mm):
                 centres.append(centre)
                 contrasts.append(contrast)
     order = np.argsort(contrasts)[::-1][: config.max_candidates]
@@ -60,21 +62,24 @@ def _levels(image: NDArray, config: SphereConfig) -> FloatArray:
     return levels
 
 
-def _small_spots(
-    bright: NDArray[np.bool_], spacing: FloatArray, diameter_mm: float, config: SphereConfig
-) -> list[FloatArray]:
-    """Middle (i, j, k) of every connected spot whose extent fits a sphere's."""
-    labels, count = ndimage.label(bright)
-    if count == 0:
-        return []
-    middles = []
+def _near(point: FloatArray, centres: list[FloatArray], diameter_mm: float) -> bool:
+    return bool(centres) and bool(
+        (np.linalg.norm(np.array(centres) - point, axis=1) < 0.5 * diameter_mm).any()
+    )
+
+
+def _small_spots(volume: Volume, level: float, diameter_mm: float, config: SphereConfig) -> list[FloatArray]:
+    """Middles (i, j, k) of the brightest connected spots above `level` whose extent fits a sphere's."""
+    labels, _ = ndimage.label(volume.array > level)
+    middles, brightness = [], []
     for box in ndimage.find_objects(labels):
         k, j, i = ((s.start, s.stop) for s in box)
-        extent = np.array([i[1] - i[0], j[1] - j[0], k[1] - k[0]]) * spacing
-        small = extent.max() <= config.max_size * diameter_mm
-        if small and extent.max() >= config.min_size * diameter_mm:
+        extent = np.array([i[1] - i[0], j[1] - j[0], k[1] - k[0]]) * volume.spacing
+        if config.min_size * diameter_mm <= extent.max() <= config.max_size * diameter_mm:
             middles.append(np.array([sum(i), sum(j), sum(k)]) / 2.0 - 0.5)
-    return middles
+            brightness.append(float(volume.array[box].max()))
+    brightest = np.argsort(brightness)[::-1][: config.max_candidates]
+    return [middles[n] for n in brightest]
 
 
 def _measure(volume: Volume, index: FloatArray, diameter_mm: float) -> tuple[FloatArray, float, float]:
