@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.evidence import UNKNOWNS, Estimate, Rows, Term
+from rafr.planning.evidence import Estimate, Rows, Term
 
 _LARGEST_STEP_MM, _LARGEST_STEP_RAD = 8.0, 0.15
 _STILL_MM, _STILL_RAD = 2e-3, 2e-5
@@ -58,12 +58,11 @@ def _normal_equations(blocks: Sequence[Rows]) -> tuple[FloatArray, FloatArray]:
 
 def _step(blocks: Sequence[Rows]) -> FloatArray:
     H, g = _normal_equations(blocks)
-    step: FloatArray = -np.linalg.solve(H + 1e-9 * np.diag(np.diag(H)), g)
+    step: FloatArray = np.asarray(-np.linalg.solve(H + 1e-9 * np.diag(np.diag(H)), g), dtype=float)
     size = max(
         np.abs(step[[0, 1, 2, 8]]).max() / _LARGEST_STEP_MM, np.abs(step[3:8]).max() / _LARGEST_STEP_RAD
     )
-    step /= max(float(size), 1.0)
-    return step
+    return step / max(float(size), 1.0)
 
 
 def _covariance(blocks: Sequence[Rows]) -> FloatArray:

@@ -1,0 +1,95 @@
+"""`rafr plan`: target and path of every fragment."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
+from rafr.cli.output import add_json_option, progress_bar, write_json
+from rafr.errors import InputError
+
+if TYPE_CHECKING:
+    from rafr.cases.case import Case
+    from rafr.planning.plan import ReductionPlan
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case", metavar="CASE", help="case folder")
+    parser.add_argument("-o", "--out", metavar="DIR", help="save pictures of target and path there")
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from rafr.cases.load import open_case
+    from rafr.planning.reduction import plan_reduction
+
+    folder = _made(args.out)
+    case = open_case(Path(args.case))
+    with progress_bar("plan") as progress:
+        plan = plan_reduction(case, progress=progress)
+    if folder is not None:
+        _save_pictures(folder, case, plan)
+    if args.json is not None:
+        write_json(args.json, plan.to_json())
+    if args.json != "-":
+        _show(plan, folder)
+    return EXIT_DONE if plan.assessment.accepted else EXIT_NOT_ACCEPTABLE
+
+
+def _made(out: str | None) -> Path | None:
+    if out is None:
+        return None
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
+    return folder
+
+
+def _save_pictures(folder: Path, case: Case, plan: ReductionPlan) -> None:
+    from rafr.cases.meshes import body_meshes
+    from rafr.planning.pictures import save_path_picture, save_target_picture
+
+    save_target_picture(folder / "target.png", plan, body_meshes(case))
+    save_path_picture(folder / "path.png", plan)
+
+
+def _show(plan: ReductionPlan, folder: Path | None) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_table(plan))
+    plane = plan.symmetry_plane
+    console.print(f"symmetry plane: rms {plane.rms_mm:.2f} mm on intact anatomy; {plan.seconds:.0f} s")
+    for reason in plan.assessment.reasons:
+        console.print(f"• {reason}", markup=False)
+    verdict = "[green]accepted[/]" if plan.assessment.accepted else "[red]not accepted[/]"
+    console.print(f"plan {verdict}, hash {plan.hash[:12]}")
+    if folder is not None:
+        console.print(f"pictures: {folder / 'target.png'}, {folder / 'path.png'}", markup=False)
+
+
+def _table(plan: ReductionPlan) -> Any:
+    from rich.table import Table
+
+    table = Table(title=f"Reduction plan of {plan.case_id}")
+    for heading in ("body", "to move", "Matta now", "expected error", "evidence", "path"):
+        table.add_column(heading)
+    for name in plan.order:
+        body = plan.body(name)
+        kinds = {key.split(":")[0]: 0.0 for key in body.after["evidence_mm2"]}
+        for key, area in body.after["evidence_mm2"].items():
+            kinds[key.split(":")[0]] += area / 100.0
+        table.add_row(
+            f"{name} {list(body.labels)}",
+            f"{body.before['mean_mm']:.1f} mm, {body.before['deg']:.1f}°",
+            f"{body.before['matta']['grade']} ({body.before['matta']['max_mm']:.0f} mm)",
+            f"{body.expected_error_mm:.1f} mm",
+            ", ".join(f"{kind} {area:.0f} cm²" for kind, area in kinds.items() if area > 0),
+            f"{len(body.path)} poses, clearance {min(p.clearance_mm for p in body.path):.1f} mm,\n"
+            f"{max(p.force_n for p in body.path):.0f} N, {max(p.torque_nm for p in body.path):.1f} N·m",
+        )
+    return table
