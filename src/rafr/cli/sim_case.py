@@ -49,8 +49,6 @@ def _checked(folder: Path, out: Path) -> Case:
     proposed = dataclasses.replace(case, folder=out / FOLDER)
     proposed.folder.mkdir(parents=True, exist_ok=True)
     save_case(proposed)
-    if case.truth_path.is_file():
-        shutil.copy2(case.truth_path, proposed.truth_path)
     return load_case(proposed.folder)
 
 

@@ -32,7 +32,7 @@ from rafr.errors import InputError
 from rafr.nodes.convert import plan_from_message, seconds, transform_from_pose
 from rafr.nodes.graph import NAMESPACE
 from rafr.nodes.runtime import LATCHED, RELIABLE
-from rafr.review.run import OUTCOMES, RunRecord, Sample, TrueSample
+from rafr.review.run import OUTCOMES, Registered, RunRecord, Sample, TrueSample
 from rafr.units import METRES_PER_MM, to_mm
 
 _HEARTBEATS = QoSProfile(depth=200)
@@ -136,7 +136,8 @@ class Console:
         self.record.status = _PROCEDURE.get(message.status, "")
         self.record.message = message.message
         self.record.holds = list(message.holds)
-        self.record.enter(message.phase, message.phase_seconds, list(message.history))
+        active = self.record.status in ("RUNNING", "WAITING")
+        self.record.enter(message.phase if active else "", message.phase_seconds, list(message.history))
 
     def _arm(self, message: ArmState) -> None:
         self.record.samples.append(
@@ -170,12 +171,18 @@ class Console:
             self.record.message = str(error)
 
     def _registration(self, message: Registration) -> None:
-        self.record.registration = {
-            "accepted": message.accepted,
-            "reasons": list(message.reasons),
-            "fiducial_error_mm": message.fiducial_error / METRES_PER_MM,
-            "bodies": {b.name: _registered_body(b) for b in message.bodies},
-        }
+        poses = {body.name: transform_from_pose(body.cbct_from_ct) for body in message.bodies}
+        self.record.registrations.append(
+            Registered(
+                accepted=message.accepted,
+                reasons=tuple(message.reasons),
+                fiducial_error_mm=message.fiducial_error / METRES_PER_MM,
+                T_cbct_ct={name: to_mm(pose) for name, pose in poses.items() if pose is not None},
+                tre_estimate_mm={b.name: b.tre_estimate / METRES_PER_MM for b in message.bodies},
+                overlap={b.name: b.overlap for b in message.bodies},
+                true_poses=self.record.truth[-1].T_current_displaced if self.record.truth else {},
+            )
+        )
 
     def _approved(self, message: Approval) -> None:
         self.record.approver = message.approver if message.plan_hash else ""
@@ -193,12 +200,3 @@ class Console:
                 contact=message.contact,
             )
         )
-
-
-def _registered_body(body: Any) -> dict[str, Any]:
-    T_cbct_ct = transform_from_pose(body.cbct_from_ct)
-    return {
-        "T_cbct_ct": None if T_cbct_ct is None else to_mm(T_cbct_ct).tolist(),
-        "tre_estimate_mm": body.tre_estimate / METRES_PER_MM,
-        "overlap": body.overlap,
-    }

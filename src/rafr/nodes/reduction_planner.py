@@ -10,7 +10,6 @@ from typing import Any
 from rafr_msgs.action import PlanReduction
 from rafr_msgs.msg import Plan, Registration
 
-from rafr.cases.load import open_case
 from rafr.config import option
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
@@ -29,7 +28,7 @@ class ReductionPlannerConfig:
 class ReductionPlannerNode(RafrNode):
     def __init__(self) -> None:
         super().__init__("reduction_planner")
-        self._case = open_case(self.config(ReductionPlannerConfig).case)
+        self._case = work.case_of(self.config(ReductionPlannerConfig).case)
         self._registration: Registration | None = None
         self._publisher = self.create_publisher(Plan, "plan", LATCHED)
         self.create_subscription(Registration, "registration", self._registered, LATCHED)

@@ -16,7 +16,6 @@ from rafr_msgs.msg import BodyRegistration as BodyRegistrationMsg
 from rafr_msgs.msg import Registration, ToolPoses
 
 from rafr.assessment import ACCEPTED, Assessment
-from rafr.cases.load import open_case
 from rafr.config import option
 from rafr.geometry import RigidTransform
 from rafr.nodes import work
@@ -44,7 +43,7 @@ class RegistrationNode(RafrNode):
         super().__init__("registration")
         self._config = self.config(RegistrationNodeConfig)
         self._tools = ToolHistory(self.config(AverageConfig))
-        self._case = open_case(self._config.case)
+        self._case = work.case_of(self._config.case)
         self._publisher = self.create_publisher(Registration, "registration", LATCHED)
         self.create_subscription(ToolPoses, "tracker/tools", self._frame, SENSOR)
         self._action = WorkerAction(self, RegisterPatient, "register_patient", self._register)

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rafr.cases.case import Case
+from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress, part_of, silent
 from rafr.registration.result import FiducialRegistration, RegistrationResult
 
 
+def case_of(folder: str) -> Case:
+    """The case a node works on.
+
+    Whoever starts the nodes has opened the folder with every check (`rafr.cases.load.open_case`), so only
+    the description is read here; bodies are proposed where it names none.
+    """
+    from rafr.cases.case import load_case
+    from rafr.cases.load import open_case
+
+    if not folder:
+        raise InputError("parameter case", "is empty", "a case folder")
+    case = load_case(Path(folder))
+    return case if case.bodies else open_case(Path(folder))
+
+
 def register(
     case_folder: str, cbct_path: str, bodies: tuple[str, ...], seed: int, *, progress: Progress = silent
 ) -> tuple[RegistrationResult, FiducialRegistration]:
     """Find the bodies of a case (none named: all) and the reference tool's spheres in a CBCT."""
-    from rafr.cases.load import open_case
     from rafr.imaging.readers import read_volume
     from rafr.registration.fiducials import locate_fiducials
     from rafr.registration.register import register_case
     from rafr.tracking.tools import FIDUCIALS_MM
 
     progress(0.0, "reading the CBCT")
-    case = open_case(Path(case_folder))
+    case = case_of(case_folder)
     cbct = read_volume(Path(cbct_path))
     progress(0.1, "finding the fiducial spheres")
     spheres = FIDUCIALS_MM if case.fiducials_mm is None else case.fiducials_mm
@@ -32,8 +48,7 @@ def register(
 
 def plan(case_folder: str, start: dict[str, RigidTransform], *, progress: Progress = silent) -> ReductionPlan:
     """Plan the reduction of a case from where its bodies were last measured (`T_current_displaced`, mm)."""
-    from rafr.cases.load import open_case
     from rafr.planning.reduction import plan_reduction
 
-    result: ReductionPlan = plan_reduction(open_case(Path(case_folder)), start=start, progress=progress)
+    result: ReductionPlan = plan_reduction(case_of(case_folder), start=start, progress=progress)
     return result

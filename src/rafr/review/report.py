@@ -16,7 +16,7 @@ from rafr import __version__
 from rafr.cases.case import Case
 from rafr.cases.truth import Truth, read_truth
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.review.run import RunRecord
+from rafr.review.run import Registered, RunRecord
 
 _PACKAGES = ("ros-rclpy", "mujoco", "casadi", "pin", "SimpleITK", "open3d", "numpy", "scipy")
 
@@ -47,7 +47,7 @@ def build_report(
         "peak_torque_nm": max((s.torque for s in held), default=0.0),
         "duration_s": record.duration,
         "phases": [phase.to_json() for phase in record.phases],
-        "registration": _registration(record, meshes, truth),
+        "registration": _registration(record, meshes),
         "holds": [*record.holds, *record.lost],
         "seed": seed,
         "versions": versions(),
@@ -112,19 +112,33 @@ def _matta(
     return matta(mesh, reached, wanted)
 
 
-def _registration(
-    record: RunRecord, meshes: Mapping[str, TriangleMesh], truth: Truth | None
-) -> dict[str, Any]:
-    """What the registration said of itself and, where the truth is known, how far off it was."""
+def _registration(record: RunRecord, meshes: Mapping[str, TriangleMesh]) -> dict[str, Any]:
+    """The registration the plan was made from, and how far off it was where that is known."""
+    if not record.registrations:
+        return {}
+    first = record.registrations[0]
+    return {
+        "accepted": first.accepted,
+        "reasons": list(first.reasons),
+        "fiducial_error_mm": first.fiducial_error_mm,
+        "bodies": {name: _registered_body(first, name, meshes[name]) for name in first.T_cbct_ct},
+    }
+
+
+def _registered_body(registered: Registered, name: str, mesh: TriangleMesh) -> dict[str, Any]:
     from rafr.planning.metrics import pose_error
 
-    report = dict(record.registration)
-    bodies = report.get("bodies", {})
-    for name, body in bodies.items():
-        if truth is not None and name in truth.T_cbct_ct:
-            found = RigidTransform.from_matrix(body["T_cbct_ct"])
-            body["error_mm"] = pose_error(found, truth.T_cbct_ct[name], meshes[name])["mean_mm"]
-    return report
+    T_cbct_ct = registered.T_cbct_ct[name]
+    body: dict[str, Any] = {
+        "T_cbct_ct": T_cbct_ct.tolist(),
+        "tre_estimate_mm": registered.tre_estimate_mm[name],
+        "overlap": registered.overlap[name],
+    }
+    if name in registered.true_poses:  # a moving body, relative to the reference
+        T_cbct_reference = next(iter(registered.T_cbct_ct.values()))
+        found = T_cbct_reference.inverse() @ T_cbct_ct
+        body["error_mm"] = pose_error(found, registered.true_poses[name], mesh)["mean_mm"]
+    return body
 
 
 def versions() -> dict[str, str]:

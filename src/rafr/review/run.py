@@ -55,14 +55,42 @@ class TrueSample:
 
 @dataclass(slots=True)
 class Phase:
-    """A phase of the procedure; `outcome` is empty while it runs."""
+    """A phase of the procedure; `outcome` is empty while it runs.
+
+    Attributes:
+        seconds: of wall time.   started, ended: s on the simulation's clock.
+    """
 
     name: str
     seconds: float = 0.0
     outcome: str = ""
+    started: float = 0.0
+    ended: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "seconds": round(self.seconds, 3), "outcome": self.outcome}
+        return {
+            "name": self.name,
+            "outcome": self.outcome,
+            "duration_s": round(self.ended - self.started, 3),
+            "wall_s": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One registration as its node published it, and where the bodies really were then.
+
+    Attributes:
+        T_cbct_ct: mm, by body, the reference first.   true_poses: `T_current_displaced`, mm.
+    """
+
+    accepted: bool
+    reasons: tuple[str, ...]
+    fiducial_error_mm: float
+    T_cbct_ct: dict[str, RigidTransform]
+    tre_estimate_mm: dict[str, float]
+    overlap: dict[str, float]
+    true_poses: dict[str, RigidTransform]
 
 
 @dataclass(slots=True)
@@ -73,7 +101,8 @@ class RunRecord:
         nodes: every started node and whether it said it is ready.
         lost: why nodes died, one sentence each.
         phase, status, message: of the procedure now.   stage: of the action that works now.
-        registration: as the report shows it.   wall_seconds: from start to end.
+        registrations: in their order; the first is that of the plan, the last that of the X-ray check.
+        wall_seconds: from start to end.
         approver: who approved the plan; `automatic` when nobody did.
     """
 
@@ -87,7 +116,7 @@ class RunRecord:
     safety_reasons: list[str] = field(default_factory=list)
     base_state: str = ""
     plan: ReductionPlan | None = None
-    registration: dict[str, Any] = field(default_factory=dict)
+    registrations: list[Registered] = field(default_factory=list)
     approver: str = ""
     automatic: bool = False
     samples: list[Sample] = field(default_factory=list)
@@ -110,9 +139,14 @@ class RunRecord:
         return self.safety == "STOPPED" or bool(self.samples and self.samples[-1].state == "HOLDING")
 
     @property
+    def clock(self) -> float:
+        """s, the latest time heard of the simulation's clock."""
+        return self.samples[-1].t if self.samples else 0.0
+
+    @property
     def duration(self) -> float:
-        """s on the procedure's clock."""
-        return sum(phase.seconds for phase in self.phases)
+        """s on the simulation's clock, from the first phase to the last."""
+        return self.phases[-1].ended - self.phases[0].started if self.phases else 0.0
 
     @property
     def reduction_samples(self) -> list[Sample]:
@@ -120,15 +154,24 @@ class RunRecord:
         return [s for s in self.samples if s.state in REDUCTION_STATES]
 
     def enter(self, phase: str, seconds: float, history: list[str]) -> None:
-        """Note which phase runs, for how long, and how those before it ended ("phase: outcome")."""
-        if phase and phase != self.phase:
-            self.phases.append(Phase(phase))
-        if self.phases:
-            self.phases[-1].seconds = max(self.phases[-1].seconds, seconds)
-        ended = [line.partition(":")[::2] for line in history]
-        for record, (name, outcome) in zip(reversed(self._left(phase)), reversed(ended), strict=False):
-            if record.name == name.strip():
-                record.outcome = outcome.strip()
+        """Note the phases already left ("name: outcome", oldest first) and the one that runs now.
 
-    def _left(self, phase: str) -> list[Phase]:
-        return self.phases[:-1] if self.phases and self.phase == phase else self.phases
+        Args:
+            phase: that runs, or "" when none does.   seconds: since it began.
+        """
+        ended = [line.partition(": ")[::2] for line in history]
+        left = [(name, outcome) for name, outcome in ended if not outcome.startswith("tried again")]
+        old = iter(self.phases)
+        following = next(old, None)
+        phases: list[Phase] = []
+        for name, outcome in [*left, *([(phase, "")] if phase else [])]:
+            if following is not None and following.name == name:
+                entry, following = following, next(old, None)
+            else:  # it may have passed between two messages
+                entry = Phase(name, started=self.clock, ended=self.clock)
+            if not entry.outcome:
+                entry.outcome, entry.ended = outcome, self.clock
+            phases.append(entry)
+        self.phases = phases
+        if phase and phases:
+            phases[-1].seconds = seconds

@@ -1,0 +1,104 @@
+"""Serves the review page: plan and live poses in, decisions out through `approve_plan`."""
+
+from __future__ import annotations
+
+import queue
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from rafr_msgs.msg import Approval, ArmState, Plan, ProcedureState
+from rafr_msgs.srv import ApprovePlan
+
+from rafr.cases.meshes import body_meshes
+from rafr.config import option
+from rafr.errors import InputError
+from rafr.nodes.convert import plan_from_message, transform_from_pose
+from rafr.nodes.runtime import ERROR, LATCHED, OK, RELIABLE, WARN, RafrNode, run_node
+from rafr.nodes.work import case_of
+from rafr.review.page import Decision, ReviewPage
+from rafr.units import to_mm
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewNodeConfig:
+    case: str = option("", "case folder")
+    port: int = option(0, "of the page on this machine; 0 = any free one", lower=0, upper=65535)
+
+
+class ReviewNode(RafrNode):
+    def __init__(self) -> None:
+        super().__init__("review")
+        config = self.config(ReviewNodeConfig)
+        case = case_of(config.case)
+        meshes = {name: body.mesh for name, body in body_meshes(case).items()}
+        # the page calls from its own thread; ROS is spoken in the executor's only
+        self._decisions: queue.SimpleQueue[Decision] = queue.SimpleQueue()
+        self._page = ReviewPage(f"rafr review · {case.id}", meshes, self._decisions.put, config.port)
+        self._poses: dict[str, Any] = {}
+        self._plan_hash = ""
+        self._approve = self.create_client(ApprovePlan, "approve_plan")
+        self.create_subscription(Plan, "plan", self._plan, LATCHED)
+        self.create_subscription(Approval, "approval", self._approved, LATCHED)
+        self.create_subscription(ProcedureState, "procedure/state", self._procedure, LATCHED)
+        self.create_subscription(ArmState, "arm/state", self._arm, RELIABLE)
+        self.create_wall_timer(0.1, self._hand_on)
+        self.create_wall_timer(0.2, lambda: self._page.show_poses(self._poses))
+        self.get_logger().info(f"review page: {self._page.url}")
+        self.set_ready()
+        self.diagnose(OK, "serving", url=self._page.url)
+
+    def _plan(self, message: Plan) -> None:
+        try:
+            plan = plan_from_message(message)
+        except InputError as error:
+            self.diagnose(ERROR, str(error))
+            return
+        self._plan_hash = plan.hash
+        self._page.show_plan(plan)
+        self._page.say("A plan waits for your decision.")
+
+    def _approved(self, message: Approval) -> None:
+        if message.plan_hash and message.plan_hash == self._plan_hash:
+            how = "automatically" if message.automatic else f"by {message.approver}"
+            self._page.close_decision(f"Approved {how}.")
+
+    def _procedure(self, message: ProcedureState) -> None:
+        if message.phase != "approval":
+            self._page.say(f"{message.phase}: {message.message}")
+
+    def _arm(self, message: ArmState) -> None:
+        pose = transform_from_pose(message.fragment) if message.fragment_tracked else None
+        if message.body and pose is not None:
+            self._poses[message.body] = to_mm(pose)
+
+    def _hand_on(self) -> None:
+        while not self._decisions.empty():
+            decision = self._decisions.get()
+            if not self._approve.service_is_ready():
+                self._page.say("**The procedure does not answer: nothing was decided.**")
+                self.diagnose(WARN, "a decision could not be handed on: approve_plan is not served")
+                continue
+            request = ApprovePlan.Request(
+                plan_hash=decision.plan_hash,
+                approver=decision.approver,
+                reject=not decision.approve,
+                reason="" if decision.approve else "on the review page",
+            )
+            self._approve.call_async(request).add_done_callback(self._answered)
+
+    def _answered(self, future: Any) -> None:
+        answer = future.result()
+        if not answer.accepted:
+            self._page.say(f"**Not accepted: {answer.message}**")
+
+    def close(self) -> None:
+        self._page.close()
+
+
+def main() -> None:
+    sys.exit(run_node(ReviewNode))
+
+
+if __name__ == "__main__":
+    main()

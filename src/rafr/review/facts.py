@@ -1,0 +1,51 @@
+"""What a surgeon reads beside the bones, as Markdown."""
+
+from __future__ import annotations
+
+from rafr.planning.plan import BodyPlan, ReductionPlan
+
+
+def plan_facts(plan: ReductionPlan) -> str:
+    """Verdict, hash and one row per body: way to go, expected error, clearance, force."""
+    verdict = "accepted by the planner" if plan.assessment.accepted else "**NOT accepted by the planner**"
+    lines = [
+        f"**{plan.case_id}** · {plan.method}",
+        f"plan `{plan.hash[:12]}` · {verdict}",
+        *(f"- {reason}" for reason in plan.assessment.reasons),
+        "",
+        "| body | way | turn | expected error | least clearance | most force |",
+        "|---|---|---|---|---|---|",
+        *(_row(plan.body(name)) for name in plan.order),
+        "",
+        f"Symmetry plane: {plan.symmetry_plane.rms_mm:.1f} mm rms on intact anatomy. "
+        "Forces are predictions. Lengths in mm.",
+    ]
+    return "\n".join(lines)
+
+
+def _row(body: BodyPlan) -> str:
+    import numpy as np
+
+    motion = body.path[-1].T_path_displaced @ body.path[0].T_path_displaced.inverse()
+    centre = body.path[0].T_path_displaced.translation
+    way = float(np.linalg.norm(motion.apply(centre) - centre))
+    clearance = min(p.clearance_mm for p in body.path)
+    force = max(p.force_n for p in body.path)
+    return (
+        f"| {body.name} | {way:.1f} mm | {np.degrees(motion.angle):.1f}° | {body.expected_error_mm:.1f} mm "
+        f"| {clearance:.1f} mm | {force:.0f} N |"
+    )
+
+
+def path_facts(plan: ReductionPlan, step: int) -> str:
+    """Clearance, force and torque predicted at a step counted through all paths in order."""
+    for name in plan.order:
+        path = plan.body(name).path
+        if step < len(path):
+            pose = path[max(step, 0)]
+            return (
+                f"{name}, pose {max(step, 0) + 1} of {len(path)}: clearance {pose.clearance_mm:.1f} mm, "
+                f"force {pose.force_n:.0f} N, torque {pose.torque_nm:.1f} N m"
+            )
+        step -= len(path)
+    return "at the target"
