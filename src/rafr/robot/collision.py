@@ -75,6 +75,15 @@ class ArmCollision:
                 return f"{self._names[pair.first]} and {self._names[pair.second]}"
         return "unknown pair"
 
+    def move_blocks(self, blocks: Sequence[Block]) -> None:
+        """Put the same blocks elsewhere: the base has moved."""
+        import pinocchio as pin
+
+        first = len(self._names) - len(blocks)
+        for k, block in enumerate(blocks):
+            T = block.T_base_block
+            self._shapes.geometryObjects[first + k].placement = pin.SE3(T.rotation, T.translation)
+
     def free(self, q: ArrayLike) -> bool:
         return self.touching(q) is None
 
@@ -102,11 +111,13 @@ def _link_name(model: Any, geometry: Any) -> str:
 
 def _self_pairs(links: list[str]) -> list[tuple[int, int]]:
     """Pairs of shapes whose links are not neighbours in the chain and can move to each other."""
-    order = (*("rigid",), "shoulder_link", "upper_arm_link", "forearm_link", "wrist_1_link")
-    rank = {name: i for i, name in enumerate(order)}
-    # sensor and clamp turn with wrist 3; its neighbours wrist 1 and 2 are compact and never reach them
-    wrist = len(order)
-    ranks = [0 if link in _RIGID else rank.get(link, wrist) for link in links]
+    # the shoulder turns on arm_base and the upper arm's housing passes just above it, always
+    order = ("shoulder_link", "upper_arm_link", "forearm_link", "wrist_1_link")
+    rank = {"arm_base": 1} | {name: i + 1 for i, name in enumerate(order)}
+    rank |= dict.fromkeys(("base", "column", "caster", "left_wheel", "right_wheel"), 0)
+    # wrist 2 keeps its distance to the forearm; sensor and clamp turn with wrist 3
+    rank["wrist_2_link"] = rank["wrist_1_link"]
+    ranks = [rank.get(link, len(order) + 1) for link in links]
     return [(i, j) for i, j in combinations(range(len(links)), 2) if abs(ranks[i] - ranks[j]) >= 2]
 
 

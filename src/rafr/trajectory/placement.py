@@ -1,0 +1,187 @@
+"""Where the base should stand so that the arm reaches the pins and the whole way of the reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rafr.assessment import Assessment
+from rafr.errors import InfeasibleError
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.arm import ArmModel
+from rafr.robot.collision import ArmCollision
+from rafr.robot.mobile import DifferentialDrive, floor_transform
+from rafr.room import OperatingRoom, side_of
+from rafr.trajectory.paths import follow
+from rafr.trajectory.surroundings import arm_surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementConfig:
+    """Tunables of the search.
+
+    Attributes:
+        along: offsets from the clamp along the table that are tried, m.
+        away: distances of the base's centre from the table's edge, m.
+        headings_deg: turns from facing the table.
+        clearance: kept between base and obstacles, m.
+        arm_clearance: kept between the arm and everything, m.
+        standoff: the arm must also reach this far back from the first clamp pose, m.
+        uncertainty: the same again with every clamp pose moved by this much each way, m.
+        tried: base poses whose kinematics are examined at most.
+        enough: acceptable base poses after which the search ends.
+        min_manipulability: as in `ArmPathConfig`.
+    """
+
+    along: tuple[float, ...] = (0.0, -0.15, 0.15, -0.3, 0.3, -0.45, 0.45, -0.6, 0.6)
+    away: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8)
+    headings_deg: tuple[float, ...] = (0.0, -30.0, 30.0, -60.0, 60.0, -90.0, 90.0)
+    clearance: float = 0.06
+    arm_clearance: float = 0.03
+    standoff: float = 0.09
+    uncertainty: float = 0.03
+    tried: int = 60
+    enough: int = 12
+    min_manipulability: float = 0.05
+
+
+def choose_docking_pose(
+    arm: ArmModel,
+    T_world_clamp_path: Sequence[RigidTransform],
+    room: OperatingRoom,
+    side: str | None = None,
+    *,
+    drive: DifferentialDrive | None = None,
+    config: PlacementConfig | None = None,
+) -> tuple[tuple[float, float, float], Assessment]:
+    """The best base pose (x, y, theta) beside the table for a path of the clamp.
+
+    Every candidate is examined by inverse kinematics along the path and at the stand-off, with joint
+    limits, collisions with table, patient and the robot itself, and distance from singularities.
+
+    Args:
+        T_world_clamp_path: poses of the clamp in `world`, from the pins' grip to the reduced position.
+        side: "left" or "right" of the patient; by default that of the first clamp pose.
+
+    Raises:
+        InfeasibleError: no candidate works; the reasons count what failed.
+    """
+    config, drive = config or PlacementConfig(), drive or DifferentialDrive.from_yaml()
+    side = side or side_of(T_world_clamp_path[0])
+    poses = _poses_to_reach(T_world_clamp_path, config)
+    candidates = _candidates(arm, poses[0], room, side, drive, config)
+    if not candidates:
+        raise InfeasibleError((f"the base finds no free place on the {side} side of the table",))
+    collision = ArmCollision(
+        arm, arm_surroundings(room, floor_transform(candidates[0])), config.arm_clearance
+    )
+    found: list[tuple[float, tuple[float, float, float]]] = []
+    failures: dict[str, int] = {}
+    for pose in candidates[: config.tried]:
+        collision.move_blocks(arm_surroundings(room, floor_transform(pose)))
+        score, why = _score(arm, pose, poses, collision, room.parked_arm, config)
+        if why is None:
+            found.append((score, pose))
+        else:
+            failures[why] = failures.get(why, 0) + 1
+        if len(found) >= config.enough:
+            break
+    if not found:
+        counts = tuple(f"{n} of {sum(failures.values())} base poses: {why}" for why, n in failures.items())
+        raise InfeasibleError((f"no base pose on the {side} side serves the whole path", *counts))
+    score, pose = max(found)
+    return pose, Assessment(True, (f"manipulability {score:.3f} m at its least along the path",))
+
+
+def _poses_to_reach(path: Sequence[RigidTransform], config: PlacementConfig) -> list[RigidTransform]:
+    """The grip first, then the stand-off, at most six of the path, and its ends displaced each way."""
+    back = RigidTransform.from_translation((0.0, 0.0, -config.standoff))
+    index = np.unique(np.linspace(0, len(path) - 1, 6).round().astype(int))
+    ends = [path[0], path[-1]]
+    moved = [
+        RigidTransform.from_translation(sign * config.uncertainty * axis) @ end
+        for end in ends
+        for axis in np.eye(3)
+        for sign in (-1.0, 1.0)
+    ]
+    return [path[0], path[0] @ back, *(path[i] for i in index), path[-1] @ back, *moved]
+
+
+def _candidates(
+    arm: ArmModel,
+    T_world_clamp: RigidTransform,
+    room: OperatingRoom,
+    side: str,
+    drive: DifferentialDrive,
+    config: PlacementConfig,
+) -> list[tuple[float, float, float]]:
+    """Free base poses, those first from which the shoulder is at a comfortable distance of the wrist."""
+    sign = 1.0 if side == "right" else -1.0
+    _, radius = drive.footprint()
+    wrist = T_world_clamp.apply((0.0, 0.0, -_tool_length(arm)))
+    poses = []
+    for away in config.away:
+        for along in config.along:
+            for turn in config.headings_deg:
+                x, y = T_world_clamp.translation[0] + along, sign * (room.table.width / 2 + away)
+                pose = (float(x), float(y), float(-sign * np.pi / 2 + np.radians(turn)))
+                centres = drive.disc_centres(pose)[0]
+                if all(float(o.distance(centres).min()) > radius + config.clearance for o in room.obstacles):
+                    poses.append(pose)
+    comfortable = 0.6 * _reach(arm)
+    return sorted(poses, key=lambda pose: abs(_shoulder_distance(arm, pose, wrist) - comfortable))
+
+
+def _score(
+    arm: ArmModel,
+    pose: tuple[float, float, float],
+    poses: Sequence[RigidTransform],
+    collision: ArmCollision,
+    q_parked: FloatArray,
+    config: PlacementConfig,
+) -> tuple[float, str | None]:
+    """Least manipulability over the poses through the best branch, or why none will do."""
+    T_armbase_world = (floor_transform(pose) @ arm.T_base_armbase).inverse()
+    goals = [T_armbase_world @ T for T in poses]
+    if collision.touching(q_parked) is not None:
+        return 0.0, "the parked arm would touch something"
+    branches = arm.inverse_all(goals[0], q_parked)
+    best, why = -1.0, "the pins are out of reach"
+    for start in branches:
+        try:
+            q = follow(arm, goals, start)
+        except InfeasibleError:
+            why = "the path leaves the arm's reach"
+            continue
+        if any(collision.touching(row) is not None for row in q):
+            why = "the arm would touch table, patient or itself"
+            continue
+        best = max(best, min(arm.manipulability(row) for row in q))
+    if best < config.min_manipulability:
+        return best, why if best < 0 else "the arm would be close to a singularity"
+    return best, None
+
+
+def _tool_length(arm: ArmModel) -> float:
+    """From the last joint to the clamp along the clamp's z, m."""
+    length = 0.0
+    for joint in reversed(arm.chain):
+        if joint.moves:
+            break
+        length += float(joint.T_parent_joint.translation[2])
+    return length
+
+
+def _reach(arm: ArmModel) -> float:
+    """Length of the two long links, m."""
+    lengths = sorted(float(np.linalg.norm(j.T_parent_joint.translation)) for j in arm.chain)
+    return lengths[-1] + lengths[-2]
+
+
+def _shoulder_distance(arm: ArmModel, pose: tuple[float, float, float], point: FloatArray) -> float:
+    shoulder = arm.chain[0].T_parent_joint.translation
+    T = floor_transform(pose) @ arm.T_base_armbase
+    return float(np.linalg.norm(T.apply(shoulder) - point))
