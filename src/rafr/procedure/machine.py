@@ -10,6 +10,7 @@ from rafr.assessment import ACCEPTED, Assessment
 from rafr.control.signals import ArmMode
 from rafr.procedure.phases import BY_NAME, DONE, HOLD, NEXT_BODY, PHASES, Action, Facts, Phase
 
+STOP_PATIENCE = 5.0  # s: a stop that lasts longer is latched, and a person's to reset
 MAX_LOOPS = 3  # how often one phase may be entered for one body before a person must look
 
 
@@ -65,6 +66,7 @@ class ProcedureMachine:
         self._pending: Request | None = None
         self._count = 0
         self._failures = 0
+        self._stopped_since: float | None = None
         self._visits: dict[tuple[str, str], int] = {}
 
     # -- what can be asked and told ------------------------------------------------------------------
@@ -99,6 +101,7 @@ class ProcedureMachine:
         if resume_from and resume_from not in BY_NAME:
             return Assessment(False, (f"no phase {resume_from!r}; one of {', '.join(BY_NAME)}",))
         self._auto_approve = auto_approve
+        self._stopped_since = None
         self._visits.clear()
         if not resume_from:
             self.history, self.holds, self._body_index = [], [], 0
@@ -170,6 +173,9 @@ class ProcedureMachine:
         if self.phase.needs_approval and self._entered and not self.facts.approved:
             self.hold("the loaded plan is not the approved one")
             return []
+        if self._stopped_for(t) > STOP_PATIENCE:
+            self.hold(self.facts.stop_reason or "motion is stopped")
+            return []
         if self.phase_seconds(t) > self.phase.timeout:
             self._give_up(f"timeout after {self.phase.timeout:.0f} s ({self.message})", t)
             return []
@@ -180,6 +186,16 @@ class ProcedureMachine:
         return self._finish(t)
 
     # -- inside --------------------------------------------------------------------------------------
+
+    def _stopped_for(self, t: float) -> float:
+        """s since the supervisor or the arm stopped; while the system starts up, nothing counts."""
+        starting = self.phase is PHASES[0]
+        stopped = self.facts.arm == ArmMode.HOLDING or not (self.facts.safety_ok or starting)
+        if not stopped:
+            self._stopped_since = None
+        elif self._stopped_since is None:
+            self._stopped_since = t
+        return 0.0 if self._stopped_since is None else t - self._stopped_since
 
     def _may_go_on(self) -> bool:
         missing = [] if self._entered else [c for c in self.phase.entry if not c.holds(self.facts, self.body)]

@@ -44,7 +44,8 @@ class Facts:
     """What is known of the room and the plan; the node keeps it up to date.
 
     Attributes:
-        safety_ok: the supervisor allows motion.   arm: the arm's state.   held_body: in the clamp, or "".
+        safety_ok: the supervisor allows motion; stop_reason: why not, or why the arm holds.
+        arm: the arm's state.   held_body: in the clamp, or "".
         tools_visible: every tracked tool was seen lately.   docked: the base stands at its goal.
         registered: an accepted registration is there.
         plan_hash: of the loaded plan, recomputed from its content; "" = none.
@@ -54,6 +55,7 @@ class Facts:
     """
 
     safety_ok: bool = False
+    stop_reason: str = ""
     arm: ArmMode | None = None
     held_body: str = ""
     tools_visible: bool = False
