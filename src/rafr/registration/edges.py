@@ -75,19 +75,20 @@ class Matches:
 
 
 def surface_profiles(
-    mesh: TriangleMesh, ct: Volume, others: Volume, rng: np.random.Generator, config: EdgeConfig
+    mesh: TriangleMesh, ct: Volume, others: Volume | None, rng: np.random.Generator, config: EdgeConfig
 ) -> SurfaceProfiles:
     """Sample a body's surface where bone meets soft tissue.
 
     Args:
         others: CT grid, nonzero in every *other* bone: samples that look at one (joints, fracture
-            surfaces) are left out, because that bone moves by itself.
+            surfaces) are left out, because that bone moves by itself. None: there is no other bone.
     """
     points, normals = mesh.sample_surface(config.samples, rng)
-    ahead = np.arange(0.5, config.clearance_mm + 0.25, 0.5)
-    near = sample(others, points[:, None] + ahead[None, :, None] * normals[:, None], outside=0.0)
-    free = near.max(axis=1) < 0.5
-    points, normals = points[free], normals[free]
+    if others is not None:
+        ahead = np.arange(0.5, config.clearance_mm + 0.25, 0.5)
+        near = sample(others, points[:, None] + ahead[None, :, None] * normals[:, None], outside=0.0)
+        free = near.max(axis=1) < 0.5
+        points, normals = points[free], normals[free]
     along = np.arange(-config.half_mm, config.half_mm + 1e-9, config.step_mm)
     profiles = sample(ct, points[:, None] + along[None, :, None] * normals[:, None])
     usable = np.isfinite(profiles).all(axis=1) & (profiles.std(axis=1) > 0)

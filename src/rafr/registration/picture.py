@@ -1,0 +1,109 @@
+"""CBCT slices with the outlines of the CT's bones, before and after registration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.imaging.volume import Volume
+from rafr.registration.field_of_view import field_of_view, sample
+
+# Okabe & Ito 2008, told apart with every common colour vision
+_COLOURS = ("#F0E442", "#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#D55E00")
+# name, axis across the page to the right, axis up the page (LPS); radiological: patient's right on the left
+_VIEWS = (
+    ("axial", (1.0, 0.0, 0.0), (0.0, -1.0, 0.0)),
+    ("coronal", (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
+    ("sagittal", (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+)
+_PIXEL_MM = 0.8
+
+
+def save_overlay(
+    path: Path,
+    cbct: Volume,
+    meshes: Mapping[str, TriangleMesh],
+    T_cbct_ct: Mapping[str, RigidTransform],
+    title: str,
+) -> None:
+    """Write a PNG: above, the bones as the CT's own coordinates put them; below, as registered.
+
+    The slices pass through the middle of the last body's surface (the fragment) where it is registered.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = list(T_cbct_ct)
+    unmoved = dict.fromkeys(names, RigidTransform.identity())
+    centre = T_cbct_ct[names[-1]].apply(meshes[names[-1]].centroid)
+    extent = _extent(cbct)
+    window = np.percentile(cbct.array[field_of_view(cbct)][::50], [2.0, 99.7])
+    figure, axes = plt.subplots(2, 3, figsize=(13.5, 8.6), facecolor="#14161a")
+    for row, (caption, poses) in enumerate((("before", unmoved), ("registered", dict(T_cbct_ct)))):
+        for axis, view in zip(axes[row], _VIEWS, strict=True):
+            _draw_slice(axis, cbct, view, centre, extent, window)
+            for n, name in enumerate(names):
+                _draw_outline(axis, meshes[name].transformed(poses[name]), view, centre, _COLOURS[n % 6])
+            axis.set_title(f"{caption}, {view[0]}", color="w", fontsize=10)
+    _legend(figure, names, title)
+    temporary = path.with_name(f".{path.name}")
+    figure.savefig(temporary, dpi=110, facecolor=figure.get_facecolor(), format="png")
+    plt.close(figure)
+    temporary.replace(path)
+
+
+def _extent(cbct: Volume) -> FloatArray:
+    """(2, 3) lower and upper corner of the volume, LPS mm."""
+    last = np.array(cbct.size) - 1
+    corners = np.array([[i, j, k] for i in (0, last[0]) for j in (0, last[1]) for k in (0, last[2])])
+    lps = cbct.index_to_lps(corners)
+    return np.stack([lps.min(axis=0), lps.max(axis=0)])
+
+
+def _draw_slice(
+    axis: Any, cbct: Volume, view: Any, centre: FloatArray, extent: FloatArray, window: FloatArray
+) -> None:
+    """Grey values on the plane through `centre`; the axes' units are mm of LPS along the view's axes."""
+    right, up = np.array(view[1]), np.array(view[2])
+    (left, r1), (down, u1) = (np.sort(extent @ direction) for direction in (right, up))
+    across, above = np.arange(left, r1, _PIXEL_MM), np.arange(down, u1, _PIXEL_MM)
+    rest = centre - (centre @ right) * right - (centre @ up) * up
+    points = rest + across[None, :, None] * right + above[:, None, None] * up
+    image = sample(cbct, points, outside=float(window[0]))
+    axis.imshow(
+        image, cmap="gray", vmin=window[0], vmax=window[1], origin="lower", extent=(left, r1, down, u1)
+    )
+    axis.set_xlim(left, r1)
+    axis.set_ylim(down, u1)
+    axis.set_axis_off()
+    low, high = ("R", "L") if view[1] == (1.0, 0.0, 0.0) else ("A", "P")
+    for x, letter in ((0.03, low), (0.97, high)):
+        axis.text(x, 0.5, letter, color="w", transform=axis.transAxes, ha="center", fontsize=9)
+
+
+def _draw_outline(axis: Any, mesh: TriangleMesh, view: Any, centre: FloatArray, colour: str) -> None:
+    """The mesh's cut with the view's plane."""
+    import trimesh
+    from matplotlib.collections import LineCollection
+
+    right, up = np.array(view[1]), np.array(view[2])
+    surface = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
+    segments = trimesh.intersections.mesh_plane(surface, np.cross(right, up), centre)
+    lines = np.stack([segments @ right, segments @ up], axis=-1)
+    axis.add_collection(LineCollection(list(lines), colors=colour, linewidths=0.9))
+
+
+def _legend(figure: Any, names: list[str], title: str) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=_COLOURS[n % 6], label=name) for n, name in enumerate(names)]
+    figure.suptitle(title, color="w", fontsize=11, x=0.02, ha="left")
+    figure.legend(handles=handles, loc="upper right", ncols=len(names), labelcolor="w", frameon=False)
+    figure.subplots_adjust(left=0.01, right=0.99, top=0.92, bottom=0.01, wspace=0.02, hspace=0.08)
