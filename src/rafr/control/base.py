@@ -12,6 +12,8 @@ from rafr.config import option
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.trajectory.result import BaseTrajectory
 
+_DAMPING = 0.9
+
 
 class BaseMode(IntEnum):
     """States of the base, numbered as in rafr_msgs/BaseState."""
@@ -29,14 +31,14 @@ class BaseControlConfig:
     linear_speed: float = option(0.5, "largest speed", unit="m/s", lower=0.01, upper=1.5)
     angular_speed: float = option(0.8, "largest yaw rate", unit="rad/s", lower=0.01, upper=2.0)
     gain_along: float = option(1.5, "gain on the error along the heading", unit="1/s", lower=0.1, upper=10.0)
-    gain_across: float = option(8.0, "gain on the lateral error", unit="1/m^2", lower=0.1, upper=50.0)
-    gain_heading: float = option(2.0, "gain on the heading error", unit="1/s", lower=0.1, upper=10.0)
+    gain_across: float = option(25.0, "gain on the lateral error", unit="1/m^2", lower=0.1, upper=100.0)
+    gain_heading: float = option(0.5, "gain on the turn at standstill", unit="1/s", lower=0.1, upper=10.0)
     odometry_age: float = option(0.2, "age of the odometry that stops", unit="s", lower=0.05, upper=2.0)
     error_stop: float = option(0.15, "distance off the path that stops", unit="m", lower=0.01, upper=1.0)
     start_tolerance: float = option(0.05, "distance from a path's start", unit="m", lower=1e-3, upper=0.5)
     heading_tolerance: float = option(0.1, "turn from a path's start", unit="rad", lower=1e-3, upper=0.5)
-    arrived_distance: float = option(0.01, "distance at which it is docked", unit="m", lower=1e-4, upper=0.1)
-    arrived_angle: float = option(0.015, "turn at which it is docked", unit="rad", lower=1e-4, upper=0.2)
+    arrived_distance: float = option(0.02, "distance at which it is docked", unit="m", lower=1e-4, upper=0.1)
+    arrived_angle: float = option(0.02, "turn at which it is docked", unit="rad", lower=1e-4, upper=0.2)
     settle_timeout: float = option(3.0, "longest wait at the path's end", unit="s", lower=0.1, upper=30.0)
     brake_timeout: float = option(3.0, "longest wait for the brakes", unit="s", lower=0.1, upper=30.0)
 
@@ -99,10 +101,13 @@ def tracking_law(error: FloatArray, v: float, omega: float, config: BaseControlC
     """Speeds that bring the error to zero: Kanayama 1990, eq. 8, with Samson's form for reverse motion.
 
     v_c = v cos e_t + k_x e_x;  w_c = w + k_y v sinc(e_t) e_y + k_t e_t
+
+    k_t = 2 zeta sqrt(k_y) |v| makes the lateral error die over the same way at every speed.
     """
     along, across, turn = error
+    heading = max(config.gain_heading, 2.0 * _DAMPING * np.sqrt(config.gain_across) * abs(v))
     v_c = v * np.cos(turn) + config.gain_along * along
-    omega_c = omega + config.gain_across * v * np.sinc(turn / np.pi) * across + config.gain_heading * turn
+    omega_c = omega + config.gain_across * v * np.sinc(turn / np.pi) * across + heading * turn
     return (
         float(np.clip(v_c, -config.linear_speed, config.linear_speed)),
         float(np.clip(omega_c, -config.angular_speed, config.angular_speed)),
