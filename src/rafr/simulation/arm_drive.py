@@ -43,13 +43,14 @@ class ArmDrive:
         self.stuck: int | None = None
         """Index of a joint that does not move any more (a fault)."""
 
-    def command(self, q: FloatArray) -> None:
-        """Go to `q` (6,) rad within one command period."""
+    def command(self, q: FloatArray) -> bool:
+        """Go to `q` (6,) rad within one command period; True when that is elsewhere."""
         self._goal = np.array(q, dtype=float)
         if self.stuck is not None:
             self._goal[self.stuck] = self._point[self.stuck]
         self._left = self._config.command_period
         self._rate = (self._goal - self._point) / self._left
+        return bool(self._rate.any())
 
     def hold(self) -> None:
         """Stay at the present set point."""

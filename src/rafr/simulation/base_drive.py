@@ -38,6 +38,10 @@ class BaseDrive:
             float(np.clip(omega, -c.max_omega, c.max_omega)),
         )
 
+    @property
+    def wants_to_move(self) -> bool:
+        return not self.brakes and self._wanted != (0.0, 0.0)
+
     def advance(self, dt: float) -> None:
         """One step; with the brakes on it stops as steeply as it may."""
         c = self._config

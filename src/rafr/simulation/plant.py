@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
     from rafr.cases.truth import Truth
 
+_REST_STEPS = 500
 _TURNS = (False, False, False, True, True, True)
 
 
@@ -53,6 +54,9 @@ class PlantConfig:
     )
     max_speed: float = option(5.0, "a bone faster than this is a defect", unit="m/s", lower=0.1)
     max_excursion: float = option(0.5, "a bone farther than this from its start too", unit="m", lower=0.05)
+    rest_speed: float = option(
+        1e-5, "when everything is slower for half a second, time passes without computing", lower=0.0
+    )
     setup: SetupConfig = field(default_factory=SetupConfig)
     world: WorldConfig = field(default_factory=WorldConfig)
     arm_drive: ArmDriveConfig = field(default_factory=ArmDriveConfig)
@@ -107,6 +111,7 @@ class Plant:
         )
         mujoco.mj_forward(self._model, self._data)
         self.bones: Bones = build_bones(case, meshes, self._model, self._data, inertias, truth, starts_mm)
+        self._quiet = 0
         self.set_holding(False)
 
     # ---- commands -----------------------------------------------------------------------------
@@ -121,7 +126,8 @@ class Plant:
         Raises:
             InputError: wrong number of values, or one of them not finite.
         """
-        self.robot.command_joints(q)
+        if self.robot.command_joints(q):
+            self._quiet = 0
 
     def stop_arm(self) -> None:
         """The driver's own stop: stay where the set point is."""
@@ -131,12 +137,16 @@ class Plant:
         """Forward speed m/s and yaw rate rad/s; non-finite values stop the base."""
         finite = bool(np.isfinite(v) and np.isfinite(omega))
         self.robot.base.command(v if finite else 0.0, omega if finite else 0.0)
+        if self.robot.base.wants_to_move:
+            self._quiet = 0
 
     def set_brakes(self, engaged: bool) -> None:
+        self._quiet = 0
         self.robot.base.brakes = engaged
 
     def set_holding(self, on: bool) -> None:
         """Clamp the pelvis to the table where it lies now, or let it lie on the mattress."""
+        self._quiet = 0
         w = self.config.world
         stiffness = w.held_stiffness if on else w.free_stiffness
         joints = world.REFERENCE_JOINTS
@@ -146,6 +156,7 @@ class Plant:
 
     def set_traction(self, tension: float) -> bool:
         """Ask for a tension, N. False when there is no leg to pull at or the value is not finite."""
+        self._quiet = 0
         if self.bones.traction is None or not np.isfinite(tension):
             return False
         self.bones.traction.command(tension)
@@ -167,6 +178,7 @@ class Plant:
 
     def set_clamp(self, closed: bool, body: str = "") -> tuple[bool, str]:
         """Open the clamp, or close it on a body's pins; (done, why not)."""
+        self._quiet = 0
         if not closed:
             self.bones.release()
             return True, "open"
@@ -174,21 +186,25 @@ class Plant:
 
     def fix_body(self, body: str) -> None:
         """Fix a body to the reference where it is (K-wires, screws)."""
+        self._quiet = 0
         self.bones.fix(body)
 
     # ---- faults -------------------------------------------------------------------------------
 
     def break_traction(self) -> None:
         """The cord snaps."""
+        self._quiet = 0
         if self.bones.traction is not None:
             self.bones.traction.broken = True
 
     def stick_joint(self, index: int) -> None:
         """A joint follows no command any more."""
+        self._quiet = 0
         self.robot.arm.stuck = index
 
     def loosen_pins(self, body: str, factor: float = 0.05) -> None:
         """The pins' threads give way: their stiffness falls to `factor` of what it was."""
+        self._quiet = 0
         fragment = self.bones.fragment(body)
         if fragment.pins is not None:
             pins = fragment.pins
@@ -205,6 +221,9 @@ class Plant:
         import mujoco
 
         model, data = self._model, self._data
+        if self.resting:
+            self.time += n * TIME_STEP
+            return
         for _ in range(n):
             self.robot.advance_base()
             mujoco.mj_step1(model, data)
@@ -215,6 +234,13 @@ class Plant:
             mujoco.mj_step2(model, data)
             self.time += TIME_STEP
         self._check()
+        still = float(np.abs(data.qvel).max()) < self.config.rest_speed
+        self._quiet = self._quiet + n if still else 0
+
+    @property
+    def resting(self) -> bool:
+        """True while nothing moves and nothing was asked for: steps then cost nothing."""
+        return self._quiet >= _REST_STEPS
 
     def _check(self) -> None:
         """The watchdog: a silent explosion is worse than an error."""

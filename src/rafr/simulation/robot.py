@@ -52,11 +52,12 @@ class Robot:
         found = [self._model.joint(n) for n in joints]
         return [int(j.qposadr[0]) for j in found], [int(j.dofadr[0]) for j in found]
 
-    def command_joints(self, q: FloatArray) -> None:
+    def command_joints(self, q: FloatArray) -> bool:
+        """Pass a command on; True when it asks for motion."""
         q = np.asarray(q, dtype=float)
         if q.shape != (len(self._dof),) or not np.isfinite(q).all():
             raise InputError("joint command", f"{q}", f"{len(self._dof)} finite joint positions")
-        self.arm.command(q)
+        return self.arm.command(q)
 
     def advance_base(self) -> None:
         """Move the floor springs that carry the base."""

@@ -1,0 +1,94 @@
+"""What the simulated operating room publishes: core values to messages, each at its own rate."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from geometry_msgs.msg import WrenchStamped
+from nav_msgs.msg import Odometry
+from rafr_msgs.msg import MuscleSignals, SimulationTruth, ToolPose, ToolPoses
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.nodes.convert import invalid_pose_message, pose_message, time_message
+from rafr.nodes.runtime import RELIABLE, SENSOR
+from rafr.simulation.plant import PlantTruth
+from rafr.simulation.sensors import EMG_CHANNELS, EmgConfig, ToolReading, TrackerFrame
+
+
+class Outputs:
+    """The publishers of the driver topics, the clock and the truth."""
+
+    def __init__(self, node: Node, joint_names: tuple[str, ...]) -> None:
+        self._names = list(joint_names)
+        self._clock = node.create_publisher(Clock, "/clock", RELIABLE)
+        self._joints = node.create_publisher(JointState, "joint_states", SENSOR)
+        self._wrench = node.create_publisher(WrenchStamped, "wrench", SENSOR)
+        self._tracker = node.create_publisher(ToolPoses, "tracker/raw", SENSOR)
+        self._odom = node.create_publisher(Odometry, "odom", SENSOR)
+        self._emg = node.create_publisher(MuscleSignals, "emg", SENSOR)
+        self._truth = node.create_publisher(SimulationTruth, "simulation/truth", RELIABLE)
+
+    def clock(self, now: float) -> None:
+        self._clock.publish(Clock(clock=time_message(now)))
+
+    def arm(self, now: float, q: FloatArray, qd: FloatArray, wrench: FloatArray) -> None:
+        """The wrench first: who answers a joint state has this tick's force."""
+        stamp = time_message(now)
+        message = WrenchStamped()
+        message.header.stamp, message.header.frame_id = stamp, "clamp"
+        force, torque = message.wrench.force, message.wrench.torque
+        force.x, force.y, force.z, torque.x, torque.y, torque.z = wrench.tolist()
+        self._wrench.publish(message)
+        joints = JointState(name=self._names, position=q.tolist(), velocity=qd.tolist())
+        joints.header.stamp = stamp
+        self._joints.publish(joints)
+
+    def tracker(self, frame: TrackerFrame, unseen_is_valid: bool) -> None:
+        """A frame of the device; `unseen_is_valid`: NaN poses are called valid (a fault)."""
+        message = ToolPoses(frame_number=frame.number)
+        message.header.stamp, message.header.frame_id = time_message(frame.stamp), "tracker"
+        message.tools = [_tool(t, unseen_is_valid) for t in frame.tools]
+        self._tracker.publish(message)
+
+    def odometry(self, now: float, pose: FloatArray, v: float, omega: float) -> None:
+        message = Odometry(child_frame_id="base")
+        message.header.stamp, message.header.frame_id = time_message(now), "world"
+        x, y, theta = pose.tolist()
+        message.pose.pose.position.x, message.pose.pose.position.y = x, y
+        message.pose.pose.orientation.z = math.sin(0.5 * theta)
+        message.pose.pose.orientation.w = math.cos(0.5 * theta)
+        message.twist.twist.linear.x, message.twist.twist.angular.z = v, omega
+        self._odom.publish(message)
+
+    def emg(self, start: float, samples: FloatArray, config: EmgConfig) -> None:
+        """A block of samples (channels, n) that began at `start`."""
+        message = MuscleSignals(rate=config.rate, channels=list(EMG_CHANNELS))
+        message.header.stamp = time_message(start)
+        message.samples = samples.astype(np.float32).ravel().tolist()
+        self._emg.publish(message)
+
+    def truth(self, now: float, truth: PlantTruth) -> None:
+        message = SimulationTruth(
+            bodies=list(truth.poses),
+            current_from_displaced=[pose_message(T) for T in truth.poses.values()],
+            force=float(np.linalg.norm(truth.wrench[:3])),
+            torque=float(np.linalg.norm(truth.wrench[3:])),
+            traction=truth.traction,
+            contact=truth.contact,
+        )
+        message.header.stamp = time_message(now)
+        self._truth.publish(message)
+
+
+def _tool(reading: ToolReading, unseen_is_valid: bool) -> ToolPose:
+    pose = reading.T_tracker_marker
+    return ToolPose(
+        name=reading.name,
+        valid=pose is not None or unseen_is_valid,
+        pose=invalid_pose_message() if pose is None else pose_message(pose),
+        error=reading.error,
+    )

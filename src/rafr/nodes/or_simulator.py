@@ -1,0 +1,251 @@
+"""The embedded operating room: plant, sensors and devices behind the drivers' topics and services.
+
+Each 10 ms tick is stepped, published and, while the arm controller streams, answered before the next one
+begins (lockstep). Arm commands older than 50 ms of simulated time stop the arm.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import TwistStamped
+from rafr_msgs.srv import AcquireCbct, FixBody, SetClamp, SetTraction
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from std_srvs.srv import SetBool
+from trajectory_msgs.msg import JointTrajectory
+
+from rafr.config import option
+from rafr.errors import RafrError
+from rafr.nodes.convert import seconds, time_message
+from rafr.nodes.or_outputs import Outputs
+from rafr.nodes.runtime import OK, RELIABLE, WARN, RafrNode
+from rafr.nodes.work import case_of
+from rafr.nodes.worker import WorkerError, run_in_process
+from rafr.room import OperatingRoom
+from rafr.simulation.c_arm import expose, write_cbct
+from rafr.simulation.room import open_room
+
+TICK = 0.01  # s of simulated time
+_STEPS = 10
+_COMMAND_AGE = 0.05  # s of simulated time: the driver's own watchdog
+_STREAMING = 0.5  # s, wall time since the last command: the controller is alive
+_ODOM_TICKS, _TRUTH_TICKS, _EMG_TICKS = 2, 5, 10
+
+
+@dataclass(frozen=True, slots=True)
+class OrSimulatorConfig:
+    case: str = option("", "case folder")
+    arm: str = option("ur16e", "robot arm of the description")
+    seed: int = option(0, "of everything drawn by lot", lower=0)
+    rate: float = option(0.0, "simulated seconds per wall second; 0 = as fast as possible", lower=0.0)
+    idle_rate: float = option(1.0, "the same while nothing moves", lower=0.1, upper=20.0)
+    faults: str = option("", "names of faults to inject, comma-separated")
+    lockstep_timeout: float = option(
+        0.1, "longest wait for the command that answers a tick (wall time)", unit="s", lower=0.0, upper=5.0
+    )
+
+
+class OrSimulator(RafrNode):
+    def __init__(self) -> None:
+        super().__init__("or_simulator")
+        self._config = self.config(OrSimulatorConfig)
+        self._case = case_of(self._config.case)
+        c = self._config
+        self._plant, self._sensors = open_room(self._case, OperatingRoom.from_yaml(), c.seed, c.arm, c.faults)
+        self._outputs = Outputs(self, self._plant.joint_names)
+        self._ticks, self._cbcts = 0, 0
+        self._answered, self._command_t, self._command_wall = -1.0, -np.inf, -np.inf
+        self._velocity_t = -np.inf
+        self._next_wall = time.monotonic()
+        self._subscribe()
+        self._serve()
+        self.set_ready()
+
+    def _subscribe(self) -> None:
+        self.create_subscription(
+            JointTrajectory, "joint_trajectory_controller/joint_trajectory", self._take_command, RELIABLE
+        )
+        self.create_subscription(TwistStamped, "cmd_vel", self._take_velocity, RELIABLE)
+
+    def _serve(self) -> None:
+        plant = self._plant
+        self.create_service(SetClamp, "clamp", self._clamp)
+        self.create_service(SetBool, "holding_device", self._switch(plant.set_holding))
+        self.create_service(SetBool, "base/brakes", self._switch(plant.set_brakes))
+        self.create_service(SetTraction, "traction", self._traction)
+        self.create_service(FixBody, "fix_body", self._for_body(plant.fix_body))
+        self.create_service(FixBody, "insert_pins", self._for_body(plant.insert_pins))
+        self.create_service(AcquireCbct, "acquire_cbct", self._acquire)
+
+    # -- time ----------------------------------------------------------------------------------------
+
+    def tick(self, executor: SingleThreadedExecutor) -> None:
+        """One tick: physics, sensors, messages, answer, pace."""
+        plant, now = self._plant, self._ticks * TICK
+        if now - self._command_t > _COMMAND_AGE:
+            plant.stop_arm()
+        if now - self._velocity_t > _COMMAND_AGE:
+            plant.command_base(0.0, 0.0)
+        plant.step(_STEPS)
+        self._ticks += 1
+        now = self._ticks * TICK
+        for name in self._sensors.faults.update(now, plant):
+            self.diagnose(WARN, f"injected fault: {name}")
+        self._publish(now)
+        self._await_answer(executor, now)
+        self._pace(executor)
+
+    def _publish(self, now: float) -> None:
+        sensors, out = self._sensors, self._outputs
+        out.clock(now)
+        for frame, unseen_is_valid in sensors.tracker_frames(now, self._plant):
+            out.tracker(frame, unseen_is_valid)
+        if self._ticks % _ODOM_TICKS == 0:
+            out.odometry(now, *sensors.odometry(self._plant))
+        if self._ticks % _TRUTH_TICKS == 0:
+            out.truth(now, self._plant.truth())
+        if self._ticks % _EMG_TICKS == 0:
+            block = _EMG_TICKS * TICK
+            out.emg(now - block, sensors.emg(block, self._plant), sensors.emg_config)
+        if sensors.faults.arm_connected:
+            out.arm(now, *sensors.arm(now, self._plant))
+
+    def _await_answer(self, executor: SingleThreadedExecutor, now: float) -> None:
+        """Wait for the command that answers this tick, while somebody streams commands at all."""
+        executor.spin_once(timeout_sec=0.0)
+        connected = self._sensors.faults.arm_connected
+        deadline = time.monotonic() + self._config.lockstep_timeout
+        while connected and self._streaming and self._answered < now - 1e-6:
+            left = deadline - time.monotonic()
+            if left <= 0 or not rclpy.ok():
+                return
+            executor.spin_once(timeout_sec=left)
+
+    @property
+    def _streaming(self) -> bool:
+        return time.monotonic() - self._command_wall < _STREAMING
+
+    def _pace(self, executor: SingleThreadedExecutor) -> None:
+        """Hold the simulated clock to the rate asked for (never faster than `idle_rate` at rest)."""
+        idle = self._plant.resting or not self._streaming
+        rate = self._config.idle_rate if idle else self._config.rate
+        if self._config.rate > 0:
+            rate = min(rate, self._config.rate)
+        if rate == 0:
+            self._next_wall = time.monotonic()
+            return
+        self._next_wall = max(self._next_wall + TICK / rate, time.monotonic() - TICK)
+        while (left := self._next_wall - time.monotonic()) > 0 and rclpy.ok():
+            executor.spin_once(timeout_sec=left)
+
+    # -- commands ------------------------------------------------------------------------------------
+
+    def _take_command(self, message: JointTrajectory) -> None:
+        now, stamp = self._ticks * TICK, seconds(message.header.stamp)
+        if not self._sensors.faults.arm_connected:
+            return
+        if tuple(message.joint_names) != self._plant.joint_names or len(message.points) != 1:
+            self.diagnose(WARN, "arm command refused: other joints, or not exactly one point")
+            return
+        if now - stamp > _COMMAND_AGE:
+            return
+        try:
+            self._plant.command_joints(np.array(message.points[0].positions))
+        except RafrError as error:
+            self.diagnose(WARN, f"arm command refused: {error}")
+            return
+        self._answered = max(self._answered, stamp)
+        self._command_t, self._command_wall = now, time.monotonic()
+
+    def _take_velocity(self, message: TwistStamped) -> None:
+        self._velocity_t = self._ticks * TICK
+        self._plant.command_base(message.twist.linear.x, message.twist.angular.z)
+
+    # -- services ------------------------------------------------------------------------------------
+
+    def _clamp(self, request: Any, response: Any) -> Any:
+        response.success, response.message = self._plant.set_clamp(request.closed, request.body)
+        return response
+
+    def _switch(self, device: Any) -> Any:
+        def serve(request: Any, response: Any) -> Any:
+            device(bool(request.data))
+            response.success, response.message = True, "on" if request.data else "off"
+            return response
+
+        return serve
+
+    def _traction(self, request: Any, response: Any) -> Any:
+        response.success = self._plant.set_traction(request.tension)
+        response.message = "" if response.success else "no leg to pull at, or not a finite tension"
+        return response
+
+    def _for_body(self, act: Any) -> Any:
+        def serve(request: Any, response: Any) -> Any:
+            try:
+                act(request.body)
+                response.success, response.message = True, "done"
+            except RafrError as error:
+                response.success, response.message = False, str(error)
+            return response
+
+        return serve
+
+    async def _acquire(self, request: Any, response: Any) -> Any:
+        """The image is that of the moment it was asked for; computing it takes wall time only."""
+        path = Path(request.path)
+        if not path.is_absolute() or not path.parent.is_dir():
+            response.success, response.message = False, f"{path} is not an absolute path in a folder"
+            return response
+        response.stamp = time_message(self._ticks * TICK)
+        exposure = expose(
+            self._plant, self._sensors.markers, self._case.folder, self._config.seed, self._cbcts
+        )
+        self._cbcts += 1
+        try:
+            await run_in_process(self, write_cbct, exposure, path)
+            response.success, response.message = True, str(path)
+        except WorkerError as error:
+            response.success, response.message = False, f"no CBCT: {error}"
+            self.diagnose(WARN, response.message)
+        else:
+            self.diagnose(OK, f"CBCT {self._cbcts} written")
+        return response
+
+
+def main() -> None:
+    sys.exit(run())
+
+
+def run(argv: list[str] | None = None) -> int:
+    """Simulate until told to end; exit code as `rafr.nodes.runtime.run_node`."""
+    rclpy.init(args=argv)
+    node: OrSimulator | None = None
+    try:
+        node = OrSimulator()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while rclpy.ok():
+            node.tick(executor)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except RafrError as error:
+        print(f"rafr: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        return 2
+    finally:
+        if node is not None:
+            with suppress(Exception):
+                node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    main()

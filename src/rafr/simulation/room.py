@@ -1,0 +1,88 @@
+"""A case brought into the simulated operating room: its plant and all its sensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rafr.cases.case import Case
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.room import OperatingRoom
+from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
+from rafr.simulation.markers import Markers, mount_markers
+from rafr.simulation.plant import Plant, PlantConfig
+from rafr.simulation.sensors import (
+    EmgConfig,
+    EmgSensor,
+    JointSensor,
+    JointSensorConfig,
+    TrackerConfig,
+    TrackerFrame,
+    TrackerSensor,
+    WrenchSensor,
+    WrenchSensorConfig,
+)
+
+_ODOMETRY_NOISE = np.array([1e-4, 1e-4, 1e-4])  # m, m, rad
+
+
+@dataclass(slots=True, eq=False)
+class SensorSuite:
+    """Every sensor of the room, with the faults between them and their readers."""
+
+    markers: Markers
+    faults: FaultInjector
+    joints: JointSensor
+    wrist: WrenchSensor
+    tracker: TrackerSensor
+    muscles: EmgSensor
+    emg_config: EmgConfig
+    wheels: np.random.Generator
+
+    def arm(self, now: float, plant: Plant) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Joint positions, velocities and wrench as the arm's driver reports them."""
+        q, qd = self.joints.read(*plant.joint_state())
+        return q, qd, self.faults.wrench(self.wrist.read(plant.wrench()), now)
+
+    def tracker_frames(self, now: float, plant: Plant) -> list[tuple[TrackerFrame, bool]]:
+        """Frames delivered now, each with whether unseen poses are (wrongly) called valid."""
+        if self.tracker.due(now):
+            self.tracker.expose(now, self.markers.in_world(plant))
+        return [self.faults.frame(frame) for frame in self.tracker.delivered(now)]
+
+    def odometry(self, plant: Plant) -> tuple[FloatArray, float, float]:
+        pose, v, omega = plant.base_state()
+        return pose + _ODOMETRY_NOISE * self.wheels.standard_normal(3), v, omega
+
+    def emg(self, duration: float, plant: Plant) -> FloatArray:
+        return self.muscles.read(duration, float(np.linalg.norm(plant.wrench()[:3])))
+
+
+def open_room(
+    case: Case, room: OperatingRoom, seed: int, arm: str, faults: str = ""
+) -> tuple[Plant, SensorSuite]:
+    """Build plant and sensors of a case; the truth is read where the case has one.
+
+    Raises:
+        InputError: unusable labels or truth, or an unknown fault.
+    """
+    from rafr.cases.meshes import body_meshes
+    from rafr.cases.truth import read_truth
+
+    names = parse_faults(faults)
+    meshes = body_meshes(case)
+    truth = read_truth(case) if case.truth_path.is_file() else None
+    plant = Plant(case, meshes, room, truth, seed, PlantConfig(arm=arm))
+    streams = [np.random.default_rng([seed, 3, k]) for k in range(7)]
+    emg_config = EmgConfig()
+    return plant, SensorSuite(
+        markers=mount_markers(case, meshes, room.T_base_marker, streams[0]),
+        faults=FaultInjector(names, FaultConfig(), streams[1]),
+        joints=JointSensor(JointSensorConfig(), streams[2]),
+        wrist=WrenchSensor(WrenchSensorConfig(), streams[3]),
+        tracker=TrackerSensor(TrackerConfig(), room.T_world_tracker, streams[4]),
+        muscles=EmgSensor(emg_config, streams[5]),
+        emg_config=emg_config,
+        wheels=streams[6],
+    )

@@ -1,0 +1,174 @@
+"""What the operating room's sensors say: joint encoders, wrist wrench, optical tracker, EMG.
+
+Each sensor has its own random stream, so switching one off does not change another.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rafr.config import option
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class JointSensorConfig:
+    """Encoders of the arm."""
+
+    noise: float = option(5e-6, "position noise, standard deviation", unit="rad", lower=0.0)
+    rate_noise: float = option(2e-4, "velocity noise, standard deviation", unit="rad/s", lower=0.0)
+
+
+class JointSensor:
+    def __init__(self, config: JointSensorConfig, rng: np.random.Generator) -> None:
+        self._config, self._rng = config, rng
+
+    def read(self, q: FloatArray, qd: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Measured positions and velocities (n,)."""
+        c, n = self._config, len(q)
+        return (
+            q + c.noise * self._rng.standard_normal(n),
+            qd + c.rate_noise * self._rng.standard_normal(n),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WrenchSensorConfig:
+    """Wrist sensor after compensation of the tool's weight (UR e-series: accuracy 4–5 N, 0.2 N m)."""
+
+    force_noise: float = option(0.8, "standard deviation per axis", unit="N", lower=0.0)
+    torque_noise: float = option(0.05, "standard deviation per axis", unit="N m", lower=0.0)
+    force_bias: float = option(1.5, "constant offset per axis, standard deviation", unit="N", lower=0.0)
+    torque_bias: float = option(0.1, "constant offset per axis, standard deviation", unit="N m", lower=0.0)
+
+
+class WrenchSensor:
+    def __init__(self, config: WrenchSensorConfig, rng: np.random.Generator) -> None:
+        scale = np.repeat([config.force_bias, config.torque_bias], 3)
+        self._bias = scale * rng.standard_normal(6)
+        self._noise = np.repeat([config.force_noise, config.torque_noise], 3)
+        self._rng = rng
+
+    def read(self, wrench: FloatArray) -> FloatArray:
+        """Measured wrench (6,)."""
+        measured: FloatArray = wrench + self._bias + self._noise * self._rng.standard_normal(6)
+        return measured
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerConfig:
+    """Optical tracker like the Polaris Vega (static 0.045 mm RMS, dynamic 0.09 mm, latency 14.2 ms)."""
+
+    rate: float = option(60.0, "frames per second", unit="Hz", lower=1.0, upper=400.0)
+    latency: float = option(0.015, "from exposure to delivery", unit="s", lower=0.0, upper=0.5)
+    noise_xy: float = option(6e-5, "across the line of sight, standard deviation", unit="m", lower=0.0)
+    noise_z: float = option(1.3e-4, "along the line of sight, standard deviation", unit="m", lower=0.0)
+    noise_angle: float = option(3e-4, "of a tool's rotation, standard deviation", unit="rad", lower=0.0)
+    dropout: float = option(0.002, "chance that a tool is not seen in a frame", lower=0.0, upper=1.0)
+    fit_error: float = option(1.0e-4, "mean error of the marker fit it reports", unit="m", lower=0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToolReading:
+    """One tool in one frame; `T_tracker_marker` (m) is None when it was not seen."""
+
+    name: str
+    T_tracker_marker: RigidTransform | None
+    error: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackerFrame:
+    """All tools at one exposure; `stamp` (s) is the exposure, delivery is later."""
+
+    stamp: float
+    number: int
+    tools: tuple[ToolReading, ...]
+
+
+@dataclass(slots=True, eq=False)
+class TrackerSensor:
+    """Exposes frames at its rate and delivers them after its latency."""
+
+    config: TrackerConfig
+    T_world_tracker: RigidTransform
+    rng: np.random.Generator
+    _next: float = 0.0
+    _number: int = 0
+    _waiting: deque[TrackerFrame] = field(default_factory=deque)
+
+    def due(self, now: float) -> bool:
+        """True when a frame is to be exposed at `now` (s)."""
+        return now >= self._next - 1e-9
+
+    def expose(self, now: float, markers: Mapping[str, RigidTransform]) -> None:
+        """Take a frame; `markers` are the true `T_world_marker` (m) by tool."""
+        self._next += 1.0 / self.config.rate
+        self._number += 1
+        view = self.T_world_tracker.inverse()
+        tools = tuple(self._see(name, view @ pose) for name, pose in markers.items())
+        self._waiting.append(TrackerFrame(now, self._number, tools))
+
+    def delivered(self, now: float) -> list[TrackerFrame]:
+        """Frames whose latency has passed at `now`."""
+        frames = []
+        while self._waiting and now >= self._waiting[0].stamp + self.config.latency - 1e-9:
+            frames.append(self._waiting.popleft())
+        return frames
+
+    def _see(self, name: str, true: RigidTransform) -> ToolReading:
+        c = self.config
+        draw = self.rng.standard_normal(7)
+        seen = self.rng.random() >= c.dropout
+        shift = draw[:3] * (c.noise_xy, c.noise_xy, c.noise_z)
+        turn = RigidTransform.from_rotvec(c.noise_angle * draw[3:6])
+        measured = RigidTransform(turn.rotation @ true.rotation, true.translation + shift)
+        error = c.fit_error * (1.0 + 0.2 * draw[6])
+        return ToolReading(name, measured if seen else None, max(0.0, float(error)))
+
+
+@dataclass(frozen=True, slots=True)
+class EmgConfig:
+    """Surface EMG of the patient's muscles near the nerves at risk."""
+
+    rate: float = option(1000.0, "samples per second", unit="Hz", lower=100.0, upper=10000.0)
+    baseline: float = option(5e-6, "noise at rest, standard deviation", unit="V", lower=0.0)
+    burst: float = option(6e-5, "amplitude of a burst", unit="V", lower=0.0)
+    burst_rate: float = option(0.02, "bursts per second and muscle at rest", unit="1/s", lower=0.0)
+    force_half: float = option(
+        300.0, "force on the fragment that adds one burst per second", unit="N", lower=1.0
+    )
+    burst_length: float = option(0.25, "of a burst", unit="s", lower=0.01)
+
+
+EMG_CHANNELS = ("tibialis_anterior", "gastrocnemius", "vastus_medialis", "gluteus_maximus")
+
+
+class EmgSensor:
+    """Band-limited noise with bursts that come more often the harder the fragment is pulled."""
+
+    def __init__(self, config: EmgConfig, rng: np.random.Generator) -> None:
+        self._config, self._rng = config, rng
+        self._left = np.zeros(len(EMG_CHANNELS))  # s of burst still to come
+        self._last = np.zeros(len(EMG_CHANNELS))  # last noise sample, for the difference filter
+
+    def read(self, duration: float, force: float) -> FloatArray:
+        """(channels, n) samples, V, of the last `duration` s, with `force` N on the fragment."""
+        c = self._config
+        n = round(duration * c.rate)
+        chance = duration * (c.burst_rate + (force / c.force_half) ** 2)
+        starts = self._rng.random(len(EMG_CHANNELS)) < chance
+        self._left = np.where(starts, c.burst_length, self._left)
+        amplitude = np.where(self._left > 0, c.burst, c.baseline)
+        self._left = np.maximum(self._left - duration, 0.0)
+        noise = self._rng.standard_normal((len(EMG_CHANNELS), n + 1))
+        noise[:, 0] = self._last
+        self._last = noise[:, -1]
+        # a first difference takes away slow drift, as the amplifier's high-pass does
+        samples: FloatArray = amplitude[:, None] * np.diff(noise, axis=1) / np.sqrt(2.0)
+        return samples
