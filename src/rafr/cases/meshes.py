@@ -20,7 +20,7 @@ from rafr.imaging.meshing import mesh_from_labels
 from rafr.imaging.volume import Volume
 from rafr.progress import Progress, silent
 
-_RECIPE = "1"  # raise it when meshing changes: older surfaces are then built anew
+_RECIPE = "2"  # raise it when meshing changes: older surfaces are then built anew
 _MOST_FILES = 600
 _ONE_FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha")
 

@@ -15,6 +15,7 @@ from rafr.imaging.volume import Volume
 
 _PADDING = 4  # voxels of background around the cropped labels: room for the smoothing, closed surfaces
 _TAUBIN_PASSES = 6
+_THIN_OCCUPANCY = 0.75  # gives a plate of one voxel about one voxel of thickness
 
 
 def mesh_from_labels(
@@ -101,8 +102,9 @@ def _isosurface(
 
     sigma = np.maximum(smooth_mm / spacing[::-1], 0.6)
     occupancy = ndimage.gaussian_filter(mask.astype(np.float32), sigma, truncate=3.0)
-    if occupancy.max() <= 0.5:  # thinner than the blur: keep what there is
-        occupancy = mask.astype(np.float32)
+    # the blur would tear holes into plates one or two voxels thick (iliac fossa): hold them up
+    thin = mask & ~ndimage.binary_opening(mask)
+    occupancy[thin] = np.maximum(occupancy[thin], _THIN_OCCUPANCY)
     vertices, faces, _, _ = marching_cubes(occupancy, 0.5, allow_degenerate=False)
     return vertices.astype(float), faces.astype(np.int64)
 

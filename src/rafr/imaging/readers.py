@@ -13,6 +13,7 @@ import numpy as np
 
 from rafr.errors import InputError
 from rafr.imaging.dicom import read_dicom_folder
+from rafr.imaging.nifti import check_nifti
 from rafr.imaging.segmentation import LARGEST_LABEL
 from rafr.imaging.volume import Volume
 
@@ -124,6 +125,8 @@ def _read_header(path: Path) -> Any:
 
 def _read_file(path: Path) -> Any:
     reader = _read_header(path)
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        check_nifti(path)
     try:
         return reader.Execute()
     except (RuntimeError, MemoryError) as error:
