@@ -219,10 +219,10 @@ def poses_along(plan: ReductionPlan, step: int) -> dict[str, RigidTransform]:
 def _serve(title: str, port: int) -> Any:
     import viser
 
-    try:
-        server = viser.ViserServer(host="127.0.0.1", port=port or _free_port(), label=title, verbose=False)
-    except OSError as error:
-        raise InputError("review page", f"port {port} cannot be used ({error})", "a free port") from None
+    server = viser.ViserServer(host="127.0.0.1", port=port or _free_port(), label=title, verbose=False)
+    if port and server.get_port() != port:  # viser takes the next free one silently
+        server.stop()
+        raise InputError("review page", f"port {port} is in use", "a free port (0 = any)")
     server.scene.set_up_direction("+z")
     # the default lights wash bones out
     server.scene.configure_default_lights(False)
