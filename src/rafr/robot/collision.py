@@ -14,7 +14,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 
-_TOOL = ("clamp",)  # what has to come close to the patient
+_TOOL = ("clamp", "ft_sensor", "wrist_3_link")  # what has to come close to the patient
 _RIGID = ("base", "column", "caster", "left_wheel", "right_wheel", "arm_base")
 
 
@@ -25,7 +25,7 @@ class Block:
     Attributes:
         T_base_block: pose of its centre on the mobile base.
         size: (3,) side lengths, m.
-        tool_may_enter: True for the patient's envelope, which the clamp has to reach into.
+        tool_may_enter: True for the patient's envelope, which the tool has to reach into.
     """
 
     name: str

@@ -35,6 +35,7 @@ class ArmPathConfig:
         standoff: how far back along the clamp's axis the approach starts to go straight in, m.
         start_tolerance: how far the arm may stand from the start of a path, m.
         start_angle: and how far turned away, rad.
+        entry: share of the path over which that offset fades.
         position_tolerance: allowed distance from the path, m.
         rotation_tolerance: rad.
         min_manipulability: smallest singular value allowed at the ends (see ArmModel), m.
@@ -44,8 +45,9 @@ class ArmPathConfig:
     insertion: ClampSpeed = field(default_factory=lambda: ClampSpeed(0.03, np.radians(10.0)))
     free: ClampSpeed = field(default_factory=lambda: ClampSpeed(0.2, np.radians(45.0)))
     standoff: float = 0.09
-    start_tolerance: float = 0.005
-    start_angle: float = np.radians(2.0)
+    start_tolerance: float = 0.01
+    start_angle: float = np.radians(4.0)
+    entry: float = 0.3
     position_tolerance: float = 5e-4
     rotation_tolerance: float = np.radians(0.3)
     min_manipulability: float = 0.03
@@ -243,7 +245,7 @@ def _approach_by(
 def _from_here(
     arm: ArmModel, q: FloatArray, poses: Sequence[RigidTransform], config: ArmPathConfig
 ) -> list[RigidTransform]:
-    """The path, entered from where the arm really is.
+    """The path, entered from where the arm really is: the offset fades over the first part of the path.
 
     Raises:
         InfeasibleError: the arm stands too far from the path's start, or there is no path.
@@ -251,14 +253,16 @@ def _from_here(
     if not poses:
         raise InfeasibleError(("the path has no poses",))
     here = arm.forward(q)
-    gap = here.inverse() @ poses[0]
+    gap = poses[0].inverse() @ here
     distance = float(np.linalg.norm(gap.translation))
     if distance > config.start_tolerance or gap.angle > config.start_angle:
         stands = f"{distance * 1e3:.1f} mm and {np.degrees(gap.angle):.1f} deg"
         allowed = f"{config.start_tolerance * 1e3:.1f} mm, {np.degrees(config.start_angle):.1f} deg"
         raise InfeasibleError((f"the clamp stands {stands} from the start of its path (allowed {allowed})",))
-    same = distance < 1e-6 and gap.angle < 1e-6
-    return [here, *(poses[1:] if same else poses)]
+    offset = gap.log()
+    at = np.concatenate([[0.0], np.cumsum(config.reduction.lengths(poses))])
+    share = np.clip(1.0 - at / max(config.entry * at[-1], 1e-12), 0.0, 1.0)
+    return [pose @ RigidTransform.exp(w * offset) for pose, w in zip(poses, share, strict=True)]
 
 
 def _together(*motions: ArmMotion) -> ArmMotion:

@@ -18,6 +18,8 @@ from rafr.room import OperatingRoom, side_of
 from rafr.trajectory.paths import follow
 from rafr.trajectory.surroundings import arm_surroundings
 
+FloorPose = tuple[float, float, float]  # x, y in m, theta in rad
+
 
 @dataclass(frozen=True, slots=True)
 class PlacementConfig:
@@ -30,7 +32,8 @@ class PlacementConfig:
         clearance: kept between base and obstacles, m.
         arm_clearance: kept between the arm and everything, m.
         standoff: the arm must also reach this far back from the first clamp pose, m.
-        uncertainty: the same again with every clamp pose moved by this much each way, m.
+        uncertainty: how far the pins may be from where they were planned, m: the ends of the path must
+            be reached moved by as much each way. The first for which a base pose exists counts.
         tried: base poses whose kinematics are examined at most.
         enough: acceptable base poses after which the search ends.
         min_manipulability: as in `ArmPathConfig`.
@@ -42,7 +45,7 @@ class PlacementConfig:
     clearance: float = 0.06
     arm_clearance: float = 0.03
     standoff: float = 0.09
-    uncertainty: float = 0.03
+    uncertainty: tuple[float, ...] = (0.03, 0.015, 0.0)
     tried: int = 60
     enough: int = 12
     min_manipulability: float = 0.05
@@ -56,7 +59,7 @@ def choose_docking_pose(
     *,
     drive: DifferentialDrive | None = None,
     config: PlacementConfig | None = None,
-) -> tuple[tuple[float, float, float], Assessment]:
+) -> tuple[FloorPose, Assessment]:
     """The best base pose (x, y, theta) beside the table for a path of the clamp.
 
     Every candidate is examined by inverse kinematics along the path and at the stand-off, with joint
@@ -71,15 +74,35 @@ def choose_docking_pose(
     """
     config, drive = config or PlacementConfig(), drive or DifferentialDrive.from_yaml()
     side = side or side_of(T_world_clamp_path[0])
-    poses = _poses_to_reach(T_world_clamp_path, config)
-    candidates = _candidates(arm, poses[0], room, side, drive, config)
+    candidates = _candidates(arm, T_world_clamp_path[0], room, side, drive, config)
     if not candidates:
         raise InfeasibleError((f"the base finds no free place on the {side} side of the table",))
+    failures: dict[str, int] = {}
+    for uncertainty in config.uncertainty:
+        failures.clear()
+        poses = _poses_to_reach(T_world_clamp_path, config.standoff, uncertainty)
+        found = _search(arm, candidates, poses, room, config, failures)
+        if found:
+            score, pose = max(found)
+            margin = f"pins may be {uncertainty * 1e3:.0f} mm off plan, manipulability at least {score:.3f} m"
+            return pose, Assessment(True, (margin,))
+    counts = tuple(f"{n} of {sum(failures.values())} base poses: {why}" for why, n in failures.items())
+    raise InfeasibleError((f"no base pose on the {side} side serves the whole path", *counts))
+
+
+def _search(
+    arm: ArmModel,
+    candidates: Sequence[FloorPose],
+    poses: Sequence[RigidTransform],
+    room: OperatingRoom,
+    config: PlacementConfig,
+    failures: dict[str, int],
+) -> list[tuple[float, FloorPose]]:
+    """Score and base pose of those that serve every clamp pose; counts why the others do not."""
     collision = ArmCollision(
         arm, arm_surroundings(room, floor_transform(candidates[0])), config.arm_clearance
     )
-    found: list[tuple[float, tuple[float, float, float]]] = []
-    failures: dict[str, int] = {}
+    found: list[tuple[float, FloorPose]] = []
     for pose in candidates[: config.tried]:
         collision.move_blocks(arm_surroundings(room, floor_transform(pose)))
         score, why = _score(arm, pose, poses, collision, room.parked_arm, config)
@@ -89,20 +112,18 @@ def choose_docking_pose(
             failures[why] = failures.get(why, 0) + 1
         if len(found) >= config.enough:
             break
-    if not found:
-        counts = tuple(f"{n} of {sum(failures.values())} base poses: {why}" for why, n in failures.items())
-        raise InfeasibleError((f"no base pose on the {side} side serves the whole path", *counts))
-    score, pose = max(found)
-    return pose, Assessment(True, (f"manipulability {score:.3f} m at its least along the path",))
+    return found
 
 
-def _poses_to_reach(path: Sequence[RigidTransform], config: PlacementConfig) -> list[RigidTransform]:
+def _poses_to_reach(
+    path: Sequence[RigidTransform], standoff: float, uncertainty: float
+) -> list[RigidTransform]:
     """The grip first, then the stand-off, at most six of the path, and its ends displaced each way."""
-    back = RigidTransform.from_translation((0.0, 0.0, -config.standoff))
+    back = RigidTransform.from_translation((0.0, 0.0, -standoff))
     index = np.unique(np.linspace(0, len(path) - 1, 6).round().astype(int))
     ends = [path[0], path[-1]]
     moved = [
-        RigidTransform.from_translation(sign * config.uncertainty * axis) @ end
+        RigidTransform.from_translation(sign * uncertainty * axis) @ end
         for end in ends
         for axis in np.eye(3)
         for sign in (-1.0, 1.0)
@@ -117,7 +138,7 @@ def _candidates(
     side: str,
     drive: DifferentialDrive,
     config: PlacementConfig,
-) -> list[tuple[float, float, float]]:
+) -> list[FloorPose]:
     """Free base poses, those first from which the shoulder is at a comfortable distance of the wrist."""
     sign = 1.0 if side == "right" else -1.0
     _, radius = drive.footprint()
@@ -137,7 +158,7 @@ def _candidates(
 
 def _score(
     arm: ArmModel,
-    pose: tuple[float, float, float],
+    pose: FloorPose,
     poses: Sequence[RigidTransform],
     collision: ArmCollision,
     q_parked: FloatArray,
@@ -181,7 +202,7 @@ def _reach(arm: ArmModel) -> float:
     return lengths[-1] + lengths[-2]
 
 
-def _shoulder_distance(arm: ArmModel, pose: tuple[float, float, float], point: FloatArray) -> float:
+def _shoulder_distance(arm: ArmModel, pose: FloorPose, point: FloatArray) -> float:
     shoulder = arm.chain[0].T_parent_joint.translation
     T = floor_transform(pose) @ arm.T_base_armbase
     return float(np.linalg.norm(T.apply(shoulder) - point))

@@ -1,0 +1,218 @@
+"""From a body's planned path to the motions that carry it out: docking, approach, reduction, retreat.
+
+Pure composition, used by `rafr trajectory` (where the patient lies as planned) and by the trajectory
+node (where tracker and arm say how everything stands). Transforms between image frames (`T_path_displaced`,
+`T_ct_clamp`) are LPS mm as in the plan; everything else is SI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rafr.assessment import Assessment
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.arm import ArmModel
+from rafr.robot.collision import ArmCollision
+from rafr.robot.mobile import DifferentialDrive, floor_transform
+from rafr.room import OperatingRoom
+from rafr.trajectory.arm import ArmPathConfig, approach_motion, path_motion, retreat_motion
+from rafr.trajectory.docking import optimise_docking
+from rafr.trajectory.motion import ArmMotion
+from rafr.trajectory.placement import choose_docking_pose
+from rafr.trajectory.result import BaseTrajectory
+from rafr.trajectory.surroundings import arm_surroundings
+from rafr.units import to_metres
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Robot:
+    """The robot and the room it works in."""
+
+    arm: ArmModel
+    drive: DifferentialDrive
+    room: OperatingRoom
+
+    @staticmethod
+    def named(arm: str = "ur16e") -> Robot:
+        """rafr's own description of arm, base and room."""
+        return Robot(ArmModel.named(arm), DifferentialDrive.from_yaml(), OperatingRoom.from_yaml())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Docking:
+    """Where the base goes for a body and how it gets there."""
+
+    pose: tuple[float, float, float]
+    trajectory: BaseTrajectory
+    assessment: Assessment
+
+    @property
+    def T_world_base(self) -> RigidTransform:
+        return floor_transform(self.pose)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BodyMission:
+    """All motions that reduce one body."""
+
+    body: str
+    docking: Docking
+    approach: ArmMotion
+    reduction: ArmMotion
+    retreat: ArmMotion
+
+    @property
+    def assessment(self) -> Assessment:
+        stages = (self.docking, self.approach, self.reduction, self.retreat)
+        reasons = tuple(f"{self.body}: {r}" for stage in stages for r in stage.assessment.reasons)
+        return Assessment(all(stage.assessment.accepted for stage in stages), reasons)
+
+
+def clamp_path(
+    T_frame_pelvis: RigidTransform,
+    T_path_displaced: Sequence[RigidTransform],
+    T_fragment_clamp: RigidTransform,
+) -> list[RigidTransform]:
+    """`T_frame_clamp` along the plan: `T_frame_pelvis · T_path_displaced · T_fragment_clamp`.
+
+    Args:
+        T_frame_pelvis: m; pose of the reference body's CT frame in `world` or `base`.
+        T_path_displaced: mm, from the plan.
+        T_fragment_clamp: m, in the fragment's own CT frame: as planned from the pins, or as measured
+            at clamping.
+    """
+    return [T_frame_pelvis @ to_metres(T) @ T_fragment_clamp for T in T_path_displaced]
+
+
+def dock(
+    robot: Robot,
+    base_pose: ArrayLike,
+    T_world_pelvis: RigidTransform,
+    T_path_displaced: Sequence[RigidTransform],
+    T_ct_clamp: RigidTransform,
+) -> Docking:
+    """Choose where the base stands for a body and drive there.
+
+    Args:
+        base_pose: (3,) where it stands now: x, y, theta in `world`.
+        T_ct_clamp: mm, from the body's pins (`rafr.planning.pins.clamp_frame`).
+
+    Raises:
+        InfeasibleError: no place serves the path, or no way leads there.
+    """
+    path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
+    pose, assessment = choose_docking_pose(robot.arm, path, robot.room, drive=robot.drive)
+    trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
+    return Docking(pose, trajectory, assessment)
+
+
+def approach(
+    robot: Robot,
+    T_world_base: RigidTransform,
+    q: ArrayLike,
+    T_base_pelvis: RigidTransform,
+    T_path_displaced: Sequence[RigidTransform],
+    T_ct_clamp: RigidTransform,
+    *,
+    rng: np.random.Generator,
+    config: ArmPathConfig | None = None,
+) -> ArmMotion:
+    """Bring the clamp to the pins of a body as it stands now (the path's first pose).
+
+    Args:
+        T_world_base: where the base stands, for table and patient as obstacles.
+        q: (dof,) joint angles now.
+        T_base_pelvis: measured by the tracker, or as planned.
+        T_ct_clamp: mm.
+
+    Raises:
+        InfeasibleError: see `rafr.trajectory.arm.plan_approach`.
+    """
+    goals = _from_armbase(robot, clamp_path(T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp)))
+    collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base))
+    return approach_motion(
+        robot.arm, q, goals[0], collision=collision, rng=rng, then=_thinned(goals), config=config
+    )
+
+
+def reduction(
+    robot: Robot,
+    T_world_base: RigidTransform,
+    q: ArrayLike,
+    T_base_pelvis: RigidTransform,
+    T_path_displaced: Sequence[RigidTransform],
+    T_fragment_clamp: RigidTransform,
+    *,
+    config: ArmPathConfig | None = None,
+) -> ArmMotion:
+    """Move the clamped fragment along its path.
+
+    Args:
+        T_fragment_clamp: m; where the clamp holds the fragment, in the fragment's CT frame, measured at
+            clamping: `T_base_fragment⁻¹ · T_base_clamp`.
+
+    Raises:
+        InfeasibleError: see `rafr.trajectory.arm.optimise_arm_path`.
+    """
+    goals = _from_armbase(robot, clamp_path(T_base_pelvis, T_path_displaced, T_fragment_clamp))
+    collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base), margin=0.01)
+    return path_motion(robot.arm, goals, q, collision=collision, config=config)
+
+
+def retreat(
+    robot: Robot,
+    T_world_base: RigidTransform,
+    q: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    config: ArmPathConfig | None = None,
+) -> ArmMotion:
+    """From the opened clamp straight back, then to the parked configuration.
+
+    Raises:
+        InfeasibleError: see `rafr.trajectory.arm.retreat_motion`.
+    """
+    collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base), margin=0.01)
+    return retreat_motion(robot.arm, q, robot.room.parked_arm, collision=collision, rng=rng, config=config)
+
+
+def plan_body(
+    robot: Robot,
+    body: str,
+    base_pose: ArrayLike,
+    T_world_pelvis: RigidTransform,
+    T_path_displaced: Sequence[RigidTransform],
+    T_ct_clamp: RigidTransform,
+    *,
+    rng: np.random.Generator,
+) -> BodyMission:
+    """Every motion for one body with the patient lying as planned and the clamp gripping as planned.
+
+    Raises:
+        InfeasibleError: one of the motions is not possible; the reasons say which and why.
+    """
+    docking = dock(robot, base_pose, T_world_pelvis, T_path_displaced, T_ct_clamp)
+    T_world_base = docking.T_world_base
+    T_base_pelvis = T_world_base.inverse() @ T_world_pelvis
+    to_pins = approach(
+        robot, T_world_base, robot.room.parked_arm, T_base_pelvis, T_path_displaced, T_ct_clamp, rng=rng
+    )
+    q = to_pins.trajectory.q[-1]
+    along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp))
+    away = retreat(robot, T_world_base, along.trajectory.q[-1], rng=rng)
+    return BodyMission(body, docking, to_pins, along, away)
+
+
+def _from_armbase(robot: Robot, T_base_clamp: Sequence[RigidTransform]) -> list[RigidTransform]:
+    T_armbase_base = robot.arm.T_base_armbase.inverse()
+    return [T_armbase_base @ T for T in T_base_clamp]
+
+
+def _thinned(poses: Sequence[RigidTransform], count: int = 12) -> list[RigidTransform]:
+    index: FloatArray = np.unique(np.linspace(0, len(poses) - 1, count).round().astype(int))
+    return [poses[i] for i in index]
