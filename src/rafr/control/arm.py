@@ -225,6 +225,8 @@ class ArmController:
         if self._task is None:
             return None
         config = self._config
+        if self._task.mode == ArmMode.REDUCING and now.approved_hash != self._plan_hash:
+            return "no live approval of exactly the loaded plan"
         if now.joint_age > config.joint_age:
             return f"no joint state for {now.joint_age:.2f} s"
         if not now.safety_ok:

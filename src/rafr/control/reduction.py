@@ -89,7 +89,7 @@ class Reduction:
     def _must_stop(self, now: Moment) -> str | None:
         config = self._config
         if not now.approved_hash or now.approved_hash != self._plan_hash:
-            return "no live approval of exactly the loaded plan"
+            return "no live approval of exactly the plan whose path this is"
         if now.tracker_age > config.tracker_stop or now.fragment is None or now.T_base_pelvis is None:
             return f"the fragment was not tracked for {config.tracker_stop:.1f} s"
         if self._error is not None:

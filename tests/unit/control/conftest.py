@@ -193,7 +193,7 @@ class Bench:
         assert finished.success, finished.message
         return self
 
-    def trajectory(self, duration=6.0, knots=25, path=None):
+    def trajectory(self, duration=4.0, knots=25, path=None):
         """Joint motion along the plan's path as a planner would make it (from what is measured now)."""
         path = path or [to_metres(p.T_path_displaced) for p in self.plan.body("left").path]
         grip = (self.plant.T_base_pelvis @ self.plant.fragment).inverse() @ (
