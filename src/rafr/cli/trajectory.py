@@ -1,0 +1,159 @@
+"""`rafr trajectory`: base docking and arm motion for a plan."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rafr.assessment import Assessment
+from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
+from rafr.cli.output import add_json_option, progress_bar, write_json
+from rafr.errors import InfeasibleError, InputError, RafrError
+from rafr.progress import Progress, part_of
+
+if TYPE_CHECKING:
+    from rafr.cases.case import Case
+    from rafr.planning.plan import ReductionPlan
+    from rafr.trajectory.mission import BodyMission, Robot
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case", metavar="CASE", help="case folder")
+    parser.add_argument(
+        "--plan", metavar="FILE", help="plan as `rafr plan --json` wrote it (default: plan now)"
+    )
+    parser.add_argument(
+        "--arm", default="ur16e", choices=("ur16e", "ur10e"), help="which arm (default: ur16e)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the search for a free way (default: 0)")
+    parser.add_argument("-o", "--out", metavar="DIR", help="save pictures there")
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from rafr.cases.load import open_case
+    from rafr.trajectory.mission import Robot
+    from rafr.trajectory.report import trajectory_json
+
+    folder = _made(args.out)
+    case = open_case(Path(args.case))
+    robot = Robot.named(args.arm)
+    with progress_bar("trajectory") as progress:
+        given = args.plan is not None
+        plan = read_plan(Path(args.plan), case) if given else _plan(case, part_of(progress, 0.0, 0.6))
+        start = time.perf_counter()
+        missions, assessment = _missions(
+            robot, case, plan, np.random.default_rng(args.seed), part_of(progress, 0.0 if given else 0.6, 1.0)
+        )
+    seconds = time.perf_counter() - start
+    if folder is not None:
+        _save_pictures(folder, robot, missions)
+    if args.json is not None:
+        write_json(args.json, trajectory_json(robot, missions, assessment, seconds))
+    if args.json != "-":
+        _show(missions, assessment, seconds)
+    return EXIT_DONE if assessment.accepted else EXIT_NOT_ACCEPTABLE
+
+
+def read_plan(path: Path, case: Case) -> ReductionPlan:
+    """A plan from JSON that belongs to the case.
+
+    Raises:
+        InputError: no such file, not a plan, or the plan of another case.
+    """
+    from rafr.planning.plan import ReductionPlan
+
+    expected = "a plan written by `rafr plan CASE --json FILE`"
+    try:
+        plan = ReductionPlan.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", expected) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RafrError) as error:
+        detail = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise InputError(path, f"not a plan ({detail})", expected) from None
+    names = {b.name for b in case.moving}
+    if plan.case_id != case.id or not set(plan.order) <= names or not plan.order:
+        moved = ", ".join(plan.order) or "nothing"
+        problem = f"it is the plan of case {plan.case_id!r}, moving {moved}"
+        raise InputError(path, problem, f"a plan of case {case.id!r}, moving {', '.join(sorted(names))}")
+    empty = [name for name in plan.order if not any(b.name == name and b.path for b in plan.bodies)]
+    if empty:
+        raise InputError(path, f"it has no path for {', '.join(empty)}", "a path for every body of its order")
+    return plan
+
+
+def _plan(case: Case, progress: Progress) -> ReductionPlan:
+    from rafr.planning.reduction import plan_reduction
+
+    return plan_reduction(case, progress=progress)
+
+
+def _missions(
+    robot: Robot, case: Case, plan: ReductionPlan, rng: np.random.Generator, progress: Progress
+) -> tuple[list[BodyMission], Assessment]:
+    """Body after body, the base driving on from where it stands; stops at the first that fails."""
+    from rafr.cases.meshes import body_meshes
+    from rafr.planning.pins import clamp_frame, propose_pins
+    from rafr.trajectory.mission import plan_body
+
+    meshes = body_meshes(case)
+    T_world_pelvis = robot.room.T_world_ct(case, meshes[case.reference.name].mesh.centroid)
+    assessment = plan.assessment
+    missions: list[BodyMission] = []
+    base = robot.room.parking.pose
+    for k, name in enumerate(plan.order):
+        progress(k / len(plan.order), name)
+        path = [pose.T_path_displaced for pose in plan.body(name).path]
+        try:
+            T_ct_clamp = clamp_frame(propose_pins(case, meshes, name))
+            mission = plan_body(robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng)
+        except InfeasibleError as error:
+            return missions, assessment & Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
+        missions.append(mission)
+        assessment = assessment & mission.assessment
+        base = mission.docking.pose
+    return missions, assessment
+
+
+def _made(out: str | None) -> Path | None:
+    if out is None:
+        return None
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
+    return folder
+
+
+def _save_pictures(folder: Path, robot: Robot, missions: list[BodyMission]) -> None:
+    from rafr.trajectory.report import save_docking_picture, save_joint_picture
+
+    for mission in missions:
+        save_docking_picture(folder / f"docking_{mission.body}.png", robot, mission)
+        save_joint_picture(folder / f"joints_{mission.body}.png", robot, mission)
+
+
+def _show(missions: list[BodyMission], assessment: Assessment, seconds: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(title="Trajectories")
+    for heading in ("body", "base at", "docking", "approach", "reduction", "retreat"):
+        table.add_column(heading)
+    for m in missions:
+        x, y, theta = m.docking.pose
+        arm = (stage.trajectory.duration for stage in (m.approach, m.reduction, m.retreat))
+        where = f"{x:.2f}, {y:.2f} m, {np.degrees(theta):.0f}°"
+        table.add_row(m.body, where, f"{m.docking.trajectory.t[-1]:.1f} s", *(f"{t:.1f} s" for t in arm))
+    console.print(table)
+    for reason in assessment.reasons:
+        console.print(f"• {reason}", markup=False)
+    verdict = "[green]accepted[/]" if assessment.accepted else "[red]not accepted[/]"
+    console.print(f"trajectories {verdict}, computed in {seconds:.1f} s")

@@ -1,0 +1,137 @@
+"""What `rafr trajectory` writes: the JSON of docs and two pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rafr.assessment import Assessment
+from rafr.room import Box, Disc
+from rafr.trajectory.mission import BodyMission, Robot
+from rafr.trajectory.motion import joined, toppra_duration
+from rafr.trajectory.result import ArmTrajectory
+
+
+def trajectory_json(
+    robot: Robot, missions: Sequence[BodyMission], assessment: Assessment, seconds: float
+) -> dict[str, Any]:
+    """The result as JSON: the first body's docking and arm motion, and every body's stages.
+
+    `base` and `arm` are None when not even the first body's motions could be planned.
+    """
+    first = missions[0] if missions else None
+    arm = None if first is None else _arm_motion(first)
+    return {
+        "base": None if first is None else first.docking.trajectory.to_json(),
+        "arm": None if arm is None else arm.to_json(),
+        "limits": _limits(robot),
+        "duration_s": None if arm is None else arm.duration,
+        "toppra_duration_s": None if first is None else _toppra(robot, first),
+        "bodies": {m.body: _body(m) for m in missions},
+        "assessment": assessment.to_json(),
+        "seconds": seconds,
+    }
+
+
+def _arm_motion(mission: BodyMission) -> ArmTrajectory:
+    return joined([mission.approach.trajectory, mission.reduction.trajectory])
+
+
+def _toppra(robot: Robot, mission: BodyMission) -> float:
+    return toppra_duration((*mission.approach.paths, *mission.reduction.paths), robot.arm.limits)
+
+
+def _limits(robot: Robot) -> dict[str, Any]:
+    wheels = robot.drive.limits
+    return {
+        "arm": robot.arm.limits.to_json(),
+        "base": {"wheel_rate": wheels.wheel_rate, "wheel_acceleration": wheels.wheel_acceleration},
+    }
+
+
+def _body(mission: BodyMission) -> dict[str, Any]:
+    stages = {"approach": mission.approach, "reduction": mission.reduction, "retreat": mission.retreat}
+    return {
+        "base_pose": dict(zip(("x", "y", "theta"), mission.docking.pose, strict=True)),
+        "docking": mission.docking.trajectory.to_json(),
+        **{name: stage.trajectory.to_json() for name, stage in stages.items()},
+        "assessment": mission.assessment.to_json(),
+    }
+
+
+def save_joint_picture(path: Path, robot: Robot, mission: BodyMission) -> None:
+    """Position, velocity, acceleration and jerk of every joint as share of its limit, over time."""
+    from matplotlib.figure import Figure
+
+    arm, limits = _arm_motion(mission), robot.arm.limits
+    rows = (
+        ("position (deg)", np.degrees(arm.q), None),
+        ("velocity / limit", arm.qd, limits.velocity),
+        ("acceleration / limit", arm.qdd, limits.acceleration),
+        ("jerk / limit", arm.qddd, limits.jerk),
+    )
+    figure = Figure(figsize=(9, 9), layout="constrained")
+    axes = figure.subplots(len(rows), 1, sharex=True)
+    for axis, (label, values, bound) in zip(axes, rows, strict=True):
+        lines = axis.plot(arm.t, values if bound is None else values / bound, lw=1.2)
+        if bound is not None:
+            axis.set_ylim(-1.1, 1.1)
+            for sign in (-1, 1):
+                axis.axhline(sign, color="0.4", ls="--", lw=0.8)
+        axis.axvspan(mission.approach.trajectory.duration, arm.t[-1], color="tab:green", alpha=0.08)
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.3)
+    names = [n.removesuffix("_joint") for n in arm.joint_names]
+    figure.legend(lines, names, loc="outside right upper")
+    axes[0].set_title(f"{mission.body}: approach, then reduction (shaded)")
+    axes[-1].set_xlabel("time (s)")
+    figure.savefig(path, dpi=110)
+
+
+def save_docking_picture(path: Path, robot: Robot, mission: BodyMission) -> None:
+    """The room from above with the way of the base."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Circle
+
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    axis = figure.subplots()
+    for obstacle in robot.room.obstacles:
+        if isinstance(obstacle, Disc):
+            axis.add_patch(Circle((obstacle.x, obstacle.y), obstacle.radius, color="0.75"))
+        else:
+            axis.add_patch(_rectangle(obstacle, color="0.75"))
+        axis.annotate(obstacle.name.replace("_", " "), (obstacle.x, obstacle.y), ha="center", va="center")
+    way, body = mission.docking.trajectory, robot.drive.body
+    steps = np.unique(np.linspace(0, len(way.t) - 1, 9).round().astype(int))
+    for k in steps:
+        axis.add_patch(_base(way.x[k], way.y[k], way.theta[k], body.length, body.width, last=k == steps[-1]))
+    axis.plot(way.x, way.y, color="tab:blue", lw=1.5, label=f"base, {way.t[-1]:.1f} s")
+    T = mission.docking.T_world_base @ robot.arm.T_base_armbase
+    clamp = np.array([T.apply(robot.arm.forward(q).translation) for q in mission.reduction.trajectory.q])
+    axis.plot(clamp[:, 0], clamp[:, 1], color="tab:red", lw=3, label="clamp during the reduction")
+    axis.plot(*T.translation[:2], "o", color="tab:orange", label="arm")
+    axis.set_aspect("equal")
+    axis.autoscale_view()
+    axis.set_xlabel("x of world: towards the head (m)")
+    axis.set_ylabel("y of world: patient's right (m)")
+    axis.legend(loc="upper right")
+    axis.set_title(f"{mission.body}: docking, seen from above")
+    figure.savefig(path, dpi=110)
+
+
+def _rectangle(box: Box, **style: Any) -> Any:
+    from matplotlib.patches import Rectangle
+
+    corner = (box.x - box.length / 2, box.y - box.width / 2)
+    return Rectangle(corner, box.length, box.width, angle=box.angle_deg, rotation_point="center", **style)
+
+
+def _base(x: float, y: float, theta: float, length: float, width: float, *, last: bool) -> Any:
+    from matplotlib.patches import Rectangle
+
+    corner = (x - length / 2, y - width / 2)
+    style = {"ec": "tab:blue", "fc": "tab:blue" if last else "none", "alpha": 0.5 if last else 0.35}
+    return Rectangle(corner, length, width, angle=np.degrees(theta), rotation_point="center", **style)
