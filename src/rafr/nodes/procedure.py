@@ -260,6 +260,7 @@ class ProcedureNode(RafrNode):
             Action.OPTIMISE_APPROACH: optimise("approach", self._keep_arm),
             Action.APPROACH: move("approach"),
             Action.CLAMP: move("clamp", along=False),
+            Action.MEASURE_GRIP: move("clamp", along=False),
             Action.TRACTION_ON: lambda _, d: self._set_traction(True, d),
             Action.OPTIMISE_REDUCTION: optimise("reduction", self._keep_arm),
             Action.REDUCE: move("reduction"),

@@ -27,6 +27,7 @@ class Action(Enum):
     OPTIMISE_APPROACH = "optimise_approach"
     APPROACH = "approach"
     CLAMP = "clamp"
+    MEASURE_GRIP = "measure_grip"
     TRACTION_ON = "traction_on"
     OPTIMISE_REDUCTION = "optimise_reduction"
     REDUCE = "reduce"
@@ -150,15 +151,15 @@ PHASES: tuple[Phase, ...] = (
     ),
     Phase(
         "reduction", "e", (*_MOTION, ARM_HOLDS_BODY, TOOLS_VISIBLE),
-        (_A.TRACTION_ON, _A.OPTIMISE_REDUCTION, _A.REDUCE),
+        (_A.MEASURE_GRIP, _A.TRACTION_ON, _A.OPTIMISE_REDUCTION, _A.REDUCE),
         60 * _MINUTE, 1, HOLD, "temporary_fixation", needs_approval=True,
     ),
     Phase(
-        "temporary_fixation", "e", (SAFE, ARM_HOLDS_BODY), (_A.FIX_BODY, _A.RELEASE, _A.TRACTION_OFF),
+        "temporary_fixation", "e", (SAFE, ARM_HOLDS_BODY), (_A.FIX_BODY, _A.RELEASE),
         30 * _MINUTE, 1, HOLD, "retreat",
     ),
     Phase(
-        "retreat", "e", (SAFE, ARM_FREE), (_A.OPTIMISE_RETREAT, _A.RETREAT),
+        "retreat", "e", (SAFE, ARM_FREE), (_A.TRACTION_OFF, _A.OPTIMISE_RETREAT, _A.RETREAT),
         30 * _MINUTE, 1, HOLD, NEXT_BODY,
     ),
     Phase("fixation", "f", (ALL_REDUCED,), (_A.RECORD_FIXATION,), 30 * _MINUTE, 0, HOLD, "xray_check"),

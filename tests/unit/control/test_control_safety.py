@@ -1,0 +1,112 @@
+"""The supervisor stops for every cause it watches, keeps the stop, frees it only when the cause is gone."""
+
+import pytest
+
+from rafr.control.safety import SafetyConfig, SafetyLevel, SafetySupervisor
+from rafr.control.signals import ArmMode
+
+NODES = ("arm_controller", "tracker")
+
+
+class Room:
+    """Everything alive and well, unless a test says otherwise."""
+
+    def __init__(self, **options):
+        self.core = SafetySupervisor(NODES, SafetyConfig(**options), t_start=0.0)
+        self.t = 0.0
+        self.silent = set()
+        self.mode = ArmMode.REDUCING
+        self.path_error = 1e-3
+        self.wrench = (50.0, 2.0)
+
+    def run(self, seconds=1.0):
+        for _ in range(round(seconds / 0.05)):
+            self.t += 0.05
+            for node in NODES:
+                if node not in self.silent:
+                    self.core.heard_heartbeat(node, self.t, ready=True)
+            if "arm state" not in self.silent:
+                self.core.heard_arm(self.mode, "", self.path_error, self.t)
+            if "tools" not in self.silent:
+                self.core.heard_tools({"reference": 1e-4}, self.t)
+            self.core.heard_wrench(*self.wrench)
+            decision = self.core.update(self.t)
+        return decision
+
+
+def test_motion_is_not_allowed_before_every_node_is_ready_and_then_is():
+    room = Room()
+    room.core.heard_heartbeat("tracker", 0.0, ready=False)
+    assert not room.core.update(0.1).motion_allowed
+    assert room.run().level == SafetyLevel.OK
+
+
+def test_a_start_that_takes_too_long_is_latched():
+    core = SafetySupervisor(NODES, SafetyConfig(startup_time=5.0), t_start=0.0)
+    assert "waiting" in core.update(4.0).reasons[0]
+    assert any("did not start" in r for r in core.update(6.0).reasons)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "said"),
+    [
+        (lambda r: r.silent.add("tracker"), "heartbeat of tracker"),
+        (lambda r: r.silent.add("arm state"), "stale"),
+        (lambda r: r.silent.add("tools"), "silent"),
+        (lambda r: setattr(r, "wrench", (500.0, 2.0)), "wrench"),
+        (lambda r: setattr(r, "wrench", (50.0, 40.0)), "wrench"),
+        (lambda r: setattr(r, "path_error", 0.03), "off its path"),
+    ],
+    ids=["dead node", "stale arm", "silent tracker", "force", "torque", "path error"],
+)
+def test_every_cause_stops_latches_and_can_be_reset_only_when_it_is_gone(break_it, said):
+    room = Room()
+    assert room.run().level == SafetyLevel.OK
+    break_it(room)
+    decision = room.run(5.0)
+    assert decision.level == SafetyLevel.STOPPED
+    assert any(said in reason for reason in decision.reasons)
+    assert not room.core.reset(room.t).accepted
+    room.silent.clear()
+    room.wrench, room.path_error = (50.0, 2.0), 1e-3
+    assert room.run(5.0).level == SafetyLevel.STOPPED, "the stop outlives its cause"
+    assert room.core.reset(room.t).accepted
+    assert room.run().level == SafetyLevel.OK
+
+
+def test_a_single_wrench_spike_is_left_to_the_controller():
+    room = Room()
+    room.run()
+    room.core.heard_wrench(900.0, 50.0)
+    assert room.run().level == SafetyLevel.OK
+
+
+def test_a_silent_tracker_matters_only_while_a_fragment_is_moved():
+    room = Room()
+    room.mode = ArmMode.IDLE
+    room.silent.add("tools")
+    assert room.run(5.0).level == SafetyLevel.OK
+
+
+def test_a_persons_stop_holds_until_reset():
+    room = Room()
+    room.run()
+    room.core.stop("stop requested")
+    assert not room.run().motion_allowed
+    assert room.core.reset(room.t).accepted
+    assert room.run().motion_allowed
+
+
+def test_risk_poor_tools_and_a_holding_arm_warn_and_still_allow_motion():
+    room = Room()
+    room.run()
+    room.core.heard_risk("patient_emg", 0.9, "reflex", room.t)
+    decision = room.core.update(room.t)
+    assert decision.level == SafetyLevel.WARNING
+    assert decision.motion_allowed
+    room.run(6.0)
+    assert room.core.update(room.t).level == SafetyLevel.OK, "an old risk is forgotten"
+    room.core.heard_tools({"reference": 5e-3}, room.t)
+    assert room.core.update(room.t).level == SafetyLevel.WARNING
+    room.mode = ArmMode.HOLDING
+    assert room.run().level == SafetyLevel.WARNING
