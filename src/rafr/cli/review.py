@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 from rafr.cases.case import Case
 from rafr.cli.output import progress_bar
-from rafr.errors import InputError, RafrError
+from rafr.cli.trajectory import read_plan
+from rafr.errors import InputError
 from rafr.planning.plan import ReductionPlan
 
 
@@ -31,10 +31,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 <= args.port <= 65535:
         raise InputError("--port", f"{args.port}", "0 to 65535")
-    given = read_plan(Path(args.plan)) if args.plan else None
     case = open_case(Path(args.case))
-    plan = given or _make_plan(case)
-    _check(plan, case, args.plan or "plan")
+    plan = read_plan(Path(args.plan), case) if args.plan else _make_plan(case)
     meshes = {name: body.mesh for name, body in body_meshes(case).items()}
     page = ReviewPage(f"rafr review · {case.id}", meshes, port=args.port)
     try:
@@ -50,32 +48,9 @@ def run(args: argparse.Namespace) -> int:
         page.close()
 
 
-def read_plan(path: Path) -> ReductionPlan:
-    """A plan as `rafr plan --json` writes it.
-
-    Raises:
-        InputError: no such file, or no plan in it.
-    """
-    if not path.is_file():
-        raise InputError(path, "no such file", "a plan as rafr plan --json writes it")
-    try:
-        return ReductionPlan.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError, RafrError) as error:
-        problem = f"not a plan ({type(error).__name__}: {error})"
-        raise InputError(path, problem, "a plan as rafr plan --json writes it") from None
-
-
 def _make_plan(case: Case) -> ReductionPlan:
     from rafr.planning.reduction import plan_reduction
 
     with progress_bar("planning") as progress:
         plan: ReductionPlan = plan_reduction(case, start=None, progress=progress)
     return plan
-
-
-def _check(plan: ReductionPlan, case: Case, source: str) -> None:
-    names, planned = {b.name for b in case.moving}, {b.name for b in plan.bodies}
-    if plan.case_id != case.id or not planned <= names:
-        raise InputError(
-            source, f"a plan for {plan.case_id} ({', '.join(sorted(planned))})", f"one for case {case.id}"
-        )

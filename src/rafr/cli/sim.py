@@ -5,17 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
-import shutil
 import socket
 import sys
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rafr.cases.case import FRACTURE_KINDS, Case
 from rafr.cli.output import add_json_option, write_json
-from rafr.cli.sim_case import DEFAULT_FRACTURE, prepare_case
+from rafr.cli.sim_case import DEFAULT_FRACTURE, clean_folder, prepare_case, run_folder
 from rafr.errors import InputError
 from rafr.nodes.graph import GraphOptions, NodeSpec, build_graph
 
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 EXIT_REDUCED, EXIT_NOT_REDUCED, EXIT_INTERRUPTED = 0, 1, 130
 NODE_KILL = "node-kill"
-# what a run leaves in its folder beside the recording; a new run into the same folder replaces them
-_LEFTOVERS = ("report.json", "before_after.png", "curves.png")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"of the virtual patient (default: {DEFAULT_FRACTURE}): {', '.join(FRACTURE_KINDS)}",
     )
     parser.add_argument("--arm", default="ur16e", choices=("ur16e", "ur10e"), help="robot arm")
+    parser.add_argument(
+        "--attach", action="store_true", help="follow nodes that run already (ros2 launch does this)"
+    )
     add_json_option(parser)
 
 
@@ -65,10 +64,11 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.seed < 0:
         raise InputError("--seed", f"{args.seed} is negative", "0 or more")
-    faults, kill = _faults(args.faults, args.seed)
-    out = Path(args.out or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")).resolve()
+    faults, kill = _faults(args.faults)
+    out = run_folder(args.out)
     case = prepare_case(args.case, args.fracture, args.seed, out)
-    _clean(out)
+    if not args.attach:
+        clean_folder(out)
     page = not (args.headless and args.auto_approve)
     options = GraphOptions(
         case=str(case.folder.resolve()),
@@ -93,14 +93,12 @@ class _Run:
     kill: NodeKill | None
 
     def go(self) -> int:
-        from rafr.nodes.domain import own_domain
         from rafr.review.run import RunRecord
 
         record = RunRecord()
         interrupted = False
         try:
-            with own_domain():
-                self._follow(record, build_graph(self.options))
+            self._follow(record, build_graph(self.options))
         except KeyboardInterrupt:
             interrupted = True
             record.outcome = record.outcome or "aborted"
@@ -112,15 +110,20 @@ class _Run:
     def _follow(self, record: RunRecord, graph: tuple[NodeSpec, ...]) -> None:
         from rafr.cli.sim_loop import Follower
         from rafr.nodes.console import Console
+        from rafr.nodes.domain import own_domain
         from rafr.review.keys import no_keys, terminal_keys
         from rafr.review.screen import open_screen
         from rafr.supervisor import Program, Supervisor, interruptible
 
-        record.nodes = {spec.name: False for spec in graph}
-        programs = [Program(spec.name, _command(spec)) for spec in graph]
+        # attached, somebody else starts and watches the nodes, and may leave out the page
+        attached = self.args.attach
+        record.nodes = {spec.name: False for spec in graph if spec.essential or not attached}
+        programs = [Program(s.name, _command(s)) for s in graph if not attached]
         plain = self.args.headless
         with contextlib.ExitStack() as stack:
             stack.enter_context(interruptible())
+            if not attached:
+                stack.enter_context(own_domain())
             supervisor = stack.enter_context(Supervisor(programs, self.out / "logs"))
             keys = no_keys if plain else stack.enter_context(terminal_keys())
             console = stack.enter_context(Console(record))
@@ -172,7 +175,7 @@ def _print_faults() -> None:
         print(f"{name:<24} {text}")
 
 
-def _faults(text: str, seed: int) -> tuple[tuple[str, ...], NodeKill | None]:
+def _faults(text: str) -> tuple[tuple[str, ...], NodeKill | None]:
     """The simulator's faults and the supervisor's own, `node-kill[:NODE]`."""
     from rafr.simulation.faults import FAULTS
 
@@ -185,34 +188,17 @@ def _faults(text: str, seed: int) -> tuple[tuple[str, ...], NodeKill | None]:
             hint = f"{close[0]}, or " if close else ""
             raise InputError("--faults", f"no fault {name!r}", f"{hint}a name that --faults help lists")
         if base == NODE_KILL:
-            kill = _node_kill(node, seed)
+            kill = _node_kill(node)
     return tuple(n for n in names if n.partition(":")[0] != NODE_KILL), kill
 
 
-def _node_kill(node: str, seed: int) -> NodeKill:
-    import numpy as np
-
+def _node_kill(node: str) -> NodeKill:
     from rafr.cli.sim_loop import NodeKill
 
-    specs = build_graph(GraphOptions(case="", out=""))
-    if node and node not in {spec.name for spec in specs}:
-        raise InputError("--faults", f"no node {node!r}", f"one of {', '.join(s.name for s in specs)}")
-    # the simulator stands for the world, which does not crash
-    mortal = [spec.name for spec in specs if spec.essential and spec.name != "or_simulator"]
-    return NodeKill(node or str(np.random.default_rng(seed).choice(mortal)))
-
-
-def _clean(out: Path) -> None:
-    """Make the folder of the run and take away what an earlier run left there, nothing else."""
-    recording = out / "recording"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in _LEFTOVERS:
-            (out / name).unlink(missing_ok=True)
-        if (recording / "recording.mcap").is_file():
-            shutil.rmtree(recording)
-    except OSError as error:
-        raise InputError(out, f"cannot be used ({error.strerror})", "a folder that can be written") from None
+    names = [spec.name for spec in build_graph(GraphOptions(case="", out=""))]
+    if node and node not in names:
+        raise InputError("--faults", f"no node {node!r}", f"one of {', '.join(names)}")
+    return NodeKill(node or "arm_controller")
 
 
 def _free_port() -> int:

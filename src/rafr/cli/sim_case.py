@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 from rafr.cases.case import CASE_FILE, FRACTURE_KINDS, Case, load_case, save_case
@@ -14,6 +15,8 @@ from rafr.errors import InputError
 
 DEFAULT_FRACTURE = "denis2"
 FOLDER = "patient"  # below the run's own folder
+# what a run leaves in its folder beside the recording; a new run into the same folder replaces them
+_LEFTOVERS = ("report.json", "before_after.png", "curves.png")
 # what a virtual patient is made by: a change in there makes a new one
 _MAKERS = ("cases", "geometry", "imaging", "tracking")
 
@@ -101,3 +104,21 @@ def _version() -> str:
         for path in sorted((root / name).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def run_folder(given: str | None) -> Path:
+    """The folder of a run: the one asked for, or a new one named by the time."""
+    return Path(given or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")).resolve()
+
+
+def clean_folder(out: Path) -> None:
+    """Make the folder of the run and take away what an earlier run left there, nothing else."""
+    recording = out / "recording"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in _LEFTOVERS:
+            (out / name).unlink(missing_ok=True)
+        if (recording / "recording.mcap").is_file():
+            shutil.rmtree(recording)
+    except OSError as error:
+        raise InputError(out, f"cannot be used ({error.strerror})", "a folder that can be written") from None

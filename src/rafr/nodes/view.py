@@ -46,7 +46,7 @@ _GHOST = ColorRGBA(r=0.35, g=0.8, b=0.5, a=0.35)
 class ViewConfig:
     case: str = option("", "case folder")
     arm: str = option("ur16e", "robot arm of the description")
-    period: float = option(0.1, "wall time between two views", unit="s", lower=0.02)
+    period: float = option(0.2, "wall time between two views", unit="s", lower=0.02)
 
 
 class ViewNode(RafrNode):

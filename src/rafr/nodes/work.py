@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from rafr.assessment import Assessment
 from rafr.cases.case import Case
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress, part_of, silent
 from rafr.registration.result import FiducialRegistration, RegistrationResult
+from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
+
+_SAME_PLACE = 1e-3  # share of a path: a pose no further ahead than this is where the body stands
 
 
 def case_of(folder: str) -> Case:
@@ -52,3 +59,128 @@ def plan(case_folder: str, start: dict[str, RigidTransform], *, progress: Progre
 
     result: ReductionPlan = plan_reduction(case_of(case_folder), start=start, progress=progress)
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How robot and patient stand when a motion is asked for, as measured.
+
+    Attributes:
+        q: joint angles, rad.   T_world_base: m, from odometry.   T_base_pelvis: m, tracked.
+        T_current_displaced: mm, the body now, tracked.
+        T_path_displaced: mm, the plan's path of the body.
+    """
+
+    q: tuple[float, ...]
+    T_world_base: RigidTransform
+    T_base_pelvis: RigidTransform | None = None
+    T_current_displaced: RigidTransform | None = None
+    T_path_displaced: tuple[RigidTransform, ...] = ()
+
+
+def docking(
+    case_folder: str, arm: str, body: str, now: Situation, *, progress: Progress = silent
+) -> tuple[BaseTrajectory, Assessment]:
+    """Where the base goes for a body, and the way there."""
+    from rafr.robot.mobile import floor_pose
+    from rafr.trajectory import mission
+
+    T_base_pelvis, path = _measured(case_folder, body, now)
+    progress(0.1, "choosing a place for the base")
+    result = mission.dock(
+        mission.Robot.named(arm),
+        floor_pose(now.T_world_base),
+        now.T_world_base @ T_base_pelvis,
+        path,
+        _planned_clamp(case_folder, body),
+    )
+    return result.trajectory, result.assessment
+
+
+def approach(
+    case_folder: str, arm: str, body: str, now: Situation, seed: int, *, progress: Progress = silent
+) -> tuple[ArmTrajectory, Assessment]:
+    """The clamp's way to the pins of a body where it stands now."""
+    import numpy as np
+
+    from rafr.trajectory import mission
+
+    T_base_pelvis, path = _measured(case_folder, body, now)
+    progress(0.1, "planning the approach")
+    motion = mission.approach(
+        mission.Robot.named(arm),
+        now.T_world_base,
+        now.q,
+        T_base_pelvis,
+        path,
+        _planned_clamp(case_folder, body),
+        rng=np.random.default_rng(seed),
+    )
+    return motion.trajectory, motion.assessment
+
+
+def reduction(
+    case_folder: str, arm: str, body: str, now: Situation, *, progress: Progress = silent
+) -> tuple[ArmTrajectory, Assessment]:
+    """Along the plan's path, from where the clamped body stands now."""
+    from rafr.trajectory import mission
+    from rafr.units import to_metres
+
+    T_base_pelvis, path = _measured(case_folder, body, now)
+    robot = mission.Robot.named(arm)
+    T_base_clamp = robot.arm.T_base_armbase @ robot.arm.forward(now.q)
+    # the pins are never where they were planned: how the clamp holds the fragment is what is measured
+    T_fragment_clamp = (T_base_pelvis @ to_metres(path[0])).inverse() @ T_base_clamp
+    progress(0.1, "timing the reduction")
+    motion = mission.reduction(robot, now.T_world_base, now.q, T_base_pelvis, path, T_fragment_clamp)
+    return motion.trajectory, motion.assessment
+
+
+def retreat(
+    case_folder: str, arm: str, body: str, now: Situation, seed: int, *, progress: Progress = silent
+) -> tuple[ArmTrajectory, Assessment]:
+    """From the opened clamp back to the parked arm."""
+    import numpy as np
+
+    from rafr.trajectory import mission
+
+    progress(0.1, "planning the retreat")
+    robot, rng = mission.Robot.named(arm), np.random.default_rng(seed)
+    motion = mission.retreat(robot, now.T_world_base, now.q, rng=rng)
+    return motion.trajectory, motion.assessment
+
+
+def path_from(
+    T_current: RigidTransform, T_path: Sequence[RigidTransform], pivot: FloatArray
+) -> list[RigidTransform]:
+    """The rest of a path for a body that stands at `T_current`, near the path: there first, then on.
+
+    Args:
+        T_current, T_path: mm.   pivot: (3,) the body's centre, mm in its CT frame.
+    """
+    from rafr.control.path import ReductionPath
+    from rafr.units import METRES_PER_MM, to_metres
+
+    way = ReductionPath([to_metres(T) for T in T_path], pivot * METRES_PER_MM)
+    reached, _ = way.project(to_metres(T_current))
+    ahead = [T for T in T_path if way.project(to_metres(T))[0] > reached + _SAME_PLACE]
+    return [T_current, *(ahead or T_path[-1:])]
+
+
+def _measured(case_folder: str, body: str, now: Situation) -> tuple[RigidTransform, list[RigidTransform]]:
+    """`T_base_pelvis` (m) and the path from here (mm)."""
+    from rafr.cases.meshes import body_meshes
+
+    if now.T_base_pelvis is None or now.T_current_displaced is None or not now.T_path_displaced:
+        raise InputError("optimise_trajectory", f"{body} is not tracked or has no path", "both")
+    pivot = body_meshes(case_of(case_folder))[body].mesh.centroid
+    return now.T_base_pelvis, path_from(now.T_current_displaced, now.T_path_displaced, pivot)
+
+
+def _planned_clamp(case_folder: str, body: str) -> RigidTransform:
+    """`T_ct_clamp` (mm) from the body's Schantz pins as planned."""
+    from rafr.cases.meshes import body_meshes
+    from rafr.planning.pins import clamp_frame, propose_pins
+
+    case = case_of(case_folder)
+    return clamp_frame(propose_pins(case, body_meshes(case), body))

@@ -1,0 +1,84 @@
+"""The node list as `launch_ros` wants it. Imports no launch: the launch files bring it along."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rafr.errors import InputError
+from rafr.nodes.graph import NAMESPACE, GraphOptions, NodeSpec
+
+PACKAGE = "rafr"
+# launch argument -> (default, meaning); the launch file declares exactly these
+SIM_ARGUMENTS: dict[str, tuple[str, str]] = {
+    "sim": ("embedded", "simulator: embedded"),
+    "case": ("", "case folder; empty: a virtual patient"),
+    "fracture": ("", "kind of the virtual patient's fracture"),
+    "headless": ("false", "no review page, no RViz"),
+    "seed": ("0", "of the simulation and of the virtual patient"),
+    "out": ("", "folder of recording and report; empty: runs/<time>"),
+    "arm": ("ur16e", "robot arm: ur16e or ur10e"),
+    "faults": ("", "faults to inject, comma separated (rafr sim --faults help)"),
+    "auto_approve": ("false", "approve the plan without a person: demonstrations only"),
+    "page_port": ("0", "of the review page; 0 = any free one"),
+    "rviz": ("false", "open RViz"),
+}
+
+
+def node_arguments(spec: NodeSpec) -> dict[str, Any]:
+    """Keyword arguments of `launch_ros.actions.Node` that start what `rafr sim` starts."""
+    return {
+        "package": PACKAGE,
+        "executable": spec.executable,
+        "name": spec.name,
+        "namespace": NAMESPACE,
+        "parameters": [dict(spec.parameters)] if spec.parameters else [],
+        "remappings": list(spec.remappings),
+        "output": "screen",
+    }
+
+
+def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOptions:
+    """Options of the node list from the launch arguments' texts.
+
+    Raises:
+        InputError: a text does not say what its argument needs.
+    """
+    if values["sim"] != "embedded":
+        raise InputError("sim", f"{values['sim']!r} is not part of this version", "embedded")
+    faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
+    if any(name.startswith("node-kill") for name in faults):
+        raise InputError(
+            "faults", "node-kill needs the supervisor of rafr sim", "it given there"
+        )
+    return GraphOptions(
+        case=str(case),
+        out=str(out),
+        seed=integer(values, "seed"),
+        arm=values["arm"],
+        faults=faults,
+        page=not flag(values, "headless"),
+        page_port=integer(values, "page_port"),
+    )
+
+
+def flag(values: Mapping[str, str], name: str) -> bool:
+    """A launch argument that is true or false."""
+    text = values[name].strip().lower()
+    if text not in ("true", "false", "1", "0"):
+        raise InputError(name, repr(values[name]), "true or false")
+    return text in ("true", "1")
+
+
+def integer(values: Mapping[str, str], name: str) -> int:
+    """A launch argument that is a whole number, 0 or more."""
+    if not values[name].strip().isdecimal():
+        raise InputError(name, repr(values[name]), "a whole number, 0 or more")
+    return int(values[name])
+
+
+def only(specs: Iterable[NodeSpec], names: Iterable[str]) -> tuple[NodeSpec, ...]:
+    """The specs with these names, in the list's order."""
+    chosen = set(names)
+    return tuple(spec for spec in specs if spec.name in chosen)

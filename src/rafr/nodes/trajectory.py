@@ -1,0 +1,170 @@
+"""Action `optimise_trajectory`: docking, approach, reduction, retreat from what is measured now."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from nav_msgs.msg import Odometry
+from rafr_msgs.action import OptimiseTrajectory
+from rafr_msgs.msg import Plan, Registration, ToolPoses
+from sensor_msgs.msg import JointState
+
+from rafr.assessment import Assessment
+from rafr.config import option
+from rafr.control.live import LiveChain
+from rafr.errors import InfeasibleError, InputError
+from rafr.geometry import RigidTransform
+from rafr.nodes import work
+from rafr.nodes.actions import WorkerAction
+from rafr.nodes.convert import (
+    base_trajectory_message,
+    joint_trajectory_message,
+    plan_from_message,
+    seconds,
+    transform_from_pose,
+)
+from rafr.nodes.runtime import ERROR, LATCHED, SENSOR, RafrNode, run_node
+from rafr.planning.plan import ReductionPlan
+from rafr.robot.description import urdf_text
+from rafr.robot.urdf import joint_chain
+from rafr.room import OperatingRoom
+from rafr.tracking.average import AverageConfig, ToolHistory
+from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
+from rafr.units import to_mm
+
+KINDS = ("docking", "approach", "reduction", "retreat")
+
+
+@dataclass(frozen=True, slots=True)
+class TrajectoryNodeConfig:
+    case: str = option("", "case folder")
+    arm: str = option("ur16e", "robot arm of the description")
+    seed: int = option(0, "of the search for a free way", lower=0)
+
+
+class TrajectoryNode(RafrNode):
+    def __init__(self) -> None:
+        super().__init__("trajectory")
+        self._config = self.config(TrajectoryNodeConfig)
+        self._history = ToolHistory(self.config(AverageConfig))
+        self._case = work.case_of(self._config.case)
+        self._T_base_marker = OperatingRoom.from_yaml().T_base_marker
+        chain = joint_chain(urdf_text(self._config.arm), "arm_base", "clamp")
+        self._joint_names = tuple(joint.name for joint in chain if joint.moves)
+        self._angles: dict[str, float] = {}
+        self._T_world_base: RigidTransform | None = None
+        self._last_frame = -np.inf
+        self._live: LiveChain | None = None
+        self._plan: ReductionPlan | None = None
+        self.create_subscription(JointState, "joint_states", self._joints, SENSOR)
+        self.create_subscription(Odometry, "odom", self._odometry, SENSOR)
+        self.create_subscription(ToolPoses, "tracker/tools", self._frame, SENSOR)
+        self.create_subscription(Registration, "registration", self._registered, LATCHED)
+        self.create_subscription(Plan, "plan", self._planned, LATCHED)
+        self._action = WorkerAction(self, OptimiseTrajectory, "optimise_trajectory", self._optimise)
+        self.set_ready()
+
+    # -- what arrives --------------------------------------------------------------------------------
+
+    def _joints(self, message: JointState) -> None:
+        self._angles = dict(zip(message.name, message.position, strict=False))
+
+    def _odometry(self, message: Odometry) -> None:
+        self._T_world_base = transform_from_pose(message.pose.pose)
+
+    def _frame(self, message: ToolPoses) -> None:
+        poses = {t.name: transform_from_pose(t.pose) for t in message.tools if t.valid}
+        self._last_frame = seconds(message.header.stamp)
+        self._history.add(self._last_frame, {n: p for n, p in poses.items() if p is not None})
+
+    def _registered(self, message: Registration) -> None:
+        poses = {b.name: transform_from_pose(b.marker_from_ct) for b in message.bodies}
+        known = {name: pose for name, pose in poses.items() if pose is not None}
+        reference = self._case.reference.name
+        usable = message.accepted and reference in known
+        self._live = LiveChain(reference, known, self._T_base_marker) if usable else None
+
+    def _planned(self, message: Plan) -> None:
+        try:
+            self._plan = plan_from_message(message)
+        except InputError as error:
+            self._plan = None
+            self.diagnose(ERROR, str(error))
+
+    # -- what is asked -------------------------------------------------------------------------------
+
+    async def _optimise(self, goal: Any, compute: Callable[..., Any]) -> Any:
+        kind, body = goal.kind, goal.body
+        if kind not in KINDS:
+            raise InputError("optimise_trajectory", f"kind {kind!r}", f"one of {', '.join(KINDS)}")
+        case, arm, seed = str(self._case.folder), self._config.arm, self._config.seed
+        robot = self._robot()
+        if kind == "retreat":
+            trajectory, check = await compute(work.retreat, case, arm, body, robot, seed)
+            return _arm_result(trajectory, check)
+        now = self._with_patient(robot, body)
+        if kind == "docking":
+            trajectory, check = await compute(work.docking, case, arm, body, now)
+            result = _result(check)
+            result.base = base_trajectory_message(trajectory)
+            return result
+        if kind == "approach":
+            trajectory, check = await compute(work.approach, case, arm, body, now, seed)
+        else:
+            trajectory, check = await compute(work.reduction, case, arm, body, now)
+        return _arm_result(trajectory, check)
+
+    def _robot(self) -> work.Situation:
+        """How the robot stands.
+
+        Raises:
+            InfeasibleError: arm or base have not said.
+        """
+        missing = [name for name in self._joint_names if name not in self._angles]
+        if missing or self._T_world_base is None:
+            what = f"joint angles of {', '.join(missing)}" if missing else "odometry"
+            raise InfeasibleError((f"no {what} heard",))
+        return work.Situation(tuple(self._angles[name] for name in self._joint_names), self._T_world_base)
+
+    def _with_patient(self, robot: work.Situation, body: str) -> work.Situation:
+        """How pelvis and body stand, by the mean of the latest tracker frames.
+
+        Raises:
+            InfeasibleError: registration, plan or a tool is missing, or something moves.
+        """
+        plan = self._plan
+        if self._live is None or plan is None or body not in plan.order:
+            raise InfeasibleError((f"no accepted registration, or no plan for {body!r}",))
+        middle = self._last_frame - self._history.config.window
+        tools = self._history.mean(middle, (REFERENCE_TOOL, BASE_TOOL, fragment_tool(body)))
+        tracking = self._live.tracking(middle, tools)
+        if tracking is None or tracking.T_base_pelvis is None or body not in tracking.fragments:
+            raise InfeasibleError((f"{body} is not registered",))
+        return replace(
+            robot,
+            T_base_pelvis=tracking.T_base_pelvis,
+            T_current_displaced=to_mm(tracking.fragments[body]),
+            T_path_displaced=tuple(pose.T_path_displaced for pose in plan.body(body).path),
+        )
+
+
+def _result(check: Assessment) -> Any:
+    return OptimiseTrajectory.Result(success=check.accepted, message="; ".join(check.reasons))
+
+
+def _arm_result(trajectory: Any, check: Assessment) -> Any:
+    result = _result(check)
+    result.arm = joint_trajectory_message(trajectory)
+    return result
+
+
+def main() -> None:
+    sys.exit(run_node(TrajectoryNode))
+
+
+if __name__ == "__main__":
+    main()
