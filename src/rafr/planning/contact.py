@@ -11,13 +11,15 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.anatomy import MIRROR_BONE, Bone, Bones
 from rafr.planning.evidence import BoolArray, ContactTerm, Estimate, Term, facing_pairs
 
-# CT-derived width of an adult's sacro-iliac joint and symphysis, used where no intact joint shows its own
+# mean width of sacro-iliac joint and symphysis over 18 pelves of the VSD set; the first only where no
+# intact joint shows its own
 _JOINT_GAP_MM = {frozenset({"sacrum", "left_hip"}): 2.0, frozenset({"sacrum", "right_hip"}): 2.0}
-_SYMPHYSIS_GAP_MM = 4.0
-_JOINT_SIGMA_MM, _SYMPHYSIS_SIGMA_MM, _JOINT_PATCH_MM2 = 0.8, 1.5, 150.0
+_SYMPHYSIS_GAP_MM = 3.2
+_JOINT_SIGMA_MM, _SYMPHYSIS_SIGMA_MM, _JOINT_PATCH_MM2 = 0.8, 1.0, 150.0
 _FACE_SIGMA_MM, _FACE_PATCH_MM2 = 0.4, 25.0
 _SMALLEST_FACE_MM2 = 40.0
-_FACE_SEARCH_MM, _JOINT_SEARCH_MM, _CONTACT_SEARCH_MM = 6.0, 6.0, 15.0
+_JOINT_SEARCH_MM, _CONTACT_SEARCH_MM = 6.0, 15.0
+_JOINT_WATCH_MM = 16.0
 _CORTEX_MM = 2.0
 
 
@@ -33,45 +35,43 @@ def contact_area(moving: Bones, in_place: Bones) -> float:
     return area
 
 
-def contact_terms(moving: Bones, in_place: Bones) -> list[Term]:
+def contact_terms(at: Estimate, moving: Bones, in_place: Bones) -> list[Term]:
     """Joints between the body and what stands in place: sacro-iliac and symphysis."""
     terms: list[Term] = []
     for name, bone in moving.items():
         for other_name, other in in_place.items():
-            if name == other_name:
+            masks = _near(bone, other, at, _JOINT_WATCH_MM)
+            if name == other_name or not masks[0].any():
                 continue
             gap, sigma = _joint_gap(name, other_name, in_place)
-            terms.append(
-                ContactTerm(
-                    bone,
-                    other,
-                    gap,
-                    sigma,
-                    _JOINT_PATCH_MM2,
-                    f"joint:{name}-{other_name}",
-                    _all(bone),
-                    _all(other),
-                )
-            )
+            label = f"joint:{name}-{other_name}"
+            terms.append(ContactTerm(bone, other, gap, sigma, _JOINT_PATCH_MM2, label, *masks))
     return terms
 
 
-def face_terms(at: Estimate, moving: Bones, in_place: Bones) -> list[Term]:
-    """Fracture faces: parts of one bone that face each other and continue no mirrored cortex."""
+def face_terms(at: Estimate, moving: Bones, in_place: Bones, reach_mm: float) -> list[Term]:
+    """Fracture faces: parts of one bone that face each other within reach and continue no mirrored cortex."""
     terms: list[Term] = []
     for name in moving.keys() & in_place.keys():
         bone, other = moving[name], in_place[name]
         mirror = in_place.get(MIRROR_BONE[name])
-        bone_mask = ~_on_cortex(bone, at.T, at, mirror)
-        other_mask = ~_on_cortex(
-            other, RigidTransform.identity(), at, mirror if mirror is not other else None
-        )
-        term = ContactTerm(
-            bone, other, 0.0, _FACE_SIGMA_MM, _FACE_PATCH_MM2, f"face:{name}", bone_mask, other_mask
-        )
-        if term.rows(at, _FACE_SEARCH_MM).area >= _SMALLEST_FACE_MM2:
+        near, other_near = _near(bone, other, at, 2.0 * reach_mm)
+        bone_mask = near & ~_on_cortex(bone, at.T, at, mirror)
+        # a bone in place lies on itself, not on its own mirror image
+        intact = mirror if mirror is not other else None
+        other_mask = other_near & ~_on_cortex(other, RigidTransform.identity(), at, intact)
+        label = f"face:{name}"
+        term = ContactTerm(bone, other, 0.0, _FACE_SIGMA_MM, _FACE_PATCH_MM2, label, bone_mask, other_mask)
+        if term.rows(at, reach_mm).area >= _SMALLEST_FACE_MM2:
             terms.append(term)
     return terms
+
+
+def _near(bone: Bone, other: Bone, at: Estimate, reach_mm: float) -> tuple[BoolArray, BoolArray]:
+    """Points of the body's bone near one in place, and the other way round: all that can ever pair."""
+    forth = other.surface.distance(at.T.apply(bone.points)) < reach_mm
+    back = bone.surface.distance(at.T.inverse().apply(other.points)) < reach_mm
+    return forth, back
 
 
 def _all(bone: Bone) -> BoolArray:

@@ -10,31 +10,30 @@ from rafr.errors import InputError
 from rafr.geometry import Plane, RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
-from rafr.planning.anatomy import MIRROR_BONE, Bones, left_direction
-from rafr.planning.evidence import Estimate, MidlineTerm, MirrorTerm, PriorTerm, Rows, Term, tangents
+from rafr.planning.anatomy import Bone, Bones, left_direction
+from rafr.planning.evidence import (
+    Estimate,
+    MidlineTerm,
+    MirrorTerm,
+    PlaneTerm,
+    PoseTerm,
+    Rows,
+    Term,
+    tangents,
+)
 from rafr.planning.plan import SymmetryPlane
 from rafr.planning.solve import Solution, solve
 
 _REACHES_MM = (25.0, 20.0, 15.0, 12.0, 9.0, 7.0, 5.0, 4.0)
 _SEED_TILT_RAD = 0.2
+_SEED_SIGMA_MM, _SEED_SIGMA_RAD = 10.0, 0.15
+# how far the sacrum's own plane lies from that of both hips: rms over 18 pelves of the VSD set
+_SACRAL_SIGMA_MM, _SACRAL_SIGMA_RAD = 1.8, 0.018
+_SMALLEST_SHARE = 0.3  # of the sacrum's surface that must match its mirror image
 
 
-def plane_terms(placed: Bones) -> list[Term]:
-    """Evidence about the plane from bones in place: the sacrum on its own mirror image, hip on hip."""
-    terms: list[Term] = [
-        MirrorTerm(placed[name], placed[MIRROR_BONE[name]], moving=False, name=f"plane:{name}")
-        for name in ("sacrum", "left_hip")
-        if name in placed and MIRROR_BONE[name] in placed
-    ]
-    # both hips in place already say where the middle is
-    hips = [placed[name] for name in ("left_hip", "right_hip") if name in placed]
-    if len(hips) == 1:
-        terms.append(MidlineTerm(hips[0]))
-    return terms
-
-
-def find_plane(placed: Bones, parts: Mapping[int, TriangleMesh]) -> Solution:
-    """The plane that the bones in place agree on, searched from several seeds.
+def find_plane(placed: Bones, parts: Mapping[int, TriangleMesh]) -> tuple[Solution, list[Term]]:
+    """The plane that the bones in place agree on, searched from several seeds, and the evidence used.
 
     Args:
         placed: bones that stand where they belong.
@@ -43,12 +42,49 @@ def find_plane(placed: Bones, parts: Mapping[int, TriangleMesh]) -> Solution:
     Raises:
         InputError: the labels hold nothing that tells left from right.
     """
-    terms = plane_terms(placed)
-    solutions = []
-    for plane in _seeds(parts):
-        start = Estimate(RigidTransform.identity(), plane, plane.point)
-        solutions.append(solve(start, [*terms, PriorTerm(start)], _REACHES_MM))
-    return max(solutions, key=lambda solution: support(_mirrored(solution)))
+    seeds = _seeds(parts)
+    # half of a large displacement: all that the seed is off
+    terms: list[Term] = [PlaneTerm(seeds[0], _SEED_SIGMA_MM, _SEED_SIGMA_RAD, "prior:plane")]
+    sacral = _sacral_plane(placed["sacrum"], seeds) if "sacrum" in placed else None
+    if sacral is not None:
+        terms.append(sacral)
+        seeds = [sacral.plane, *seeds[:1]]
+    terms += _hip_terms(placed)
+    starts = [Estimate(RigidTransform.identity(), plane, plane.point) for plane in seeds]
+    solutions = [solve(start, [*terms, PoseTerm(start)], _REACHES_MM) for start in starts]
+    return max(solutions, key=lambda solution: support(_mirrored(solution)) - solution.cost), terms
+
+
+def _hip_terms(placed: Bones) -> list[Term]:
+    """Hip on hip where both sides have parts in place; else the symphysis marks the middle."""
+    hips = [placed[name] for name in ("left_hip", "right_hip") if name in placed]
+    if len(hips) == 2:
+        return [MirrorTerm(hips[0], hips[1], moving=False, name="plane:hips")]
+    return [MidlineTerm(hip) for hip in hips]
+
+
+def _sacral_plane(sacrum: Bone, seeds: list[Plane]) -> PlaneTerm | None:
+    """What the sacrum on its own mirror image says; None where too little of it is left in place."""
+    mirror = MirrorTerm(sacrum, sacrum, moving=False, name="plane:sacrum")
+    best, best_support = None, 0.0
+    for seed in seeds:
+        start = Estimate(RigidTransform.identity(), seed, seed.point)
+        prior = PlaneTerm(seeds[0], _SEED_SIGMA_MM, _SEED_SIGMA_RAD, "prior:plane")
+        found = solve(start, [mirror, prior, PoseTerm(start)], _REACHES_MM)
+        value = support([found.rows["plane:sacrum"]])
+        if value > best_support and _plausible(found.estimate.plane, seeds[0]):
+            best, best_support = found, value
+    share = best_support / (sacrum.area * len(sacrum.points))
+    if best is None or share < _SMALLEST_SHARE:
+        return None
+    sigma_mm, sigma_rad = _SACRAL_SIGMA_MM / share, _SACRAL_SIGMA_RAD / share
+    return PlaneTerm(best.estimate.plane, sigma_mm, sigma_rad, "sacral plane")
+
+
+def _plausible(plane: Plane, seed: Plane) -> bool:
+    """Not the symmetry of one ala, nor that of front and back."""
+    off = abs(float(plane.signed_distance(seed.point)))
+    return off < 1.5 * _SEED_SIGMA_MM and abs(float(plane.normal @ seed.normal)) > np.cos(2 * _SEED_SIGMA_RAD)
 
 
 def symmetry_plane(solution: Solution) -> SymmetryPlane:

@@ -14,10 +14,10 @@ from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.anatomy import MIRROR_BONE, Bone, Bones, bones_of, moved_parts
 from rafr.planning.contact import contact_area, contact_terms, face_terms, push_out
-from rafr.planning.evidence import Estimate, MirrorTerm, PriorTerm, Term
+from rafr.planning.evidence import Estimate, MirrorTerm, PoseTerm, Term
 from rafr.planning.plan import SymmetryPlane
 from rafr.planning.solve import Solution, solve
-from rafr.planning.symmetry import find_plane, plane_terms, support, symmetry_plane
+from rafr.planning.symmetry import find_plane, support, symmetry_plane
 from rafr.progress import Progress, part_of, silent
 
 if TYPE_CHECKING:
@@ -33,14 +33,16 @@ class TargetConfig:
     Attributes:
         mirror_reaches_mm: pairing distances while the body is brought onto the mirror image.
         contact_reaches_mm: pairing distances while faces and joints are brought together.
-        nudges_mm: how far the face search is started off its best guess, both ways along two axes.
+        catch_reaches_mm: pairing distances while fracture faces are first found.
+        nudge_mm: how far the last search is started off its best guess, both ways along three axes.
         largest_expected_mm: a target expected to be worse than this is not accepted.
         max_overlap_mm: overlap with bone in place that a target may keep.
     """
 
     mirror_reaches_mm: tuple[float, ...] = (30.0, 25.0, 20.0, 16.0, 12.0, 9.0, 7.0, 5.0, 4.0)
     contact_reaches_mm: tuple[float, ...] = (6.0, 5.0, 4.0, 3.0, 2.5, 2.0)
-    nudges_mm: tuple[float, ...] = (2.5,)
+    catch_reaches_mm: tuple[float, ...] = (14.0, 12.0, 10.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0)
+    nudge_mm: float = 2.5
     largest_expected_mm: float = 4.0
     max_overlap_mm: float = 0.2
 
@@ -96,26 +98,23 @@ def plan_targets(
     config = config or TargetConfig()
     everything = {label: mesh for m in meshes.values() for label, mesh in m.parts.items()}
     placed = dict(meshes[case.reference.name].parts)
-    progress(0.0, "plane of symmetry")
-    plane = find_plane(bones_of(placed), everything)
     waiting = [b.name for b in case.moving]
     targets: list[BodyTarget] = []
-    solution = plane
-    while waiting:
-        share = len(targets) / (len(targets) + len(waiting))
+    planes: list[Solution] = []
+    for k in range(len(waiting)):
         in_place = bones_of(placed)
         name = _next_body(waiting, meshes, in_place)
-        report = part_of(progress, 0.1 + 0.9 * share, 0.1 + 0.9 * (share + 1.0 / len(case.moving)))
-        target, found = _target(name, meshes[name].parts, in_place, solution.estimate, config, report)
+        report = part_of(progress, k / len(case.moving), (k + 1) / len(case.moving))
+        target, solution = _target(name, meshes[name].parts, in_place, everything, config, report)
+        planes.append(solution)
         targets.append(target)
-        solution = found if not targets[:-1] else solution
         placed |= moved_parts(meshes[name].parts, target.T_reduced_displaced)
         waiting.remove(name)
     progress(1.0, "targets found")
     assessment = ACCEPTED
     for target in targets:
         assessment &= target.assessment
-    return TargetResult(tuple(targets), symmetry_plane(solution), tuple(t.name for t in targets), assessment)
+    return TargetResult(tuple(targets), symmetry_plane(planes[0]), tuple(t.name for t in targets), assessment)
 
 
 def _next_body(waiting: list[str], meshes: Mapping[str, BodyMesh], in_place: Bones) -> str:
@@ -127,18 +126,20 @@ def _target(
     name: str,
     parts: Mapping[int, TriangleMesh],
     in_place: Bones,
-    around: Estimate,
+    everything: Mapping[int, TriangleMesh],
     config: TargetConfig,
     progress: Progress,
 ) -> tuple[BodyTarget, Solution]:
     moving = bones_of(parts)
     points = np.concatenate([b.points for b in moving.values()])
-    start = Estimate(RigidTransform.identity(), around.plane, points.mean(axis=0))
-    mirror = [*plane_terms(in_place), *mirror_terms(moving, in_place)]
-    progress(0.0, f"{name}: mirror image")
-    coarse = _onto_mirror(start, mirror, moving, in_place, config)
+    progress(0.0, f"{name}: plane of symmetry")
+    plane, terms = find_plane(in_place, everything)
+    start = Estimate(RigidTransform.identity(), plane.estimate.plane, points.mean(axis=0))
+    terms = [*terms, *mirror_terms(moving, in_place)]
+    progress(0.2, f"{name}: mirror image")
+    coarse = _onto_mirror(start, terms, moving, in_place, config)
     progress(0.4, f"{name}: fracture faces and joints")
-    fine = _into_contact(coarse, start, mirror, moving, in_place, config)
+    fine = _into_contact(coarse, start, terms, moving, in_place, config)
     progress(0.9, f"{name}: free of overlap")
     estimate, pushed = push_out(fine.estimate, moving, in_place, config.max_overlap_mm)
     expected = float(np.hypot(expected_error(fine, points), pushed))
@@ -162,7 +163,7 @@ def _onto_mirror(
     start: Estimate, terms: list[Term], moving: Bones, in_place: Bones, config: TargetConfig
 ) -> Solution:
     """The best of several searches: from where the body lies, and from matching centroids."""
-    anchored = [*terms, PriorTerm(start)]
+    anchored = [*terms, PoseTerm(start)]
     starts = [start, *_centroid_starts(start, moving, in_place)]
     found = [solve(s, anchored, config.mirror_reaches_mm) for s in starts]
     return max(found, key=_mirror_support)
@@ -192,33 +193,37 @@ def _mirror_support(solution: Solution) -> float:
 def _into_contact(
     coarse: Solution,
     start: Estimate,
-    mirror: list[Term],
+    terms: list[Term],
     moving: Bones,
     in_place: Bones,
     config: TargetConfig,
 ) -> Solution:
-    """Refine with joints and fracture faces, from several nudged starts: rough faces lock in place."""
-    joints = contact_terms(moving, in_place)
-    anchored = [*mirror, *joints, PriorTerm(start)]
+    """Refine with joints, then bring fracture faces together from the mirror and from where they lie."""
+    anchored = [*terms, *contact_terms(coarse.estimate, moving, in_place), PoseTerm(start)]
     joined = solve(coarse.estimate, anchored, config.contact_reaches_mm)
-    best, best_cost = joined, np.inf
-    for guess in _nudged(joined.estimate, config.nudges_mm):
-        faces = face_terms(guess, moving, in_place)
-        if not faces:
-            return joined
-        found = solve(guess, [*anchored, *faces], config.contact_reaches_mm)
-        cost = _face_cost(found)
-        if cost < best_cost:
-            best, best_cost = found, cost
-    return best
+    guesses = [joined.estimate, replace(start, plane=joined.estimate.plane)]
+    caught = [_fit_faces(g, anchored, moving, in_place, config.catch_reaches_mm) for g in guesses]
+    found = [solution for solution in caught if solution is not None]
+    if not found:
+        return joined
+    # rough faces lock into each other: several nudged starts find the deepest fit
+    best = min(found, key=_face_cost).estimate
+    nudged = [
+        _fit_faces(g, anchored, moving, in_place, config.contact_reaches_mm) for g in _nudged(best, config)
+    ]
+    return min((s for s in nudged if s is not None), key=_face_cost, default=joined)
 
 
-def _nudged(at: Estimate, nudges_mm: tuple[float, ...]) -> list[Estimate]:
-    guesses = [at]
-    for size in nudges_mm:
-        for axis in np.vstack([np.eye(3), -np.eye(3)]):
-            guesses.append(at.moved(np.concatenate([size * axis, np.zeros(6)])))
-    return guesses
+def _fit_faces(
+    guess: Estimate, terms: list[Term], moving: Bones, in_place: Bones, reaches_mm: tuple[float, ...]
+) -> Solution | None:
+    faces = face_terms(guess, moving, in_place, reaches_mm[0])
+    return solve(guess, [*terms, *faces], reaches_mm) if faces else None
+
+
+def _nudged(at: Estimate, config: TargetConfig) -> list[Estimate]:
+    shifts = config.nudge_mm * np.vstack([np.zeros(3), np.eye(3), -np.eye(3)])
+    return [at.moved(np.concatenate([shift, np.zeros(6)])) for shift in shifts]
 
 
 def _face_cost(solution: Solution) -> float:
