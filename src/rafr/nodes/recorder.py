@@ -55,7 +55,8 @@ class RecorderNode(RafrNode):
 
     def _look(self) -> None:
         for topic, types in self.get_topic_names_and_types():
-            if topic not in self._seen and self.get_publishers_info_by_topic(topic):
+            hidden = "/_" in topic  # of actions: their results are seen on the topics
+            if topic not in self._seen and not hidden and self.get_publishers_info_by_topic(topic):
                 self._seen.add(topic)
                 self._record(topic, types[0])
 

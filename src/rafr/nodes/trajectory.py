@@ -142,12 +142,12 @@ class TrajectoryNode(RafrNode):
         middle = self._last_frame - self._history.config.window
         tools = self._history.mean(middle, (REFERENCE_TOOL, BASE_TOOL, fragment_tool(body)))
         tracking = self._live.tracking(middle, tools)
-        if tracking is None or tracking.T_base_pelvis is None or body not in tracking.fragments:
+        if tracking is None or tracking.T_base_pelvis is None or body not in tracking.T_current_displaced:
             raise InfeasibleError((f"{body} is not registered",))
         return replace(
             robot,
             T_base_pelvis=tracking.T_base_pelvis,
-            T_current_displaced=to_mm(tracking.fragments[body]),
+            T_current_displaced=to_mm(tracking.T_current_displaced[body]),
             T_path_displaced=tuple(pose.T_path_displaced for pose in plan.body(body).path),
         )
 
