@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -13,6 +13,7 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.trajectory.result import BaseTrajectory
 
 _DAMPING = 0.9
+_FEEDBACK_ROOM = 0.85  # share of a speed limit the reference may use
 
 
 class BaseMode(IntEnum):
@@ -29,7 +30,7 @@ class BaseControlConfig:
     """Limits, gains and patience of `BaseController` (SI)."""
 
     linear_speed: float = option(0.5, "largest speed", unit="m/s", lower=0.01, upper=1.5)
-    angular_speed: float = option(0.8, "largest yaw rate", unit="rad/s", lower=0.01, upper=2.0)
+    angular_speed: float = option(1.0, "largest yaw rate", unit="rad/s", lower=0.01, upper=2.0)
     gain_along: float = option(1.5, "gain on the error along the heading", unit="1/s", lower=0.1, upper=10.0)
     gain_across: float = option(25.0, "gain on the lateral error", unit="1/m^2", lower=0.1, upper=100.0)
     gain_heading: float = option(0.5, "gain on the turn at standstill", unit="1/s", lower=0.1, upper=10.0)
@@ -114,6 +115,22 @@ def tracking_law(error: FloatArray, v: float, omega: float, config: BaseControlC
     )
 
 
+def slowed(trajectory: BaseTrajectory, config: BaseControlConfig) -> BaseTrajectory:
+    """The same way, stretched in time until its speeds leave room below the limits for feedback."""
+    share = max(
+        float(np.abs(trajectory.v).max()) / config.linear_speed,
+        float(np.abs(trajectory.omega).max()) / config.angular_speed,
+    )
+    stretch = max(1.0, share / _FEEDBACK_ROOM)
+    return replace(
+        trajectory,
+        t=trajectory.t * stretch,
+        v=trajectory.v / stretch,
+        omega=trajectory.omega / stretch,
+        wheel=trajectory.wheel / stretch,
+    )
+
+
 class BaseController:
     """BRAKED, DOCKING, DOCKED, HOLDING (latched until `reset`); braked whenever it does not drive."""
 
@@ -137,7 +154,8 @@ class BaseController:
         reasons = self._refusals(trajectory)
         if reasons:
             return Assessment(False, tuple(reasons))
-        self._trajectory, self._mode, self._reason = trajectory, BaseMode.DOCKING, ""
+        self._trajectory = slowed(trajectory, self._config)
+        self._mode, self._reason = BaseMode.DOCKING, ""
         self._goal = _pose_at(trajectory, float(trajectory.t[-1]))
         self._clock = self._waited = 0.0
         return ACCEPTED

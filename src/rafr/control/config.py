@@ -27,7 +27,7 @@ class ArmControlConfig:
     free_force_limit: float = option(
         60.0, "contact force that stops free motion", unit="N", lower=5.0, upper=200.0
     )
-    joint_speed: float = option(0.5, "largest commanded joint speed", unit="rad/s", lower=0.01, upper=2.0)
+    joint_speed: float = option(1.0, "largest commanded joint speed", unit="rad/s", lower=0.01, upper=2.0)
     linear_speed: float = option(
         0.03, "largest speed of a clamped fragment", unit="m/s", lower=1e-3, upper=0.1
     )
@@ -45,7 +45,7 @@ class ArmControlConfig:
     )
     damping: float = option(0.01, "damping of the inverse Jacobian", lower=1e-4, upper=0.3)
     path_tolerance: float = option(
-        6e-3,
+        0.01,
         "how far a joint trajectory may stray from the approved path, and the fragment stand from its start",
         unit="m",
         lower=1e-4,

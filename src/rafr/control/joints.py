@@ -42,18 +42,28 @@ def check_joint_trajectory(
 
 @dataclass(frozen=True, slots=True)
 class JointPath:
-    """A joint trajectory as a function of path time (cubic between knots)."""
+    """A joint trajectory as a function of time (cubic between knots), slowed to the allowed speeds.
+
+    Attributes:
+        duration: s, stretched.   stretch: how many times slower than planned, >= 1.
+        curve: of planned time.
+    """
 
     duration: float
+    stretch: float
     curve: CubicHermiteSpline
 
     @staticmethod
-    def of(trajectory: ArmTrajectory) -> JointPath:
+    def of(trajectory: ArmTrajectory, speeds: FloatArray) -> JointPath:
+        """`speeds` (dof,) rad/s: what no joint may exceed."""
         t = trajectory.t - trajectory.t[0]
-        return JointPath(float(t[-1]), CubicHermiteSpline(t, trajectory.q, trajectory.qd))
+        curve = CubicHermiteSpline(t, trajectory.q, trajectory.qd)
+        rates = np.abs(curve(np.linspace(0.0, t[-1], _CHECKS_PER_KNOT * len(t)), 1))
+        stretch = max(1.0, float((rates / speeds).max()))
+        return JointPath(float(t[-1]) * stretch, stretch, curve)
 
     def at(self, t: float) -> FloatArray:
-        return np.asarray(self.curve(min(max(t, 0.0), self.duration)), dtype=float)
+        return np.asarray(self.curve(min(max(t, 0.0), self.duration) / self.stretch), dtype=float)
 
 
 def speed_limits(arm: ArmKinematics, config: ArmControlConfig) -> FloatArray:

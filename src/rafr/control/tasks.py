@@ -53,8 +53,8 @@ class FreeMotion:
     mode = ArmMode.MOVING
 
     def __init__(self, arm: ArmKinematics, trajectory: ArmTrajectory, config: ArmControlConfig) -> None:
-        self._path = JointPath.of(trajectory)
         self._speeds = speed_limits(arm, config)
+        self._path = JointPath.of(trajectory, self._speeds)
         self._clock = PathClock(self._path.duration)
         self._config = config
         self._waited = 0.0
@@ -63,10 +63,7 @@ class FreeMotion:
         q = now.q_command
         if now.force > self._config.free_force_limit:
             return Step(q, stop=f"contact with {now.force:.0f} N during free motion")
-        goal = self._path.at(self._clock.t)
-        behind = float(np.max(np.abs(goal - q)))
-        # a path faster than the configured joint speed is followed later, not cut
-        goal = self._path.at(self._clock.advance(now.dt, 1.0 if behind < _ARRIVED else 0.0))
+        goal = self._path.at(self._clock.advance(now.dt, 1.0))
         q = limited_step(q, goal, self._speeds, now.dt)
         progress = self._clock.t / self._clock.duration
         if not self._clock.at_end:

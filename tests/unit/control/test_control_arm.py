@@ -234,3 +234,16 @@ def test_distance_to_the_target_is_that_of_the_fragments_surface(tools):
     points = bench.surfaces["left"]
     true = np.linalg.norm(target.apply(points) - bench.plant.fragment.apply(points), axis=1).mean()
     assert bench.command.target_distance == pytest.approx(true, abs=3e-4)  # m: tracker noise
+
+
+def test_free_motion_faster_than_allowed_is_slowed_and_arrives_where_it_ends(tools):
+    bench = tools.bench(config=ArmControlConfig(joint_speed=0.1)).ready()
+    t = np.linspace(0, 1, 21)
+    q = bench.plant.q + (t**2 * (3 - 2 * t))[:, None] * np.array([0.2, 0.1, 0.05, 0.3, 0, 0])
+    start = bench.plant.t
+    assert bench.controller.request_free(tools.joint_trajectory(t, q)).accepted
+    finished = bench.run(20.0)
+    assert finished.success, finished.message
+    assert bench.plant.t - start > 3.0  # s: 0.3 rad at no more than 0.1 rad/s
+    assert np.abs(bench.plant.q - q[-1]).max() < 1e-3
+    assert bench.largest_step <= 0.1 * tools.dt * (1 + 1e-9)

@@ -146,3 +146,14 @@ def test_wrapped_angles_are_the_same_direction(angle):
     assert -math.pi <= wrap(angle) <= math.pi
     assert math.cos(wrap(angle)) == pytest.approx(math.cos(angle), abs=1e-12)
     assert math.sin(wrap(angle)) == pytest.approx(math.sin(angle), abs=1e-12)
+
+
+def test_a_path_faster_than_allowed_is_driven_slower_and_still_ends_at_its_goal():
+    room = Room(slip=1.0, config=BaseControlConfig(linear_speed=0.2, angular_speed=0.2))
+    room.tick()
+    assert room.core.request(arc()).accepted
+    command = room.run(40.0)
+    assert command.finished is not None
+    assert command.finished[0], command.finished[1]
+    assert room.fastest[0] <= 0.2
+    assert room.t > 6.5
