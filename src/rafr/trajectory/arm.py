@@ -32,6 +32,7 @@ class ArmPathConfig:
         reduction: clamp speed with a fragment in the clamp.
         insertion: clamp speed next to the patient.
         free: clamp speed away from the patient.
+        gentleness: share of the joints' acceleration and jerk limits used at and near the patient.
         standoff: how far back along the clamp's axis the approach starts to go straight in, m.
         start_tolerance: how far the arm may stand from the start of a path, m.
         start_angle: and how far turned away, rad.
@@ -44,6 +45,7 @@ class ArmPathConfig:
     reduction: ClampSpeed = field(default_factory=lambda: ClampSpeed(0.008, np.radians(1.5)))
     insertion: ClampSpeed = field(default_factory=lambda: ClampSpeed(0.03, np.radians(10.0)))
     free: ClampSpeed = field(default_factory=lambda: ClampSpeed(0.2, np.radians(45.0)))
+    gentleness: float = 0.1
     standoff: float = 0.09
     start_tolerance: float = 0.01
     start_angle: float = np.radians(4.0)
@@ -94,11 +96,17 @@ def path_motion(
         return _standing(arm, q0)
     check = Assessment(False, ("no path",))
     for count in (20, 40, 80):
-        path = joint_path(arm, np.vstack([q0, follow(arm, even_poses(poses, speed, count)[1:], q0)]), speed)
-        trajectory, remarks = time_path(arm.joint_names, path, arm.limits, timing)
+        path = joint_path(
+            arm,
+            np.vstack([q0, follow(arm, even_poses(poses, speed, count)[1:], q0)]),
+            speed,
+            config.gentleness,
+        )
+        trajectory, remarks = time_path(arm.joint_names, path, timing)
         check = verify_arm(
             trajectory,
             arm,
+            speed=speed,
             path=even_poses(poses, speed, 200),
             position_tolerance=config.position_tolerance,
             rotation_tolerance=config.rotation_tolerance,
@@ -208,9 +216,9 @@ def free_motion(
     if way is None:
         raise InfeasibleError(("no way free of collision was found for the arm",))
     paths = tuple(joint_path(arm, way[k : k + 2], config.free) for k in range(len(way) - 1))
-    timed = [time_path(arm.joint_names, path, arm.limits) for path in paths]
+    timed = [time_path(arm.joint_names, path) for path in paths]
     trajectory = joined([t for t, _ in timed])
-    check = verify_arm(trajectory, arm, clearance=collision.touching)
+    check = verify_arm(trajectory, arm, speed=config.free, clearance=collision.touching)
     if not check.accepted:
         raise InfeasibleError(check.reasons)
     return ArmMotion(trajectory, paths, Assessment(True, tuple(r for _, remarks in timed for r in remarks)))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from rafr.assessment import Assessment
-from rafr.robot.urdf import JointLimits
 from rafr.trajectory.result import ArmTrajectory
 from rafr.trajectory.timing import JointPath
 
@@ -43,7 +42,7 @@ def joined(trajectories: Sequence[ArmTrajectory]) -> ArmTrajectory:
     return ArmTrajectory(trajectories[0].joint_names, **arrays)
 
 
-def toppra_duration(paths: Sequence[JointPath], limits: JointLimits) -> float:
+def toppra_duration(paths: Sequence[JointPath]) -> float:
     """Lower bound for the duration: time-optimal on the same paths without a bound on jerk (toppra).
 
     The permitted clamp speed enters as one more coordinate whose rate is the share of it in use.
@@ -51,17 +50,17 @@ def toppra_duration(paths: Sequence[JointPath], limits: JointLimits) -> float:
     Raises:
         RuntimeError: toppra finds no parametrisation.
     """
-    return float(sum(_toppra_one(path, limits) for path in paths))
+    return float(sum(_toppra_one(path) for path in paths))
 
 
-def _toppra_one(path: JointPath, limits: JointLimits) -> float:
+def _toppra_one(path: JointPath) -> float:
     import logging
 
     import toppra
     from toppra import algorithm, constraint
 
     logging.getLogger("toppra").setLevel(logging.ERROR)
-    s = np.linspace(0.0, 1.0, 201)
+    s, limits = np.linspace(0.0, 1.0, 201), path.limits
     used = path.rate.antiderivative()
     points = np.column_stack([path.spline(s), used(s)])
     velocity = np.append(limits.velocity, 1.0)

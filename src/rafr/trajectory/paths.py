@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -60,8 +60,12 @@ def follow(arm: ArmModel, poses: Sequence[RigidTransform], q_start: FloatArray) 
     return np.array(q[1:])
 
 
-def joint_path(arm: ArmModel, q: FloatArray, speed: ClampSpeed) -> JointPath:
-    """A smooth path through joint angles (n >= 2, dof), evenly spaced in its parameter."""
+def joint_path(arm: ArmModel, q: FloatArray, speed: ClampSpeed, gentleness: float = 1.0) -> JointPath:
+    """A smooth path through joint angles (n >= 2, dof), evenly spaced in its parameter.
+
+    Args:
+        gentleness: share of the joints' acceleration and jerk limits that may be used.
+    """
     from scipy.interpolate import make_interp_spline
 
     s = np.linspace(0.0, 1.0, len(q))
@@ -72,11 +76,16 @@ def joint_path(arm: ArmModel, q: FloatArray, speed: ClampSpeed) -> JointPath:
         s = dense
     spline = make_interp_spline(s, q, k=5)
     dense = np.linspace(0.0, 1.0, 60)
-    rates = [_share(arm, spline(u), spline(u, nu=1), speed) for u in dense]
-    return JointPath(spline, make_interp_spline(dense, np.array(rates), k=3))
+    rates = [speed_share(arm, spline(u), spline(u, nu=1), speed) for u in dense]
+    limits = replace(
+        arm.limits,
+        acceleration=gentleness * arm.limits.acceleration,
+        jerk=gentleness * arm.limits.jerk,
+    )
+    return JointPath(spline, make_interp_spline(dense, np.array(rates), k=3), limits)
 
 
-def _share(arm: ArmModel, q: FloatArray, qd: FloatArray, speed: ClampSpeed) -> float:
+def speed_share(arm: ArmModel, q: FloatArray, qd: FloatArray, speed: ClampSpeed) -> float:
     """Share of the permitted clamp speed that joint rates use."""
     twist = arm.jacobian(q) @ qd
     return float(

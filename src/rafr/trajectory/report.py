@@ -29,7 +29,7 @@ def trajectory_json(
         "arm": None if arm is None else arm.to_json(),
         "limits": _limits(robot),
         "duration_s": None if arm is None else arm.duration,
-        "toppra_duration_s": None if first is None else _toppra(robot, first),
+        "toppra_duration_s": None if first is None else _toppra(first),
         "bodies": {m.body: _body(m) for m in missions},
         "assessment": assessment.to_json(),
         "seconds": seconds,
@@ -40,8 +40,8 @@ def _arm_motion(mission: BodyMission) -> ArmTrajectory:
     return joined([mission.approach.trajectory, mission.reduction.trajectory])
 
 
-def _toppra(robot: Robot, mission: BodyMission) -> float:
-    return toppra_duration((*mission.approach.paths, *mission.reduction.paths), robot.arm.limits)
+def _toppra(mission: BodyMission) -> float:
+    return toppra_duration((*mission.approach.paths, *mission.reduction.paths))
 
 
 def _limits(robot: Robot) -> dict[str, Any]:

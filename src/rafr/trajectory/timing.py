@@ -31,12 +31,16 @@ class TimingConfig:
     Attributes:
         knots: segments of each of the three phases.
         margin: share of every limit that is used, so that it also holds between knots.
+        smoothness: s of duration that a second at full acceleration of one joint counts for.
+        jerk_share: weight of squared jerk shares beside squared acceleration shares.
         sample_period: spacing of the result, s.
         max_iterations: of the solver.
     """
 
     knots: tuple[int, int, int] = (10, 16, 10)
     margin: float = 0.97
+    smoothness: float = 0.05
+    jerk_share: float = 0.3
     sample_period: float = 0.02
     max_iterations: int = 150
 
@@ -48,10 +52,12 @@ class JointPath:
     Attributes:
         spline: `scipy.interpolate.BSpline` of degree 5, s in 0..1 -> q (dof,).
         rate: spline of degree 3, s -> how much of the permitted clamp speed one unit of s_t uses.
+        limits: bounds of the joints on this path.
     """
 
     spline: Any
     rate: Any
+    limits: JointLimits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +81,7 @@ class _Profile:
 
 
 def time_path(
-    names: tuple[str, ...], path: JointPath, limits: JointLimits, config: TimingConfig | None = None
+    names: tuple[str, ...], path: JointPath, config: TimingConfig | None = None
 ) -> tuple[ArmTrajectory, tuple[str, ...]]:
     """The fastest motion along a path, at rest at both ends.
 
@@ -84,8 +90,8 @@ def time_path(
         feasible timing is used instead.
     """
     config = config or TimingConfig()
-    duration = _smooth_duration(path, limits, config.margin)
-    solution = _solve(path, limits, config, duration)
+    duration = _smooth_duration(path, config.margin)
+    solution = _solve(path, config, duration)
     remarks: tuple[str, ...] = ()
     if solution.converged and not solution.violated:
         profile = _profile(solution, config)
@@ -95,7 +101,7 @@ def time_path(
     return _sample(names, path, profile, config.sample_period), remarks
 
 
-def _solve(path: JointPath, limits: JointLimits, config: TimingConfig, duration: float) -> Solution:
+def _solve(path: JointPath, config: TimingConfig, duration: float) -> Solution:
     import casadi as ca
 
     n = sum(config.knots)
@@ -112,10 +118,20 @@ def _solve(path: JointPath, limits: JointLimits, config: TimingConfig, duration:
     problem.constrain("start", x[:, 0], 0.0, 0.0)
     problem.constrain("end", x[:, n], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0])
     problem.constrain("dynamics", x[:, 1:] - _step(x[:, :-1], jerk, h), 0.0, 0.0)
-    usage = _usage_function(path, limits).map(n)
-    problem.constrain("limits at segment starts", usage(x[:, :-1], jerk), -config.margin, config.margin)
-    problem.constrain("limits at segment ends", usage(x[:, 1:], jerk), -config.margin, config.margin)
-    problem.minimise(ca.sum2(phases) / duration)
+    usage = _usage_function(path).map(n)
+    at_middle = usage(_step(x[:, :-1], jerk, h / 2), jerk)
+    for where, share in (
+        ("starts", usage(x[:, :-1], jerk)),
+        ("middles", at_middle),
+        ("ends", usage(x[:, 1:], jerk)),
+    ):
+        problem.constrain(f"limits at segment {where}", share, -config.margin, config.margin)
+    # without this the solver is free to chatter wherever the speed limit rules
+    dof = len(path.limits.lower)
+    rough = ca.sum1(at_middle[dof : 2 * dof, :] ** 2) + config.jerk_share * ca.sum1(
+        at_middle[2 * dof : 3 * dof, :] ** 2
+    )
+    problem.minimise((ca.sum2(phases) + config.smoothness * ca.sum2(rough * h)) / duration)
     return problem.solve(max_iterations=config.max_iterations, expand=False, tolerance=1e-5)
 
 
@@ -127,11 +143,11 @@ def _step(x: Any, jerk: Any, h: Any) -> Any:
     return ca.vertcat(s + h * v + h**2 / 2 * a + h**3 / 6 * jerk, v + h * a + h**2 / 2 * jerk, a + h * jerk)
 
 
-def _usage_function(path: JointPath, limits: JointLimits) -> Any:
+def _usage_function(path: JointPath) -> Any:
     """(state, jerk) -> share of each limit in use: velocity, acceleration, jerk of joints, clamp speed."""
     import casadi as ca
 
-    x, j = ca.MX.sym("x", 3), ca.MX.sym("j")
+    x, j, limits = ca.MX.sym("x", 3), ca.MX.sym("j"), path.limits
     s, v, a = x[0], x[1], x[2]
     d1, d2, d3 = (_casadi_spline(path.spline.derivative(k), s) for k in (1, 2, 3))
     joint = (
@@ -152,10 +168,10 @@ def _casadi_spline(spline: Any, s: Any) -> Any:
     )
 
 
-def _usage(path: JointPath, limits: JointLimits, s: Any, v: Any, a: Any, j: Any) -> FloatArray:
+def _usage(path: JointPath, s: Any, v: Any, a: Any, j: Any) -> FloatArray:
     """As `_usage_function`, for samples (n,): the largest share (4,) of each kind of limit."""
     d1, d2, d3 = (path.spline(s, nu=k) for k in (1, 2, 3))
-    v, a, j = v[:, None], a[:, None], j[:, None]
+    v, a, j, limits = v[:, None], a[:, None], j[:, None], path.limits
     shares = (
         d1 * v / limits.velocity,
         (d2 * v**2 + d1 * a) / limits.acceleration,
@@ -165,12 +181,12 @@ def _usage(path: JointPath, limits: JointLimits, s: Any, v: Any, a: Any, j: Any)
     return np.array([np.abs(share).max() for share in shares])
 
 
-def _smooth_duration(path: JointPath, limits: JointLimits, margin: float) -> float:
+def _smooth_duration(path: JointPath, margin: float) -> float:
     """Shortest time in which the minimum-jerk profile 10 u^3 - 15 u^4 + 6 u^5 keeps every limit."""
     u = np.linspace(0.0, 1.0, 400)
     s = u**3 * (10 - 15 * u + 6 * u**2)
     shares = _usage(
-        path, limits, s, 30 * u**2 * (1 - u) ** 2, 60 * u * (1 - u) * (1 - 2 * u), 60 - 360 * u + 360 * u**2
+        path, s, 30 * u**2 * (1 - u) ** 2, 60 * u * (1 - u) * (1 - 2 * u), 60 - 360 * u + 360 * u**2
     )
     # velocities scale with 1/T, accelerations with 1/T^2, jerks with 1/T^3
     return float(np.max((shares / (0.95 * margin)) ** (1.0 / np.array([1, 2, 3, 1]))))

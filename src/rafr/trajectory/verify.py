@@ -1,6 +1,6 @@
 """Independent checks of finished trajectories, sample by sample and between samples.
 
-They share no code with the optimisers: joint motion is checked against Pinocchio's kinematics and
+They do not trust the optimisers' numbers: joint motion is checked against Pinocchio's kinematics and
 against its own finite differences, base motion against a fresh integration of the unicycle.
 """
 
@@ -17,6 +17,7 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.robot.mobile import DifferentialDrive
 from rafr.room import Obstacle
+from rafr.trajectory.paths import ClampSpeed
 from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
 
 _FINE = 4  # checks per sample interval
@@ -92,6 +93,7 @@ def verify_arm(
     trajectory: ArmTrajectory,
     arm: ArmModel,
     *,
+    speed: ClampSpeed | None = None,
     path: Sequence[RigidTransform] | None = None,
     position_tolerance: float = 1e-3,
     rotation_tolerance: float = 5e-3,
@@ -100,11 +102,14 @@ def verify_arm(
     """Limits, smoothness, rest, and (where given) closeness to a path and freedom from collision.
 
     Args:
+        speed: the clamp's largest.
         path: `T_armbase_clamp` the clamp must follow in order, densely spaced.
         position_tolerance: m.   rotation_tolerance: rad.
         clearance: q -> None when free, else what touches what.
     """
     reasons = _limit_reasons(trajectory, arm) + _smoothness_reasons(trajectory)
+    if speed is not None:
+        reasons += _speed_reasons(trajectory, arm, speed)
     q = _refined(trajectory)
     if path is not None:
         reasons += _path_reasons(arm, q, path, position_tolerance, rotation_tolerance)
@@ -138,6 +143,13 @@ def _limit_reasons(trajectory: ArmTrajectory, arm: ArmModel) -> list[str]:
             if used > 1.0:
                 reasons.append(f"{name} uses {used:.0%} of its {what} limit")
     return reasons
+
+
+def _speed_reasons(trajectory: ArmTrajectory, arm: ArmModel, speed: ClampSpeed) -> list[str]:
+    """From the clamp poses themselves: what happens between samples counts."""
+    share = speed.lengths([arm.forward(q) for q in trajectory.q]) / np.diff(trajectory.t)
+    worst = float(share.max())
+    return [f"the clamp moves at {worst:.0%} of its permitted speed"] if worst > 1.0 else []
 
 
 def _smoothness_reasons(trajectory: ArmTrajectory) -> list[str]:
