@@ -1,0 +1,140 @@
+"""The launch files start what `rafr sim` starts."""
+
+import importlib.util
+import runpy
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from rafr.errors import InputError
+from rafr.nodes.graph import NAMESPACE, GraphOptions, build_graph
+from rafr.nodes.launching import SIM_ARGUMENTS, graph_options, node_arguments, only
+
+ROOT = Path(__file__).resolve().parents[3]
+DEFAULTS = {name: default for name, (default, _) in SIM_ARGUMENTS.items()}
+
+
+def command_line(arguments):
+    """The ROS arguments launch_ros makes of a Node's keyword arguments (parameters as a mapping)."""
+    result = {"__ns": arguments["namespace"], "__node": arguments["name"]}
+    for parameters in arguments["parameters"]:
+        result |= parameters
+    return result
+
+
+def supervisor_line(spec):
+    """The same read from the arguments `rafr sim` passes."""
+    import yaml
+
+    result = {}
+    words = spec.arguments()[1:]
+    for flag, word in zip(words[::2], words[1::2], strict=True):
+        key, _, value = word.partition(":=")
+        result[key] = yaml.safe_load(value) if flag == "-p" else value
+    return result
+
+
+@pytest.mark.parametrize("page", [True, False])
+def test_launch_and_supervisor_start_the_same_nodes_with_the_same_parameters(page):
+    options = graph_options(
+        {**DEFAULTS, "seed": "7", "headless": str(not page), "faults": "tracker-drop,wrench-nan"},
+        Path("/cases/a b"),
+        Path("/runs/1"),
+    )
+    specs = build_graph(options)
+    assert options == GraphOptions(
+        case="/cases/a b", out="/runs/1", seed=7, faults=("tracker-drop", "wrench-nan"), page=page
+    )
+    for spec in specs:
+        launched = node_arguments(spec)
+        assert launched["executable"] == spec.executable
+        assert launched["namespace"] == NAMESPACE
+        assert command_line(launched) == supervisor_line(spec)
+
+
+def test_only_keeps_the_lists_order():
+    specs = build_graph(GraphOptions(case="c", out="o"))
+    assert [s.name for s in only(specs, ("review", "view"))] == ["view", "review"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("seed", "-1"), ("seed", "x"), ("headless", "maybe"), ("sim", "gazebo"), ("faults", "node-kill")],
+)
+def test_a_bad_launch_argument_is_refused_in_words(name, text):
+    with pytest.raises(InputError, match=name):
+        graph_options({**DEFAULTS, name: text}, Path("c"), Path("o"))
+
+
+class Recorded:
+    """Stands in for a launch class: keeps what it was made with."""
+
+    def __init__(self, *args, **kwargs):
+        self.args, self.kwargs = args, kwargs
+
+
+@pytest.fixture
+def stub_launch(monkeypatch):
+    """Modules that look like launch and launch_ros."""
+
+    class Configuration:
+        values: dict = {}  # noqa: RUF012
+
+        def __init__(self, name):
+            self.name = name
+
+        def perform(self, context):
+            return self.values[self.name]
+
+    kinds = {
+        "launch": {"LaunchDescription": type("LaunchDescription", (Recorded,), {})},
+        "launch.actions": {
+            n: type(n, (Recorded,), {})
+            for n in ("DeclareLaunchArgument", "EmitEvent", "ExecuteProcess", "OpaqueFunction")
+        },
+        "launch.events": {"Shutdown": type("Shutdown", (Recorded,), {})},
+        "launch.substitutions": {"LaunchConfiguration": Configuration},
+        "launch_ros": {},
+        "launch_ros.actions": {"Node": type("Node", (Recorded,), {})},
+    }
+    for name, content in kinds.items():
+        module = types.ModuleType(name)
+        vars(module).update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+    return Configuration
+
+
+def kinds_of(actions):
+    return [type(action).__name__ for action in actions]
+
+
+def test_the_sim_launch_file_starts_the_list_and_a_console(stub_launch, tmp_path, monkeypatch):
+    import rafr.cli.sim_case as sim_case
+
+    case = types.SimpleNamespace(folder=tmp_path / "case")
+    monkeypatch.setattr(sim_case, "prepare_case", lambda *_: case)
+    stub_launch.values = {**DEFAULTS, "out": str(tmp_path / "run"), "seed": "3", "auto_approve": "true"}
+    module = runpy.run_path(str(ROOT / "launch" / "sim.launch.py"))
+    description = module["generate_launch_description"]()
+    declared = [a.args[0] for a in description.args[0] if type(a).__name__ == "DeclareLaunchArgument"]
+    assert declared == list(SIM_ARGUMENTS)
+
+    actions = module["start"](None)
+    *nodes, console = actions
+    specs = build_graph(graph_options(stub_launch.values, case.folder, tmp_path / "run"))
+    assert [n.kwargs for n in nodes] == [node_arguments(s) for s in specs]
+    command = console.kwargs["cmd"]
+    assert command[1:4] == ["-m", "rafr.cli.main", "sim"]
+    assert "--attach" in command
+    assert "--auto-approve" in command
+    assert kinds_of(console.kwargs["on_exit"]) == ["EmitEvent"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("launch_ros") is None, reason="launch_ros is not installed")
+@pytest.mark.parametrize("name", ["sim", "review"])
+def test_the_real_launch_reads_the_launch_files(name):
+    module = runpy.run_path(str(ROOT / "launch" / f"{name}.launch.py"))
+    entities = module["generate_launch_description"]().entities
+    assert kinds_of(entities)[-1] == "OpaqueFunction"
