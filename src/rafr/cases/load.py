@@ -49,6 +49,8 @@ def open_case(folder: Path | str) -> Case:
     labels = load_labels(case)
     check_sides(case.labels, labels)
     load_ct(case)
+    if case.cbct is not None:
+        read_grid(case.cbct)
     if not case.bodies:
         case = case.with_bodies(propose_bodies(labels))
     if len(case.bodies) < 2:

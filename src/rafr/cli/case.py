@@ -47,6 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.json and args.json != "-" and not Path(args.json).parent.is_dir():
+        raise InputError(args.json, "its folder does not exist", "a file in an existing folder")
     return {"new": _new, "simulate": _simulate, "show": _show}[args.action](args)
 
 

@@ -105,6 +105,14 @@ def test_new_refuses_an_occupied_folder_and_a_ct_alone(tmp_path, images, capfd):
     assert "without labels" in refused(capfd, "case", "new", images[0], "-o", tmp_path / "case")
 
 
+def test_a_json_file_that_cannot_be_written_is_told_before_the_work(tmp_path, images, capfd):
+    target = tmp_path / "absent" / "facts.json"
+    assert "does not exist" in refused(
+        capfd, "case", "new", *images, "-o", tmp_path / "case", "--json", target
+    )
+    assert not (tmp_path / "case").exists()
+
+
 def test_show_draws_the_case_and_gives_its_facts(case, capfd, tmp_path):
     code, out, err = run(capfd, "case", "show", case.folder, "-o", tmp_path / "pictures", "--json", "-")
     facts = json.loads(out)

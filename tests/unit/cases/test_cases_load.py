@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,12 @@ def test_a_pelvis_that_moves_as_one_leaves_nothing_to_reduce(case, blocks, ct_of
     write_volume(case.ct, ct_of(labels))
     save_case(case.with_bodies(()))
     assert "one body only" in refusal(case.folder)
+
+
+def test_a_damaged_cbct_is_refused(case):
+    (case.folder / "cbct.nii.gz").write_text("no image")
+    save_case(replace(case, cbct=case.folder / "cbct.nii.gz"))
+    assert "cbct.nii.gz" in refusal(case.folder)
 
 
 def test_a_yaml_typo_gets_a_hint(case):
