@@ -12,6 +12,8 @@ from rafr.errors import InputError
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
+    from rafr.geometry import RigidTransform, TriangleMesh
+    from rafr.geometry.rigid_transform import FloatArray
     from rafr.imaging.volume import Volume
     from rafr.registration.result import RegistrationResult
 
@@ -31,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
+    from rafr.cases.meshes import body_meshes
     from rafr.registration.register import load_cbct, register_case
 
     if args.seed < 0:
@@ -41,58 +44,62 @@ def run(args: argparse.Namespace) -> int:
         cbct = load_cbct(case, None if args.cbct is None else Path(args.cbct))
         bodies = tuple(dict.fromkeys(args.body)) if args.body else None
         result = register_case(case, cbct, bodies=bodies, seed=args.seed, progress=progress)
+        meshes = {name: b.mesh for name, b in body_meshes(case).items()}
         if args.out:
-            _save_picture(Path(args.out), case, cbct, result)
+            _save_picture(Path(args.out), case, cbct, meshes, result)
     if args.json:
         write_json(args.json, result.to_json())
     if args.json != "-":
-        _print_table(case, result)
+        _print_table(case, meshes, result)
     for reason in result.assessment.reasons:
         print(f"rafr register: {reason}", file=sys.stderr)
     return 0 if result.assessment.accepted else 1
 
 
-def _save_picture(folder: Path, case: Case, cbct: Volume, result: RegistrationResult) -> None:
-    from rafr.cases.meshes import body_meshes
+def _save_picture(
+    folder: Path, case: Case, cbct: Volume, meshes: dict[str, TriangleMesh], result: RegistrationResult
+) -> None:
     from rafr.registration.picture import save_overlay
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
-    meshes = {name: b.mesh for name, b in body_meshes(case).items()}
     verdict = "accepted" if result.assessment.accepted else "NOT accepted"
     poses = {b.name: b.T_cbct_ct for b in result.bodies}
-    save_overlay(
-        folder / _PICTURE, cbct, meshes, poses, f"{case.id}: outlines of the CT on the CBCT, {verdict}"
-    )
+    title = f"{case.id}: outlines of the CT on the CBCT, {verdict}"
+    save_overlay(folder / _PICTURE, cbct, meshes, poses, title)
 
 
-def _print_table(case: Case, result: RegistrationResult) -> None:
-    import numpy as np
+def _print_table(case: Case, meshes: dict[str, TriangleMesh], result: RegistrationResult) -> None:
     from rich.console import Console
     from rich.table import Table
 
     accepted = result.assessment.accepted
     verdict = "[green]accepted[/]" if accepted else "[red]not accepted[/]"
     table = Table(title=f"{case.id}: CT to CBCT, {verdict}", title_justify="left")
-    for heading in ("body", "shift mm", "turn °", "moved since CT mm, °", "expected error mm", "in view"):
-        table.add_column(heading, justify="left" if heading == "body" else "right")
+    table.add_column("body", no_wrap=True)
+    for heading in ("CT to CBCT", "moved since CT", "expected error", "in view"):
+        table.add_column(heading, justify="right")
     names = [b.name for b in result.bodies]
     for body in result.bodies:
-        moved = "–"
-        if case.reference.name in names and body.name != case.reference.name:
-            T = result.current_from_ct(body.name, case.reference.name)
-            moved = f"{np.linalg.norm(T.translation):.2f}, {np.degrees(T.angle):.2f}"
-        pose = body.T_cbct_ct
+        centre = meshes[body.name].centroid
+        relative = case.reference.name in names and body.name != case.reference.name
+        moved = result.current_from_ct(body.name, case.reference.name) if relative else None
         table.add_row(
             body.name,
-            f"{np.linalg.norm(pose.translation):.1f}",
-            f"{np.degrees(pose.angle):.1f}",
-            moved,
-            f"{body.tre_estimate_mm:.2f}",
+            _motion(body.T_cbct_ct, centre),
+            "–" if moved is None else _motion(moved, centre),
+            f"{body.tre_estimate_mm:.2f} mm",
             f"{body.overlap:.0%}",
         )
     console = Console()
     console.print(table)
     console.print(f"{result.seconds:.1f} s")
+
+
+def _motion(T: RigidTransform, centre: FloatArray) -> str:
+    """How far a motion takes a body's centre, and how far it turns it."""
+    import numpy as np
+
+    return f"{np.linalg.norm(T.apply(centre) - centre):.1f} mm {np.degrees(T.angle):.1f}°"

@@ -138,36 +138,58 @@ def register_body(
     scene: Scene, name: str, start: RigidTransform, rng: np.random.Generator
 ) -> tuple[BodyRegistration, Assessment]:
     """One body from the common start, or from a search of its own where that fails."""
-    try:
-        T_cbct_ct, quality = _refine(scene, name, start, rng)
-        if quality.found < scene.config.judge.min_found:
-            T_cbct_ct, quality = _search_alone(scene, name, (T_cbct_ct, quality), rng)
-    except InfeasibleError as error:
-        return not_found(name), Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
-    body = BodyRegistration(name, T_cbct_ct, quality.tre_mm, quality.overlap)
-    return body, judge_body(name, quality, scene.config.judge)
+    limits = scene.config.judge
+    attempts = (
+        lambda: start,
+        lambda: _search_alone(scene, name, rng),
+    )
+    first: tuple[RigidTransform, Quality] | None = None
+    reasons: tuple[str, ...] = ()
+    for attempt in attempts:
+        try:
+            pose, quality = _refine(scene, name, attempt(), rng)
+        except InfeasibleError as error:
+            reasons = tuple(f"{name}: {reason}" for reason in error.reasons)
+            continue
+        first = first or (pose, quality)
+        if quality.found >= limits.min_found:
+            return BodyRegistration(name, pose, quality.tre_mm, quality.overlap), judge_body(
+                name, quality, limits
+            )
+    if first is None:
+        return not_found(name), Assessment(False, reasons)
+    pose, quality = first
+    return BodyRegistration(name, pose, quality.tre_mm, quality.overlap), judge_body(name, quality, limits)
 
 
-def _search_alone(
-    scene: Scene, name: str, first: tuple[RigidTransform, Quality], rng: np.random.Generator
-) -> tuple[RigidTransform, Quality]:
-    """A body that moved far since the CT: search it anywhere; the better of this and `first`."""
+def _search_alone(scene: Scene, name: str, rng: np.random.Generator) -> RigidTransform:
+    """Where a body lies that moved far from the others since the CT.
+
+    Raises:
+        InfeasibleError: it is not found anywhere.
+    """
     config = scene.config
-    surface = surface_profiles(scene.meshes[name], scene.ct, scene.mask(name, others=True), rng, config.rough)
+    others = scene.mask(name, others=True)
+    surface = surface_profiles(scene.meshes[name], scene.ct, others, rng, config.rough)
     starts = coarse_starts(scene.mask(name), scene.bone, config.body_coarse)
-    pose = _best_pose(scene, surface, [s.T_cbct_ct for s in starts], config.rough_reaches_mm)
-    second = _refine(scene, name, pose, rng)
-    return max(first, second, key=lambda found: found[1].found)
+    return _best_pose(scene, surface, [s.T_cbct_ct for s in starts], config.rough_reaches_mm)
 
 
 def _refine(
     scene: Scene, name: str, start: RigidTransform, rng: np.random.Generator
 ) -> tuple[RigidTransform, Quality]:
-    """Repeated fine registrations of one body, their mean and what they say about themselves."""
+    """Repeated fine registrations of one body, their mean and what they say about themselves.
+
+    Raises:
+        InfeasibleError: the body is out of view or not found near `start`.
+    """
     config = scene.config
     mesh, others = scene.meshes[name], scene.mask(name, others=True)
     bone, inside = scene.bone.bone, scene.bone.inside
     targets, _ = mesh.sample_surface(1000, rng)
+    in_view = _overlap(targets, start, inside)
+    if in_view < config.judge.min_overlap:
+        raise InfeasibleError((f"only {in_view:.0%} of its surface lies in the CBCT's field of view",))
     near: RigidTransform | None = None
     poses = []
     for _ in range(config.repeats):

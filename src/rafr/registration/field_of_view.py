@@ -32,7 +32,7 @@ class BoneMap:
 
 
 def sample(volume: Volume, points_mm: FloatArray, *, outside: float = np.nan) -> FloatArray:
-    """Trilinear values (...) of a volume at LPS mm points (..., 3); `outside` beyond its voxels."""
+    """Trilinear values (n, ...) of a volume at LPS mm points (n, ..., 3); `outside` beyond its voxels."""
     index = volume.lps_to_index(points_mm)[..., ::-1]
     array = volume.array
     if array.dtype == np.bool_:

@@ -28,7 +28,7 @@ class JudgeConfig:
     max_residual_mm: float = 0.6
     max_spread_mm: float = 0.5
     max_tre_mm: float = 1.0
-    max_penetration_mm: float = 3.0
+    max_penetration_mm: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
