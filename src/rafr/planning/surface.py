@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from rafr.geometry import TriangleMesh
 from rafr.geometry.mesh import IntArray
 from rafr.geometry.rigid_transform import FloatArray
+
+_LARGE_BATCH = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class Surface:
     def closest(self, points: ArrayLike) -> ClosestPoints:
         """Closest points on the surface, with normals interpolated over the triangle."""
         queries = np.asarray(points, dtype=np.float32).reshape(-1, 3)
-        answer = self._scene.compute_closest_points(_tensor(queries))
+        answer = self._scene.compute_closest_points(_tensor(queries), nthreads=_threads(queries))
         triangle = answer["primitive_ids"].numpy().astype(np.int64)
         uv = answer["primitive_uvs"].numpy().astype(float)
         corners = self.mesh.faces[triangle]
@@ -63,13 +65,17 @@ class Surface:
     def distance(self, points: ArrayLike) -> FloatArray:
         """(n,) exact unsigned distances."""
         queries = np.asarray(points, dtype=np.float32).reshape(-1, 3)
-        distance: FloatArray = self._scene.compute_distance(_tensor(queries)).numpy()
+        distance: FloatArray = self._scene.compute_distance(
+            _tensor(queries), nthreads=_threads(queries)
+        ).numpy()
         return distance.astype(float)
 
     def signed_distance(self, points: ArrayLike) -> FloatArray:
         """(n,) exact signed distances, negative inside."""
         queries = np.asarray(points, dtype=np.float32).reshape(-1, 3)
-        distance: FloatArray = self._scene.compute_signed_distance(_tensor(queries), nsamples=3).numpy()
+        distance: FloatArray = self._scene.compute_signed_distance(
+            _tensor(queries), nthreads=_threads(queries), nsamples=3
+        ).numpy()
         return distance.astype(float)
 
     def first_hit(self, origins: ArrayLike, directions: ArrayLike) -> FloatArray:
@@ -82,6 +88,11 @@ class Surface:
 def even_subset(n: int, size: int) -> IntArray:
     """Up to `size` indices spread evenly over range(n): a deterministic thinning."""
     return np.unique(np.linspace(0, n - 1, min(n, size)).astype(np.int64))
+
+
+def _threads(queries: NDArray[np.float32]) -> int:
+    """One thread for small batches, where starting more costs more than it saves; 0 means all."""
+    return 1 if len(queries) < _LARGE_BATCH else 0
 
 
 def _tensor(array: Any) -> Any:
