@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from rafr.cases.case import TRUTH_FILE, Case, Traction, load_case, save_case
+from rafr.cases.folder import new_folder
 from rafr.cases.fracture import FracturedPelvis, Solids, fracture_pelvis, push_out
 from rafr.cases.pelvis import IntactPelvis
 from rafr.cases.reference_marker import place_reference_marker
@@ -58,29 +55,9 @@ def simulate_case(
         raise InputError("spacing", f"{spacing_mm:g} mm is no usable voxel size", expected)
     if seed < 0:
         raise InputError("seed", f"{seed} is negative", "0 or more")
-    with _new_folder(out) as folder:
+    with new_folder(out) as folder:
         _write(pelvis, kind, seed, out.resolve().name, folder, spacing_mm, progress)
     return load_case(out)
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that becomes `out` when the block succeeds."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(out, "already exists", "a new or empty folder")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise InputError(out, f"cannot be made ({error.strerror})", "a writable place") from None
-    try:
-        yield folder
-        if out.exists():
-            out.rmdir()
-        folder.chmod(0o755)
-        folder.replace(out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(
@@ -98,7 +75,7 @@ def _write(
     )
     lying = pelvis.transformed(_scanner_pose(pelvis, body_rng))
     progress(0.0, "breaking the pelvis")
-    fractured = fracture_pelvis(lying, kind, break_rng)
+    fractured = fracture_pelvis(lying, kind, break_rng, solid_mm=float(np.clip(spacing_mm, 1.0, 1.5)))
     ct, labels = draw_ct(fractured, image_rng, CtConfig(spacing_mm=spacing_mm), part_of(progress, 0.3, 0.6))
     progress(0.6, "writing CT and labels")
     write_volume(folder / "ct.nii.gz", ct)
@@ -176,7 +153,9 @@ def _tracker_pins(
     for body in fractured.bodies:
         surface = fractured.pose(body.name).apply(_body_mesh(fractured, body.labels).vertices)
         surface = T_cbct_ct[body.name].apply(surface)
-        entry = surface[np.argmin(surface[:, 1])]
+        # where the body has a hip bone this is the crest near the ASIS, the usual place for such pins
+        upper = surface[surface[:, 2] > np.percentile(surface[:, 2], 55)]
+        entry = upper[np.argmin(upper[:, 1])]
         if body is fractured.bodies[0]:
             out = T_cbct_marker.translation
         else:

@@ -58,7 +58,6 @@ def draw_ct(
     nearest = np.zeros(shape, np.float32)
     labels = np.zeros(shape, np.uint8)
     texture = _Texture.draw(rng)
-    # what is left of each voxel for soft tissue; pieces do not overlap, so their shares add up
     for number, piece in enumerate(fractured.pieces):
         progress(number / len(fractured.pieces), f"drawing piece {piece.label}")
         _draw_piece(fractured, piece, grid, texture, config, hu, nearest, labels)
@@ -175,7 +174,7 @@ def _draw_piece(
     share = np.clip(0.5 - distance / voxel, 0.0, 1.0)
     kept = share > 0
     index, points, share = index[kept], points[kept], share[kept]
-    where = tuple((index + [window[0].start, window[1].start, window[2].start]).T)
+    where = tuple((index + np.array([s.start for s in window])).T)
     value = _bone_hu(points, -bone_distance[kept], texture, config, voxel)
     hu[where] += share * (value - np.maximum(hu[where], config.fat_hu))
     claimed = distance[kept] < nearest[where]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,5 +91,5 @@ def read_truth(source: Case | Path | str) -> Truth:
         raise InputError(path, problem, "the file as `rafr case simulate` writes it") from None
 
 
-def _transforms(data: dict[str, object]) -> dict[str, RigidTransform]:
+def _transforms(data: dict[str, Any]) -> dict[str, RigidTransform]:
     return {name: RigidTransform.from_matrix(matrix) for name, matrix in data.items()}

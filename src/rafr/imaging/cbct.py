@@ -151,8 +151,7 @@ def _bones_and_tissue(
     for body in bodies:
         if not len(surface[body.name]):
             continue
-        _, source = crop_to(ct, surface[body.name], 6.0)
-        part, _ = crop_to(ct, surface[body.name], 6.0)
+        part, source = crop_to(ct, surface[body.name], 6.0)
         excess = np.where(np.isin(owner[source], body.labels), part.array - base, 0).astype(np.float32)
         T = T_cbct_ct[body.name]
         target, window = crop_to(grid, T.apply(surface[body.name]), 6.0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.imaging.resample import crop_to
 from rafr.imaging.volume import Volume
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _metal(
 
 
 def _streak_pattern(angles: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Zero-mean, point-symmetric function of the angle: rays through the metal are bright or dark both ways."""
+    """Zero-mean function of the angle, alike in opposite directions, as a ray through the metal is."""
     pattern = np.zeros_like(angles)
     for harmonic in range(2, _HARMONICS, 2):
         pattern += rng.normal() * np.cos(harmonic * angles + rng.uniform(0, 2 * np.pi))
@@ -85,8 +86,6 @@ def _fill(
     image: np.ndarray, grid: Volume, start: FloatArray, end: FloatArray, radius: float, value: float
 ) -> None:
     """Blend a capsule into the image by its share of each voxel."""
-    from rafr.imaging.resample import crop_to
-
     part, window = crop_to(grid.with_array(image), np.stack([start, end]), radius + 2 * grid.spacing[0])
     index = np.argwhere(np.ones(part.array.shape, bool))
     points = part.index_to_lps(index[:, ::-1])

@@ -25,13 +25,16 @@ __all__ = [
 ]
 
 
-def fracture_pelvis(pelvis: IntactPelvis, kind: str, rng: np.random.Generator) -> FracturedPelvis:
+def fracture_pelvis(
+    pelvis: IntactPelvis, kind: str, rng: np.random.Generator, *, solid_mm: float = 1.0
+) -> FracturedPelvis:
     """Break and displace an intact pelvis.
 
     Args:
         pelvis: lying roughly along LPS, mm.
         kind: one of `rafr.cases.case.FRACTURE_KINDS`.
         rng: chooses side, place, roughness and displacement.
+        solid_mm: grid step of the bones' distance fields, mm.
 
     Raises:
         InputError: an unknown kind.
@@ -40,7 +43,7 @@ def fracture_pelvis(pelvis: IntactPelvis, kind: str, rng: np.random.Generator) -
     if kind not in FRACTURE_KINDS:
         raise InputError("fracture", f"{kind!r} is not a kind", f"one of {', '.join(FRACTURE_KINDS)}")
     anatomy = find_anatomy(pelvis)
-    solids = {name: solid_from_mesh(mesh) for name, mesh in pelvis.bones.items()}
+    solids = {name: solid_from_mesh(mesh, solid_mm) for name, mesh in pelvis.bones.items()}
     pattern = draw_pattern(kind, anatomy, rng)
     poses = displace(pattern, anatomy, Solids.of(pelvis, solids, pattern.pieces), rng)
     return FracturedPelvis(

@@ -154,7 +154,8 @@ def _facing(points: FloatArray, others: FloatArray, within_mm: float) -> FloatAr
     """The points that lie close to another bone (at least the nearest twenty)."""
     distance, _ = cKDTree(others).query(points)
     limit = max(within_mm, np.sort(distance)[20])
-    return points[distance <= limit]
+    facing: FloatArray = points[distance <= limit]
+    return facing
 
 
 def _acetabulum(hip: FloatArray, normals: FloatArray) -> tuple[FloatArray, float]:
@@ -179,7 +180,8 @@ def _obturator(hip: FloatArray) -> FloatArray:
     z = (hip[:, 2] - hip[:, 2].min()) / np.ptp(hip[:, 2])
     lower = hip[z < 0.55]
     sign = np.sign(lower[:, 0].mean())
-    best_area, best = 0, lower.mean(axis=0)
+    best_area = 0
+    best: FloatArray = lower.mean(axis=0)
     for turn in np.deg2rad(np.arange(-60, 61, 15)):
         for tilt in np.deg2rad(np.arange(-30, 46, 15)):
             view = np.array([sign * np.sin(turn) * np.cos(tilt), np.cos(turn) * np.cos(tilt), np.sin(tilt)])

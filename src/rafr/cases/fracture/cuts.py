@@ -31,8 +31,8 @@ def sacral(anatomy: PelvisAnatomy, zone: str, side: str, rng: np.random.Generato
     top, tip = (frame.inverse().apply(p) for p in (anatomy.sacrum_top, anatomy.sacrum_tip))
     upper, lower = (rng.uniform(*r) * anatomy.sacrum_half_width for r in _DENIS_LINE[zone])
     sign = sign_of(side)
-    high = top + [sign * upper, 0.0, 0.0]
-    low = tip + [sign * lower, 0.0, 0.0]
+    high = top + np.array([sign * upper, 0.0, 0.0])
+    low = tip + np.array([sign * lower, 0.0, 0.0])
     along = high - low
     # tilted about the long axis by a few degrees, as no fracture is sagittal
     depth = np.array([sign * rng.uniform(-0.12, 0.12), 1.0, 0.0])

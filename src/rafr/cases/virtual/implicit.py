@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator, RBFInterpolator
@@ -66,13 +68,13 @@ def ball(grid: Grid, centre: FloatArray, radius: float) -> FloatArray:
     return field
 
 
-def tube(grid: Grid, knots: list[tuple[float, float, float, float]], per_span: int = 4) -> FloatArray:
+def tube(grid: Grid, knots: Sequence[tuple[float, float, float, float]], per_span: int = 4) -> FloatArray:
     """A smooth curved tube through knots (x, y, z, radius): a chain of cones with rounded ends."""
     k = np.array(knots, dtype=float)
     s = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(k[:, :3], axis=0), axis=1))])
     dense = PchipInterpolator(s, k)(np.linspace(0.0, s[-1], per_span * (len(k) - 1) + 1))
     field = np.full(grid.shape, _FAR)
-    for start, end in zip(dense[:-1], dense[1:], strict=True):
+    for start, end in pairwise(dense):
         window = _window(grid, np.stack([start, end]))
         near = Grid(grid.x[window[0]], grid.y[:, window[1]], grid.z[:, :, window[2]], grid.spacing)
         field[window] = np.minimum(field[window], _round_cone(near, start, end))
@@ -119,7 +121,7 @@ def outline_distance(points: FloatArray, outline: FloatArray) -> FloatArray:
     return np.where(inside, -best, best)
 
 
-def rounded_outline(corners: list[tuple[float, float]], per_edge: int = 6) -> FloatArray:
+def rounded_outline(corners: Sequence[tuple[float, float]], per_edge: int = 6) -> FloatArray:
     """A closed smooth curve (m, 2) through corners (periodic cubic spline by chord length)."""
     from scipy.interpolate import CubicSpline
 
