@@ -17,6 +17,7 @@ import numpy as np
 import rclpy
 from geometry_msgs.msg import TwistStamped
 from rafr_msgs.srv import AcquireCbct, FixBody, SetClamp, SetTraction
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
@@ -36,6 +37,9 @@ TICK = 0.01  # s of simulated time
 _STEPS = 10
 _COMMAND_AGE = 0.05  # s of simulated time: the driver's own watchdog
 _STREAMING = 0.5  # s, wall time since the last command: the controller is alive
+# s; always the same: rclpy starts its round of ready callbacks anew when the timeout changes, and a service
+# that awaits something would then be the only one ever served
+_SPIN = 0.002
 _ODOM_TICKS, _TRUTH_TICKS, _EMG_TICKS = 2, 5, 10
 
 
@@ -82,7 +86,9 @@ class OrSimulator(RafrNode):
         self.create_service(SetTraction, "traction", self._traction)
         self.create_service(FixBody, "fix_body", self._for_body(plant.fix_body))
         self.create_service(FixBody, "insert_pins", self._for_body(plant.insert_pins))
-        self.create_service(AcquireCbct, "acquire_cbct", self._acquire)
+        # a group of its own: while it waits for the image it would keep every other callback of its group out
+        own = MutuallyExclusiveCallbackGroup()
+        self.create_service(AcquireCbct, "acquire_cbct", self._acquire, callback_group=own)
 
     # -- time ----------------------------------------------------------------------------------------
 
@@ -119,18 +125,15 @@ class OrSimulator(RafrNode):
 
     def _await_answer(self, executor: SingleThreadedExecutor, now: float) -> None:
         """Wait for the command that answers this tick, while somebody streams commands at all."""
-        executor.spin_once(timeout_sec=0.0)
-        connected = self._sensors.faults.arm_connected
+        executor.spin_once(timeout_sec=_SPIN)
         deadline = time.monotonic() + self._config.lockstep_timeout
-        while connected and self._streaming and self._answered < now - 1e-6:
-            left = deadline - time.monotonic()
-            if left <= 0 or not rclpy.ok():
-                return
-            executor.spin_once(timeout_sec=left)
+        while self._streaming and self._answered < now - 1e-6 and time.monotonic() < deadline and rclpy.ok():
+            executor.spin_once(timeout_sec=_SPIN)
 
     @property
     def _streaming(self) -> bool:
-        return time.monotonic() - self._command_wall < _STREAMING
+        connected = self._sensors.faults.arm_connected
+        return connected and time.monotonic() - self._command_wall < _STREAMING
 
     def _pace(self, executor: SingleThreadedExecutor) -> None:
         """Hold the simulated clock to the rate asked for (never faster than `idle_rate` at rest)."""
@@ -142,8 +145,8 @@ class OrSimulator(RafrNode):
             self._next_wall = time.monotonic()
             return
         self._next_wall = max(self._next_wall + TICK / rate, time.monotonic() - TICK)
-        while (left := self._next_wall - time.monotonic()) > 0 and rclpy.ok():
-            executor.spin_once(timeout_sec=left)
+        while time.monotonic() < self._next_wall and rclpy.ok():
+            executor.spin_once(timeout_sec=_SPIN)
 
     # -- commands ------------------------------------------------------------------------------------
 

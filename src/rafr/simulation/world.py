@@ -134,7 +134,9 @@ def build_world(
     spec.compiler.fusestatic = False
     spec.option.timestep = TIME_STEP
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    spec.option.disableflags = int(mujoco.mjtDisableBit.mjDSBL_CONTACT)
+    # contacts are rafr's own; and a state that is not finite must be seen, not quietly reset to the start
+    off = mujoco.mjtDisableBit
+    spec.option.disableflags = int(off.mjDSBL_CONTACT) | int(off.mjDSBL_AUTORESET)
     for joint in [j for j in spec.joints if "wheel" in j.name]:
         spec.delete(joint)  # the base's own joints carry its motion
     slide, hinge = mujoco.mjtJoint.mjJNT_SLIDE, mujoco.mjtJoint.mjJNT_HINGE
