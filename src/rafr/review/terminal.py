@@ -95,7 +95,8 @@ class PlainLines:
         self._losses = len(record.lost)
         lines += self._change("phase", record.phase, f"phase: {record.phase}")
         lines += self._change("message", record.message, f"  {record.message}")
-        lines += self._change("safety", "; ".join(record.safety_reasons), "safety: ")
+        if record.safety == "STOPPED" and record.phases:
+            lines += self._change("safety", "; ".join(record.safety_reasons), "safety stop: ")
         lines += self._change("tenth", _tenth(record), "  ")
         return lines
 

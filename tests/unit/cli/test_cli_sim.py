@@ -1,0 +1,84 @@
+"""`rafr sim` refuses bad input before any process is started, in one line and with exit code 2."""
+
+import pytest
+
+from rafr.cli.main import main
+from rafr.cli.sim import _faults
+from rafr.cli.sim_case import clean_folder
+from rafr.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def no_processes(monkeypatch):
+    def fail(*args, **kwargs):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("rafr.supervisor.Supervisor.start", fail)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sim", "gazebo"], "embedded"),
+        (["--seed", "-1"], "--seed"),
+        (["--faults", "tracker-freez"], "tracker-freeze"),
+        (["--faults", "node-kill:nobody"], "no node 'nobody'"),
+        (["--faults", "wrench-nan:arm_controller"], "wrench-nan:arm_controller"),
+        (["/nowhere/case"], "/nowhere/case"),
+        (["/nowhere/case", "--fracture", "rami"], "one of the two"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, words, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["sim", *arguments, "--out", str(out), "--headless"]) == 2
+    captured = capsys.readouterr()
+    assert len(captured.err.strip().splitlines()) == 1
+    assert words in captured.err
+    assert not out.exists()
+
+
+def test_a_damaged_case_is_refused_before_anything_starts(tmp_path, capsys):
+    folder = tmp_path / "case"
+    folder.mkdir()
+    (folder / "case.yaml").write_text("id: x\nct: ct.nii.gz\nlabel: labels.nii.gz\n")
+    assert main(["sim", str(folder), "--out", str(tmp_path / "run"), "--headless"]) == 2
+    assert "unknown key 'label'" in capsys.readouterr().err
+
+
+def test_faults_help_lists_one_per_line_name_first(capsys):
+    assert main(["sim", "--faults", "help"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.strip().splitlines()]
+    assert {"tracker-freeze", "wrench-spike", "traction-break", "arm-connection-lost", "node-kill"} <= set(
+        names
+    )
+
+
+def test_the_supervisors_own_fault_does_not_reach_the_simulator():
+    faults, kill = _faults("tracker-drop,node-kill:safety")
+    assert faults == ("tracker-drop",)
+    assert kill.node == "safety"
+    assert _faults("node-kill")[1].node == "arm_controller"
+    assert _faults("") == ((), None)
+
+
+def test_a_second_run_replaces_only_what_a_run_leaves(tmp_path):
+    for name in ("report.json", "curves.png", "notes.txt"):
+        (tmp_path / name).write_text("old")
+    (tmp_path / "recording").mkdir()
+    (tmp_path / "recording" / "recording.mcap").write_text("old")
+    (tmp_path / "case").mkdir()
+    clean_folder(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["case", "notes.txt"]
+
+
+def test_a_recording_folder_that_is_not_ours_is_left_alone(tmp_path):
+    (tmp_path / "recording").mkdir()
+    (tmp_path / "recording" / "song.wav").write_text("la")
+    clean_folder(tmp_path)
+    assert (tmp_path / "recording" / "song.wav").exists()
+
+
+def test_an_output_folder_that_cannot_be_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="can be written"):
+        clean_folder(tmp_path / "file" / "run")

@@ -1,0 +1,210 @@
+"""The loop behind `rafr sim` with tiny programs for nodes and a scripted console."""
+
+import sys
+import time
+
+import pytest
+
+from rafr.cli.sim_loop import Follower, LoopConfig, NodeKill
+from rafr.review.keys import no_keys
+from rafr.review.run import RunRecord, Sample
+from rafr.supervisor import Program, Supervisor, SupervisorConfig
+
+SLEEP = "import time; time.sleep(60)"
+CONFIG = LoopConfig(start=5.0, stop=0.5, settle=0.0, spin=0.01)
+
+
+def sample(progress=0.5, state="REDUCING"):
+    return Sample(1.0, state, "wing", progress, 0.01, 0.1, 0.0, 50.0, 1.0, 200.0, 15.0, True)
+
+
+class Script:
+    """A console whose graph does what the test says, step by step."""
+
+    def __init__(self, record, steps, ready=True):
+        self.record, self.steps, self.is_ready = record, list(steps), ready
+        self.refusal = ""
+        self.started, self.decisions, self.cancelled = None, [], False
+
+    def spin(self, timeout):
+        time.sleep(timeout)
+        if self.started is not None and self.steps:
+            self.steps.pop(0)(self.record)
+
+    def ready(self):
+        return self.is_ready
+
+    def start(self, *, auto_approve):
+        self.started = auto_approve
+
+    def cancel(self):
+        self.cancelled = True
+
+    def decide(self, *, approve, approver, reason=""):
+        self.decisions.append((approve, approver))
+        if approve:
+            self.record.approver = approver
+
+
+class Silent:
+    def __init__(self):
+        self.hints = []
+
+    def show(self, record, hint=""):
+        self.hints.append(hint)
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A follower over two sleeping nodes; the supervisor is stopped afterwards."""
+    supervisors = []
+
+    def build(steps, *, codes=(SLEEP, SLEEP), ready=True, **options):
+        record = RunRecord(nodes={"arm_controller": True, "view": True})
+        programs = [
+            Program(name, (sys.executable, "-S", "-c", code))
+            for name, code in zip(record.nodes, codes, strict=True)
+        ]
+        supervisor = Supervisor(programs, tmp_path / "logs", config=SupervisorConfig(0.5, 0.5))
+        supervisors.append(supervisor)
+        supervisor.start()
+        options = {"keys": no_keys, "auto_approve": True, "config": CONFIG} | options
+        return Follower(
+            record=record,
+            supervisor=supervisor,
+            console=Script(record, steps, ready),
+            screen=Silent(),
+            essential=frozenset({"arm_controller"}),
+            **options,
+        )
+
+    yield build
+    for supervisor in supervisors:
+        supervisor.stop()
+
+
+def begin(record):
+    record.enter("reduction", 1.0, [])
+    record.status = "RUNNING"
+    record.samples.append(sample())
+
+
+def finish(outcome):
+    def step(record):
+        record.outcome = outcome
+
+    return step
+
+
+def nothing(record):
+    pass
+
+
+def test_a_run_ends_with_the_procedures_outcome(make):
+    follower = make([begin, finish("reduced")])
+    follower.run()
+    assert follower.record.outcome == "reduced"
+    assert follower.console.started is True
+    assert follower.record.wall_seconds > 0
+
+
+def test_a_killed_essential_node_is_named_and_what_stands_still_is_held(make):
+    def stopped(record):
+        record.safety = "STOPPED"
+
+    follower = make([begin, nothing, nothing, stopped], kill=NodeKill("arm_controller"))
+    follower.run()
+    assert follower.record.outcome == "held"
+    assert follower.record.lost == ["arm_controller killed by SIGKILL"]
+
+
+def test_a_lost_essential_node_without_a_stop_is_an_abort(make):
+    follower = make([begin], kill=NodeKill("arm_controller"))
+    follower.run()
+    assert follower.record.outcome == "aborted"
+
+
+def test_a_lost_view_is_named_but_the_procedure_goes_on(make):
+    follower = make([begin, *[nothing] * 10, finish("reduced")], kill=NodeKill("view"))
+    follower.run()
+    assert follower.record.outcome == "reduced"
+    assert follower.record.lost == ["view killed by SIGKILL"]
+
+
+def test_the_kill_waits_for_the_middle_of_a_reduction():
+    kill, record = NodeKill("tracker"), RunRecord()
+    assert not kill.due(record)
+    record.samples.append(sample(progress=0.9, state="MOVING"))
+    assert not kill.due(record)
+    record.samples.append(sample(progress=0.1))
+    assert not kill.due(record)
+    record.samples.append(sample(progress=0.4))
+    assert kill.due(record)
+
+
+def test_a_node_that_dies_at_start_ends_the_run_with_its_last_words(make):
+    code = "raise SystemExit('rafr: /case/ct.nii.gz: no such file')"
+    follower = make([], codes=(code, SLEEP), ready=False)
+    follower.run()
+    assert follower.record.outcome == "aborted"
+    assert "no such file" in follower.record.lost[0]
+    assert follower.console.started is None
+
+
+def test_nodes_that_never_get_ready_are_named(make):
+    follower = make([], ready=False, config=LoopConfig(start=0.2, stop=0.2, settle=0.0, spin=0.01))
+    follower.record.nodes["arm_controller"] = False
+    follower.run()
+    assert follower.record.outcome == "aborted"
+    assert "arm_controller" in follower.record.holds[0]
+
+
+def waiting(record):
+    record.enter("approval", 1.0, [])
+    record.status = "WAITING"
+    record.plan = type("Plan", (), {"hash": "abcdef0123456789"})()
+
+
+def approved_then(outcome):
+    def step(record):
+        if record.approver:
+            record.outcome = outcome
+
+    return step
+
+
+def test_the_key_a_approves_only_while_a_plan_waits(make):
+    pressed = iter("a" * 100)  # also before there is anything to approve
+    steps = [begin, nothing, waiting, *[approved_then("reduced")] * 20]
+    follower = make(steps, keys=lambda: next(pressed, ""), auto_approve=False)
+    follower.run()
+    assert follower.record.outcome == "reduced"
+    assert len(follower.console.decisions) == 1
+    approve, approver = follower.console.decisions[0]
+    assert approve
+    assert approver
+
+
+def test_the_hint_shows_the_hash_and_the_ways_to_approve(make):
+    follower = make(
+        [waiting, *[nothing] * 5, finish("held")],
+        keys=lambda: "",
+        auto_approve=False,
+        page="http://localhost:8123",
+    )
+    follower.run()
+    hint = next(h for h in follower.screen.hints if h)
+    assert "abcdef012345" in hint
+    assert "http://localhost:8123" in hint
+    assert "press a" in hint
+
+
+def test_an_interrupt_cancels_the_procedure_and_is_passed_on(make):
+    def interrupt(record):
+        raise KeyboardInterrupt
+
+    follower = make([begin, interrupt])
+    with pytest.raises(KeyboardInterrupt):
+        follower.run()
+    assert follower.record.outcome == "aborted"
+    assert follower.console.cancelled
