@@ -214,8 +214,11 @@ class ArmController:
         if isinstance(task, Clamping):
             assert task.T_fragment_clamp is not None
             self._grip = Grip(self._body, task.T_fragment_clamp)
+            pivot = self._pivot(self._body, self._grip)
+            self._senses.force.centre = task.T_fragment_clamp.inverse().apply(pivot)
         if isinstance(task, Releasing):
             self._clamped, self._closed, self._grip = False, False, None
+            self._senses.force.centre = np.zeros(3)
         self._task = None
         self._mode = ArmMode.CLAMPED if self._clamped else ArmMode.IDLE
         return self._command(step, Finished(True, step.done, *self._peaks))

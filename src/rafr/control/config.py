@@ -19,7 +19,7 @@ class ArmControlConfig:
         300.0, "force at the clamp that stops a reduction", unit="N", lower=10.0, upper=600.0
     )
     torque_limit: float = option(
-        25.0, "torque at the clamp that stops a reduction", unit="N m", lower=1.0, upper=60.0
+        25.0, "torque about the fragment's centre that stops a reduction", unit="N m", lower=1.0, upper=60.0
     )
     warning_fraction: float = option(
         0.7, "share of a limit from which the path is slowed", lower=0.1, upper=0.99
@@ -52,7 +52,7 @@ class ArmControlConfig:
         upper=0.03,
     )
     correction_gain: float = option(
-        2.0, "integral gain on the tracked error", unit="1/s", lower=0.05, upper=8.0
+        6.0, "integral gain on the tracked error", unit="1/s", lower=0.05, upper=15.0
     )
     correction_linear: float = option(
         0.03, "bound of the correction's translation", unit="m", lower=1e-3, upper=0.06

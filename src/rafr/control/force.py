@@ -14,11 +14,16 @@ _MEDIAN = 5
 
 
 class ForceMonitor:
-    """Compensated force and torque, as medians over the last samples, against the limits."""
+    """Compensated force and torque as medians over the last samples.
+
+    The torque is the one about `centre` (3,), m, in `clamp`: once a fragment is held, its own centre. About
+    the clamp a harmless force would count with the whole length of the pins as its lever.
+    """
 
     def __init__(self, config: ArmControlConfig) -> None:
         self._config = config
         self._bias = np.zeros(6)
+        self.centre = np.zeros(3)
         self._raw: deque[tuple[float, FloatArray]] = deque(maxlen=500)
         self._recent: deque[tuple[float, float]] = deque(maxlen=_MEDIAN)
         self.last_t = -np.inf
@@ -32,7 +37,8 @@ class ForceMonitor:
         self.last_t = t
         self._raw.append((t, wrench))
         net = wrench - self._bias
-        self._recent.append((float(np.linalg.norm(net[:3])), float(np.linalg.norm(net[3:]))))
+        torque = net[3:] - np.cross(self.centre, net[:3])
+        self._recent.append((float(np.linalg.norm(net[:3])), float(np.linalg.norm(torque))))
         self.force, self.torque = (float(v) for v in np.median(np.array(self._recent), axis=0))
 
     def tare(self) -> bool:

@@ -26,7 +26,13 @@ class SafetyConfig:
     """Limits of the supervisor. They lie a little outside the controller's own, which should act first."""
 
     force_limit: float = option(360.0, "raw force at the clamp that stops", unit="N", lower=10.0, upper=700.0)
-    torque_limit: float = option(30.0, "raw torque that stops", unit="N m", lower=1.0, upper=70.0)
+    torque_limit: float = option(
+        90.0,
+        "raw torque at the clamp (force times the pins' length) that stops",
+        unit="N m",
+        lower=1.0,
+        upper=150.0,
+    )
     wrench_samples: int = option(5, "consecutive samples above a limit that stop", lower=1, upper=50)
     heartbeat_age: float = option(3.0, "age of a heartbeat that stops", unit="s", lower=0.3, upper=30.0)
     startup_time: float = option(60.0, "how long nodes may take to start", unit="s", lower=1.0, upper=600.0)

@@ -98,7 +98,7 @@ class ArmCommand:
         target_distance: m, mean over the fragment's surface to the plan's target; NaN: unknown.
         target_angle: rad, to the target; NaN: unknown.
         path_error: m, tracked fragment to the pose commanded on the path, at the fragment's centre.
-        force, torque: N, N m, compensated.
+        force, torque: N, N m, compensated; the torque about a held fragment's centre, else about the clamp.
         clamp: True: close now, False: open now, None: leave. Asked once.
         finished: set at the tick at which a requested motion ends.
     """

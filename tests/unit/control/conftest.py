@@ -116,9 +116,11 @@ class Plant:
         place = rest + share[0] * (here - rest)
         self.fragment = RigidTransform(rotation, place - rotation @ PIVOT).renormalised()
         force = self.pins[0] * (place - here)
-        torque = -self.pins[1] * (1 - share[1]) * turn
-        to_clamp = (self.T_base_pelvis.inverse() @ T_BASE_ARMBASE @ self.arm.forward(self.q)).rotation.T
-        self.wrench = np.concatenate([to_clamp @ force, to_clamp @ torque])
+        clamp = self.T_base_pelvis.inverse() @ T_BASE_ARMBASE @ self.arm.forward(self.q)
+        lever = place - clamp.translation
+        torque = -self.pins[1] * (1 - share[1]) * turn + np.cross(lever, force)
+        self.wrench = np.concatenate([clamp.rotation.T @ force, clamp.rotation.T @ torque])
+        self.torque_at_centre = float(np.linalg.norm(self.pins[1] * (1 - share[1]) * turn))
 
     def tracking(self):
         t, pelvis, fragment = self._seen[0]

@@ -54,7 +54,7 @@ def test_a_start_that_takes_too_long_is_latched():
         (lambda r: r.silent.add("arm state"), "stale"),
         (lambda r: r.silent.add("tools"), "silent"),
         (lambda r: setattr(r, "wrench", (500.0, 2.0)), "wrench"),
-        (lambda r: setattr(r, "wrench", (50.0, 40.0)), "wrench"),
+        (lambda r: setattr(r, "wrench", (50.0, 100.0)), "wrench"),
         (lambda r: setattr(r, "path_error", 0.03), "off its path"),
     ],
     ids=["dead node", "stale arm", "silent tracker", "force", "torque", "path error"],
