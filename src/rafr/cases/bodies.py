@@ -30,7 +30,9 @@ class GroupingConfig:
 
     Attributes:
         joint_gap_mm: largest median gap of an intact sacroiliac joint; wider is diastasis.
-        joint_area_mm2: smallest area that faces within `joint_gap_mm`.
+        joint_area_mm2: smallest area that faces within `joint_gap_mm`; a small iliac fragment has no more.
+        wide_gap_mm, wide_area_mm2: a joint wider than this gap must still face over this area: wide and
+            small means that its surfaces have slid apart.
         facing_mm: surfaces farther apart than this do not face each other.
         asymmetry_mm: where nothing else is loose, a joint this much wider than the other side's is.
         tiny_mm3: a piece smaller than this goes with its nearest neighbour.
@@ -39,6 +41,8 @@ class GroupingConfig:
 
     joint_gap_mm: float = 5.0
     joint_area_mm2: float = 600.0
+    wide_gap_mm: float = 4.0
+    wide_area_mm2: float = 1200.0
     facing_mm: float = 8.0
     asymmetry_mm: float = 1.0
     tiny_mm3: float = 1000.0
@@ -131,8 +135,13 @@ def _intact_joints(pieces: Sequence[_Piece], config: GroupingConfig) -> list[Con
         for a, b in combinations(pieces, 2)
         if (a.bone == "sacrum") != (b.bone == "sacrum")
     ]
-    intact = [c for c in contacts if c.area_mm2 >= config.joint_area_mm2 and c.gap_mm <= config.joint_gap_mm]
-    return sorted(intact, key=lambda c: -c.area_mm2)
+    return sorted((c for c in contacts if _holds(c, config)), key=lambda c: -c.area_mm2)
+
+
+def _holds(contact: Contact, config: GroupingConfig) -> bool:
+    wide = contact.gap_mm > config.wide_gap_mm
+    area = config.wide_area_mm2 if wide else config.joint_area_mm2
+    return contact.gap_mm <= config.joint_gap_mm and contact.area_mm2 >= area
 
 
 def _contact(a: _Piece, b: _Piece, config: GroupingConfig) -> Contact:

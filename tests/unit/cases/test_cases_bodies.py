@@ -62,6 +62,15 @@ def test_a_side_clearly_wider_than_the_other_is_loose(blocks):
     assert bodies(build(boxes)) == {"reference": (1, 11), "right_hip": (21,)}
 
 
+def test_a_joint_that_is_wide_and_faces_over_a_small_area_has_slid_apart(blocks):
+    build, boxes = blocks
+    boxes[11] = ((34, -40, 28), (60, 30, 88))  # 4.2 mm face to face, over only 10 cm²
+    labels = build(boxes)
+    assert bodies(labels) == {"reference": (1, 21), "left_hip": (11,)}
+    assert bodies(labels, GroupingConfig(wide_area_mm2=800.0)) == {"reference": (1, 11, 21)}
+    assert bodies(labels, GroupingConfig(wide_gap_mm=4.9)) == {"reference": (1, 11, 21)}
+
+
 def test_without_a_sacrum_the_largest_piece_is_the_reference(blocks):
     build, boxes = blocks
     del boxes[1]
@@ -73,7 +82,7 @@ def test_without_a_sacrum_the_largest_piece_is_the_reference(blocks):
     "change",
     [
         {"joint_gap_mm": 2.0},
-        {"joint_area_mm2": 5000.0},
+        {"joint_area_mm2": 5000.0, "wide_gap_mm": 5.0},
         {"facing_mm": 2.0},
         {"tiny_mm3": 50000.0},
     ],
