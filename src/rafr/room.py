@@ -37,6 +37,11 @@ class Disc:
     def __post_init__(self) -> None:
         _require_positive(radius=self.radius)
 
+    @property
+    def reach(self) -> float:
+        """Of its farthest point from its centre, m."""
+        return self.radius
+
     def distance(self, points: ArrayLike) -> FloatArray:
         """Distances (n,) of floor points (n, 2) to it, negative inside."""
         offset = np.asarray(points, dtype=float) - (self.x, self.y)
@@ -57,6 +62,11 @@ class Box:
 
     def __post_init__(self) -> None:
         _require_positive(length=self.length, width=self.width)
+
+    @property
+    def reach(self) -> float:
+        """Of its farthest point from its centre, m."""
+        return math.hypot(self.length, self.width) / 2
 
     def distance(self, points: ArrayLike) -> FloatArray:
         """Distances (n,) of floor points (n, 2) to it, negative inside."""

@@ -18,9 +18,10 @@ from rafr.trajectory.motion import ArmMotion, joined
 from rafr.trajectory.paths import ClampSpeed, even_poses, follow, joint_path
 from rafr.trajectory.result import ArmTrajectory
 from rafr.trajectory.roadmap import find_way
-from rafr.trajectory.timing import TimingConfig, time_path
-from rafr.trajectory.verify import verify_arm
+from rafr.trajectory.timing import JointPath, TimingConfig, time_path
+from rafr.trajectory.verify import path_reasons, verify_arm
 
+_PATH_SAMPLES = 200  # poses a path is checked against
 _STANDING = 1e-6  # s at full speed: shorter than this is no path
 
 
@@ -94,27 +95,21 @@ def path_motion(
     seconds = float(speed.lengths(poses).sum())
     if seconds < _STANDING:
         return _standing(arm, q0)
-    check = Assessment(False, ("no path",))
-    for count in (20, 40, 80):
-        path = joint_path(
-            arm,
-            np.vstack([q0, follow(arm, even_poses(poses, speed, count)[1:], q0)]),
-            speed,
-            config.gentleness,
-        )
-        trajectory, remarks = time_path(arm.joint_names, path, timing)
-        check = verify_arm(
-            trajectory,
-            arm,
-            speed=speed,
-            path=even_poses(poses, speed, 200),
-            position_tolerance=config.position_tolerance,
-            rotation_tolerance=config.rotation_tolerance,
-            clearance=None if collision is None else collision.touching,
-        )
-        if check.accepted:
-            return ArmMotion(trajectory, (path,), Assessment(True, remarks))
-    raise InfeasibleError(check.reasons)
+    path = _spline_along(arm, poses, q0, speed, config)
+    _require_free(path, collision)
+    trajectory, remarks = time_path(arm.joint_names, path, timing)
+    check = verify_arm(
+        trajectory,
+        arm,
+        speed=speed,
+        path=even_poses(poses, speed, _PATH_SAMPLES),
+        position_tolerance=config.position_tolerance,
+        rotation_tolerance=config.rotation_tolerance,
+        clearance=None if collision is None else collision.touching,
+    )
+    if not check.accepted:
+        raise InfeasibleError(check.reasons)
+    return ArmMotion(trajectory, (path,), Assessment(True, remarks))
 
 
 def plan_approach(
@@ -248,6 +243,38 @@ def _approach_by(
         arm, insertion, free.trajectory.q[-1], speed=config.insertion, collision=collision, config=config
     )
     return _together(free, into)
+
+
+def _spline_along(
+    arm: ArmModel, poses: Sequence[RigidTransform], q0: FloatArray, speed: ClampSpeed, config: ArmPathConfig
+) -> JointPath:
+    """Joint path through as many poses as it takes to stay near the screw motions between them.
+
+    Raises:
+        InfeasibleError: out of reach, a jump, or too sharp a corner for the tolerance.
+    """
+    wanted = even_poses(poses, speed, _PATH_SAMPLES)
+    reasons: list[str] = []
+    for count in (20, 40, 80):
+        q = np.vstack([q0, follow(arm, even_poses(poses, speed, count)[1:], q0)])
+        path = joint_path(arm, q, speed, config.gentleness)
+        between = path.spline(np.linspace(0.0, 1.0, 2 * count + 1))
+        # half the tolerance, so that the finished trajectory passes the independent check
+        reasons = path_reasons(
+            arm, between, wanted, config.position_tolerance / 2, config.rotation_tolerance / 2
+        )
+        if not reasons:
+            return path
+    raise InfeasibleError(tuple(reasons))
+
+
+def _require_free(path: JointPath, collision: ArmCollision | None) -> None:
+    if collision is None:
+        return
+    for q in path.spline(np.linspace(0.0, 1.0, 60)):
+        touching = collision.touching(q)
+        if touching is not None:
+            raise InfeasibleError((f"on the path {touching} are too close",))
 
 
 def _from_here(

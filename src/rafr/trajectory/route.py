@@ -13,7 +13,7 @@ from rafr.robot.mobile import DifferentialDrive
 from rafr.room import Obstacle
 
 _STEP = 0.1
-_MARGIN = 1.5
+_MARGIN = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +74,10 @@ def shortest_route(
 
 
 def _axis(a: float, b: float, obstacles: Sequence[Obstacle], i: int) -> FloatArray:
-    centres = [(o.x, o.y)[i] for o in obstacles]
-    lower, upper = min(a, b, *centres), max(a, b, *centres)
+    """Grid lines along one axis, with room to drive round every obstacle."""
+    reaches = [((o.x, o.y)[i], o.reach) for o in obstacles]
+    lower = min(a, b, *(centre - reach for centre, reach in reaches))
+    upper = max(a, b, *(centre + reach for centre, reach in reaches))
     return np.arange(lower - _MARGIN, upper + _MARGIN, _STEP)
 
 

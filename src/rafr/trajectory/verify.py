@@ -112,7 +112,7 @@ def verify_arm(
         reasons += _speed_reasons(trajectory, arm, speed)
     q = _refined(trajectory)
     if path is not None:
-        reasons += _path_reasons(arm, q, path, position_tolerance, rotation_tolerance)
+        reasons += path_reasons(arm, q, path, position_tolerance, rotation_tolerance)
     if clearance is not None:
         touching = [found for found in map(clearance, q) if found is not None]
         reasons += [f"collision: {touching[0]} ({len(touching)} of {len(q)} samples)"] if touching else []
@@ -169,7 +169,7 @@ def _smoothness_reasons(trajectory: ArmTrajectory) -> list[str]:
     return reasons
 
 
-def _path_reasons(
+def path_reasons(
     arm: ArmModel, q: FloatArray, path: Sequence[RigidTransform], position: float, rotation: float
 ) -> list[str]:
     """Every sample near the path, every pose of the path near a sample, both ends met."""
