@@ -35,7 +35,7 @@ class SafetyConfig:
     )
     wrench_samples: int = option(5, "consecutive samples above a limit that stop", lower=1, upper=50)
     heartbeat_age: float = option(3.0, "age of a heartbeat that stops", unit="s", lower=0.3, upper=30.0)
-    startup_time: float = option(60.0, "how long nodes may take to start", unit="s", lower=1.0, upper=600.0)
+    startup_time: float = option(180.0, "how long nodes may take to start", unit="s", lower=1.0, upper=600.0)
     arm_state_age: float = option(2.0, "age of the arm's state that stops", unit="s", lower=0.2, upper=30.0)
     tracker_age: float = option(
         3.0, "age of the tracker that stops a reduction", unit="s", lower=0.2, upper=30.0

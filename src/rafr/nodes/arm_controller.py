@@ -39,6 +39,7 @@ from rafr.nodes.convert import (
 )
 from rafr.nodes.long_goal import LongGoal
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
+from rafr.nodes.work import case_of
 from rafr.robot.arm import ArmModel
 from rafr.room import OperatingRoom
 
@@ -82,11 +83,7 @@ class ArmControllerNode(RafrNode):
         self.set_ready()
 
     def _surfaces(self) -> dict[str, FloatArray]:
-        if not self._config.case:
-            return {}
-        from rafr.cases.load import open_case
-
-        return surface_points(open_case(self._config.case))
+        return surface_points(case_of(self._config.case)) if self._config.case else {}
 
     def _wire(self) -> None:
         self._commands = self.create_publisher(

@@ -26,7 +26,6 @@ from rafr_msgs.srv import AcquireCbct, ApprovePlan, FixBody, SetTraction
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
-from rafr.cases.load import open_case
 from rafr.config import option
 from rafr.control.live import surface_points
 from rafr.control.signals import ArmMode
@@ -35,6 +34,7 @@ from rafr.nodes.calls import Calls, Done
 from rafr.nodes.convert import plan_from_message, transform_from_pose
 from rafr.nodes.long_goal import LongGoal
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
+from rafr.nodes.work import case_of
 from rafr.planning.plan import ReductionPlan
 from rafr.procedure.fixation import fixation_note
 from rafr.procedure.machine import ProcedureMachine, Request, Status
@@ -62,7 +62,7 @@ class ProcedureNode(RafrNode):
     def __init__(self) -> None:
         super().__init__("procedure")
         self._config = self.config(ProcedureNodeConfig)
-        self._case = open_case(Path(self._config.case))
+        self._case = case_of(self._config.case)
         if not Path(self._config.out).is_dir():
             raise InputError("node procedure", f"out is {self._config.out!r}", "an existing folder")
         self._machine = ProcedureMachine()
