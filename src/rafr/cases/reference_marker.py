@@ -6,7 +6,7 @@ import numpy as np
 
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.tracking.tools import FIDUCIALS_MM
+from rafr.imaging.fiducials import FIDUCIALS_MM
 
 _ABOVE_BONE_MM = 52.0  # skin (about 30 mm over the foremost bone) and free air to the frame's lowest sphere
 

@@ -17,9 +17,9 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.cbct import CbctConfig, simulate_cbct
+from rafr.imaging.fiducials import FIDUCIALS_MM
 from rafr.imaging.volume import write_volume
 from rafr.progress import Progress, part_of, silent
-from rafr.tracking.tools import FIDUCIALS_MM
 
 _GRAVITY = 9.81
 _TRACTION_SHARE = 1.0 / 7.0  # of body weight, the usual skeletal traction

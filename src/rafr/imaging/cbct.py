@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging import metal
+from rafr.imaging.fiducials import FIDUCIAL_DIAMETER_MM
 from rafr.imaging.resample import crop_to, resample
 from rafr.imaging.volume import Volume
 
@@ -49,7 +50,7 @@ class CbctConfig:
     shading: float = 40.0
     streak: float = 160.0
     metal: float = 3000.0
-    fiducial_diameter_mm: float = 4.0
+    fiducial_diameter_mm: float = FIDUCIAL_DIAMETER_MM
     pin_diameter_mm: float = 5.0
 
 
