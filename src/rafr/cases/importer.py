@@ -47,6 +47,8 @@ def import_case(
     ct, out = Path(ct), Path(out)
     refuse_existing(out)
     if labels is None:
+        if not ct.exists():
+            raise InputError(ct, "no such file or folder", "CT LABELS, or the folder of a PENGWIN patient")
         if not is_pengwin_folder(ct):
             raise InputError(ct, "comes without labels", "CT LABELS, or the folder of a PENGWIN patient")
         patient = read_pengwin(ct, part_of(progress, 0.0, 0.4))

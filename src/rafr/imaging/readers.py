@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from rafr.imaging.segmentation import LARGEST_LABEL
 from rafr.imaging.volume import Volume
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_stderr_lock = threading.RLock()
 _EXPECTED = f"a 3-D image ({', '.join(SUFFIXES)}) or a DICOM folder"
 
 
@@ -81,19 +83,21 @@ def quiet_stderr() -> Iterator[None]:
     """Send what C++ readers print to stderr nowhere: what matters of it is raised as InputError."""
     import SimpleITK as sitk
 
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+    # one thread at a time: two that swap the descriptor at once could leave it pointing nowhere
+    with _stderr_lock:
+        shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
+        sys.stderr.flush()
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+            sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def _check_path(path: Path) -> None:

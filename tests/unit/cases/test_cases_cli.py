@@ -103,6 +103,7 @@ def test_new_refuses_a_bad_image_in_one_line_and_leaves_nothing(tmp_path, images
 def test_new_refuses_an_occupied_folder_and_a_ct_alone(tmp_path, images, capfd):
     assert "not an empty folder" in refused(capfd, "case", "new", *images, "-o", tmp_path)
     assert "without labels" in refused(capfd, "case", "new", images[0], "-o", tmp_path / "case")
+    assert "no such file" in refused(capfd, "case", "new", tmp_path / "absent", "-o", tmp_path / "case")
 
 
 def test_a_json_file_that_cannot_be_written_is_told_before_the_work(tmp_path, images, capfd):

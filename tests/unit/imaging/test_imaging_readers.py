@@ -1,4 +1,6 @@
 import gzip
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -199,3 +201,11 @@ def test_whole_numbers_stored_as_floats_are_labels(tmp_path):
     labels = read_labels(tmp_path / "labels.nrrd")
     assert labels.array.dtype == np.uint8
     np.testing.assert_array_equal(labels.array, array)
+
+
+def test_readers_in_several_threads_give_standard_error_back(tmp_path, capfd):
+    write_volume(tmp_path / "image.nii.gz", ramp())
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(read_volume, [tmp_path / "image.nii.gz"] * 12))
+    os.write(2, b"still here")
+    assert capfd.readouterr().err == "still here"
