@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rafr.errors import InputError, RafrError
+from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, read_mesh
 
 BONES = ("left_hip", "right_hip", "sacrum")
@@ -83,15 +83,7 @@ def _read_vsd(path: Path) -> dict[str, TriangleMesh]:
             for b in bones
             if b.name in _VSD_NAMES
         }
-    except (
-        KeyError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        NotImplementedError,
-        OSError,
-        RafrError,
-    ) as error:
+    except Exception as error:  # scipy and a struct of another make raise many kinds
         problem = " ".join(str(error).split())[:120]
         raise InputError(
             path, f"not a VSD pelvis ({problem})", "a struct array B with name and mesh"

@@ -22,7 +22,7 @@ POSES = {
     "reference": RigidTransform.from_rotvec([0.1, -0.15, 0.2], [100.0, -50.0, 20.0]),
     "fragment": RigidTransform.from_rotvec([0.1, -0.1, 0.25], [104.0, -47.0, 22.0]),
 }
-SPHERES = POSES["reference"].apply(FIDUCIALS_MM + [0.0, -70.0, 0.0])
+SPHERES = POSES["reference"].apply(FIDUCIALS_MM + np.array([0.0, -70.0, 0.0]))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_bone_only_ct_gets_soft_tissue(balls):
     ids=lambda change: next(iter(change)),
 )
 def test_every_setting_changes_the_image(balls, change):
-    pins = [(SPHERES[0], SPHERES[0] + [0.0, 40.0, 10.0])]
+    pins = [(SPHERES[0], SPHERES[0] + np.array([0.0, 40.0, 10.0]))]
     before, after = (scan(balls, config=c, pins_cbct_mm=pins) for c in (QUIET, replace(QUIET, **change)))
     assert before.array.shape != after.array.shape or (before.array != after.array).any()
 
