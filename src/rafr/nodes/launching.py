@@ -49,9 +49,7 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
         raise InputError("sim", f"{values['sim']!r} is not part of this version", "embedded")
     faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
     if any(name.startswith("node-kill") for name in faults):
-        raise InputError(
-            "faults", "node-kill needs the supervisor of rafr sim", "it given there"
-        )
+        raise InputError("faults", "node-kill needs the supervisor of rafr sim", "it given there")
     return GraphOptions(
         case=str(case),
         out=str(out),
