@@ -1,4 +1,4 @@
-"""Targets on a pelvis whose truth is known by construction: its left side is the mirror image of its right."""
+"""Targets on a pelvis known by construction: its left side is the mirror image of its right."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ def _into_contact(
 ) -> Solution:
     """Refine with joints, then bring fracture faces together from the mirror and from where they lie."""
     anchored = [*terms, *contact_terms(coarse.estimate, moving, in_place), PoseTerm(start)]
-    joined = solve(coarse.estimate, anchored, config.contact_reaches_mm)
+    joined = solve(coarse.estimate, anchored, (*config.catch_reaches_mm, *config.contact_reaches_mm))
     guesses = [joined.estimate, replace(start, plane=joined.estimate.plane)]
     caught = [_fit_faces(g, anchored, moving, in_place, config.catch_reaches_mm) for g in guesses]
     found = [solution for solution in caught if solution is not None]

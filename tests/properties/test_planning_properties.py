@@ -1,0 +1,93 @@
+"""Properties of plans and their measures under arbitrary motions."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rafr.assessment import ACCEPTED
+from rafr.geometry import Plane, RigidTransform, TriangleMesh
+from rafr.planning.anatomy import Bone
+from rafr.planning.evidence import Estimate, MidlineTerm, MirrorTerm, PlaneTerm, PoseTerm
+from rafr.planning.metrics import pose_error
+from rafr.planning.path import plan_path
+from rafr.planning.plan import BodyPlan, ReductionPlan, SymmetryPlane
+
+CUBE = TriangleMesh(trimesh.creation.box((20.0, 30.0, 40.0)).vertices, trimesh.creation.box().faces)
+FAR_AWAY = CUBE.transformed(RigidTransform.from_translation([0.0, 0.0, 5000.0]))
+
+number = st.floats(-1.0, 1.0)
+motions = st.builds(
+    lambda w, t: RigidTransform.from_rotvec(np.array(w), 40.0 * np.array(t)),
+    st.tuples(number, number, number),
+    st.tuples(number, number, number),
+)
+
+
+def path_of(start: RigidTransform, target: RigidTransform):
+    return plan_path("body", CUBE, [FAR_AWAY], start, target, lambda T: np.zeros(6)).poses
+
+
+@settings(max_examples=15, deadline=None)
+@given(motions, motions)
+def test_a_path_begins_at_the_start_and_ends_at_the_target_exactly(start, target):
+    poses = path_of(start, target)
+    assert np.array_equal(poses[0].T_path_displaced.matrix, start.matrix)
+    assert np.array_equal(poses[-1].T_path_displaced.matrix, target.matrix)
+
+
+@settings(max_examples=15, deadline=None)
+@given(motions, motions)
+def test_the_hash_of_a_plan_survives_json_and_changes_with_the_target(start, target):
+    def plan(goal: RigidTransform) -> ReductionPlan:
+        body = BodyPlan("body", (11,), goal, 1.0, {}, {}, path_of(start, target))
+        plane = SymmetryPlane(Plane(np.zeros(3), np.array([1.0, 0.0, 0.0])), 1.0)
+        return ReductionPlan("case", "test", (body,), plane, ("body",), ACCEPTED, 1.0)
+
+    original = plan(target)
+    copied = ReductionPlan.from_json(json.loads(json.dumps(original.to_json())))
+    assert copied.hash == original.hash
+    assert plan(RigidTransform.from_translation([0.01, 0.0, 0.0]) @ target).hash != original.hash
+
+
+@settings(max_examples=25, deadline=None)
+@given(motions, motions, motions)
+def test_pose_error_is_symmetric_and_blind_to_a_common_motion(a, b, common):
+    error = pose_error(a, b, CUBE)
+    assert pose_error(b, a, CUBE)["mean_mm"] == pytest.approx(error["mean_mm"], abs=1e-9)
+    assert pose_error(common @ a, common @ b, CUBE) == pytest.approx(error, abs=1e-5)
+    assert error["mean_mm"] <= error["max_mm"] + 1e-9
+
+
+def bumpy_mesh() -> TriangleMesh:
+    ball = trimesh.creation.icosphere(subdivisions=3)
+    points = np.asarray(ball.vertices)
+    height = 1.0 + 0.1 * np.cos(points @ [2.0, 1.0, -1.5])
+    return TriangleMesh(points * height[:, None] * (30.0, 50.0, 40.0) + [40.0, 0.0, 0.0], ball.faces)
+
+
+@pytest.mark.parametrize("kind", ["mirror", "plane", "pose", "midline"])
+def test_the_derivatives_of_every_evidence_agree_with_differences(kind):
+    tilted = Plane(np.array([0.5, 2.0, 1.0]), np.array([1.0, 0.03, -0.02]))
+    bone = Bone.of("left_hip", [bumpy_mesh()])
+    image = Bone.of("right_hip", [tilted.reflect_mesh(bumpy_mesh())])
+    start = Estimate(RigidTransform.identity(), tilted, np.array([40.0, 0.0, 0.0]))
+    turned = Plane(np.array([1.0, 0.0, 0.0]), np.array([1.0, 0.0, 0.05]))
+    term = {
+        "mirror": MirrorTerm(bone, image, moving=True, name="mirror:left_hip"),
+        "plane": PlaneTerm(turned, 1.0, 0.1, "plane"),
+        "pose": PoseTerm(start),
+        "midline": MidlineTerm(bone),
+    }[kind]
+    rows = term.rows(start, 200.0)
+    for k, step in enumerate(1e-4 * np.eye(9)):
+        ahead, behind = (term.rows(start.moved(s * step), 200.0).residual for s in (1.0, -1.0))
+        slope = (ahead - behind) / 2e-4
+        # on the surface point-to-plane derivatives are exact but for pairs that change triangle
+        limit = 0.02 * (1.0 + np.abs(rows.jacobian[:, k]).max())
+        assert np.median(np.abs(slope - rows.jacobian[:, k])) < limit
