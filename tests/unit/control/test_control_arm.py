@@ -84,6 +84,7 @@ def test_the_lever_from_clamp_to_fragment_does_not_count_as_torque(tools):
     assert np.linalg.norm(bench.plant.wrench[3:]) > bench.command.torque + 2.0
 
 
+@pytest.mark.slow
 def test_the_path_runs_slower_near_the_force_limit(tools):
     durations = []
     for limit in (300.0, 110.0):
