@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from nav_msgs.msg import Odometry
 from rafr_msgs.action import OptimiseTrajectory
 from rafr_msgs.msg import Plan, Registration, ToolPoses
+from rclpy.task import Future
 from sensor_msgs.msg import JointState
 
 from rafr.assessment import Assessment
@@ -37,6 +39,11 @@ from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
 from rafr.units import to_mm
 
 KINDS = ("docking", "approach", "reduction", "retreat")
+_RETRY = 0.2  # s, wall time
+
+
+class _NotYetError(InfeasibleError):
+    """What is missing may come by waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,9 @@ class TrajectoryNodeConfig:
     case: str = option("", "case folder")
     arm: str = option("ur16e", "robot arm of the description")
     seed: int = option(0, "of the search for a free way", lower=0)
+    patience: float = option(
+        20.0, "wall time to wait for tools that are seen and stand still", unit="s", lower=0.0
+    )
 
 
 class TrajectoryNode(RafrNode):
@@ -102,11 +112,10 @@ class TrajectoryNode(RafrNode):
         if kind not in KINDS:
             raise InputError("optimise_trajectory", f"kind {kind!r}", f"one of {', '.join(KINDS)}")
         case, arm, seed = str(self._case.folder), self._config.arm, self._config.seed
-        robot = self._robot()
         if kind == "retreat":
-            trajectory, check = await compute(work.retreat, case, arm, body, robot, seed)
+            trajectory, check = await compute(work.retreat, case, arm, body, self._robot(), seed)
             return _arm_result(trajectory, check)
-        now = self._with_patient(robot, body)
+        now = await self._when_still(body)
         if kind == "docking":
             trajectory, check = await compute(work.docking, case, arm, body, now)
             result = _result(check)
@@ -130,17 +139,43 @@ class TrajectoryNode(RafrNode):
             raise InfeasibleError((f"no {what} heard",))
         return work.Situation(tuple(self._angles[name] for name in self._joint_names), self._T_world_base)
 
+    async def _when_still(self, body: str) -> work.Situation:
+        """How everything stands, once tools are seen and stand still: the base may just have arrived.
+
+        Raises:
+            InfeasibleError: registration or plan is missing, or patience ran out; why, of the last try.
+        """
+        deadline = time.monotonic() + self._config.patience
+        while True:
+            try:
+                return self._with_patient(self._robot(), body)
+            except _NotYetError as error:
+                if time.monotonic() > deadline:
+                    raise InfeasibleError(error.reasons) from None
+                await self._pause()
+
+    async def _pause(self) -> None:
+        """Let other callbacks run for a moment."""
+        future: Future = Future(executor=self.executor)
+        timer = self.create_wall_timer(_RETRY, lambda: future.done() or future.set_result(None))
+        await future
+        self.destroy_timer(timer)
+
     def _with_patient(self, robot: work.Situation, body: str) -> work.Situation:
         """How pelvis and body stand, by the mean of the latest tracker frames.
 
         Raises:
-            InfeasibleError: registration, plan or a tool is missing, or something moves.
+            InfeasibleError: registration or plan is missing.
+            _NotYetError: a tool is not seen, or something moves.
         """
         plan = self._plan
         if self._live is None or plan is None or body not in plan.order:
             raise InfeasibleError((f"no accepted registration, or no plan for {body!r}",))
         middle = self._last_frame - self._history.config.window
-        tools = self._history.mean(middle, (REFERENCE_TOOL, BASE_TOOL, fragment_tool(body)))
+        try:
+            tools = self._history.mean(middle, (REFERENCE_TOOL, BASE_TOOL, fragment_tool(body)))
+        except InfeasibleError as error:
+            raise _NotYetError(error.reasons) from None
         tracking = self._live.tracking(middle, tools)
         if tracking is None or tracking.T_base_pelvis is None or body not in tracking.T_current_displaced:
             raise InfeasibleError((f"{body} is not registered",))

@@ -55,9 +55,9 @@ class ToolHistory:
 
     def _problems(self, tool: str, poses: Sequence[RigidTransform]) -> list[str]:
         if len(poses) < self.config.min_frames:
-            return [f"{tool} was tracked in {len(poses)} frames at the CBCT, {self.config.min_frames} needed"]
+            return [f"{tool} was tracked in {len(poses)} frames, {self.config.min_frames} needed"]
         places = np.array([pose.translation for pose in poses])
         spread = float(np.linalg.norm(places - places.mean(axis=0), axis=1).max())
         if spread > self.config.max_spread:
-            return [f"{tool} moved {spread * 1e3:.1f} mm during the CBCT"]
+            return [f"{tool} moved {spread * 1e3:.1f} mm while it was measured"]
         return []
