@@ -33,7 +33,7 @@ class PlacementConfig:
         arm_clearance: kept between the arm and everything, m.
         standoff: the arm must also reach this far back from the first clamp pose, m.
         uncertainty: how far the pins may be from where they were planned, m: the ends of the path must
-            be reached moved by as much each way. The first for which a base pose exists counts.
+            be reached moved by as much each way; the first that a base pose bears counts, the last is 0.
         tried: base poses whose kinematics are examined at most.
         enough: acceptable base poses after which the search ends.
         min_manipulability: as in `ArmPathConfig`.
@@ -77,58 +77,43 @@ def choose_docking_pose(
     candidates = _candidates(arm, T_world_clamp_path[0], room, side, drive, config)
     if not candidates:
         raise InfeasibleError((f"the base finds no free place on the {side} side of the table",))
-    failures: dict[str, int] = {}
-    for uncertainty in config.uncertainty:
-        failures.clear()
-        poses = _poses_to_reach(T_world_clamp_path, config.standoff, uncertainty)
-        found = _search(arm, candidates, poses, room, config, failures)
-        if found:
-            score, pose = max(found)
-            margin = f"pins may be {uncertainty * 1e3:.0f} mm off plan, manipulability at least {score:.3f} m"
-            return pose, Assessment(True, (margin,))
-    counts = tuple(f"{n} of {sum(failures.values())} base poses: {why}" for why, n in failures.items())
-    raise InfeasibleError((f"no base pose on the {side} side serves the whole path", *counts))
-
-
-def _search(
-    arm: ArmModel,
-    candidates: Sequence[FloorPose],
-    poses: Sequence[RigidTransform],
-    room: OperatingRoom,
-    config: PlacementConfig,
-    failures: dict[str, int],
-) -> list[tuple[float, FloorPose]]:
-    """Score and base pose of those that serve every clamp pose; counts why the others do not."""
     collision = ArmCollision(
         arm, arm_surroundings(room, floor_transform(candidates[0])), config.arm_clearance
     )
-    found: list[tuple[float, FloorPose]] = []
+    found: list[tuple[float, float, FloorPose]] = []
+    failures: dict[str, int] = {}
     for pose in candidates[: config.tried]:
         collision.move_blocks(arm_surroundings(room, floor_transform(pose)))
-        score, why = _score(arm, pose, poses, collision, room.parked_arm, config)
+        margin, score, why = _examine(arm, pose, T_world_clamp_path, collision, room.parked_arm, config)
         if why is None:
-            found.append((score, pose))
+            found.append((margin, score, pose))
         else:
             failures[why] = failures.get(why, 0) + 1
-        if len(found) >= config.enough:
+        if sum(margin == config.uncertainty[0] for margin, *_ in found) >= config.enough:
             break
-    return found
+    if not found:
+        counts = tuple(f"{n} of {sum(failures.values())} base poses: {why}" for why, n in failures.items())
+        raise InfeasibleError((f"no base pose on the {side} side serves the whole path", *counts))
+    margin, score, pose = max(found)
+    remark = f"pins may be {margin * 1e3:.0f} mm off plan, manipulability at least {score:.3f} m"
+    return pose, Assessment(True, (remark,))
 
 
-def _poses_to_reach(
-    path: Sequence[RigidTransform], standoff: float, uncertainty: float
-) -> list[RigidTransform]:
-    """The grip first, then the stand-off, at most six of the path, and its ends displaced each way."""
+def _along(path: Sequence[RigidTransform], standoff: float) -> list[RigidTransform]:
+    """The grip first, then the stand-off, at most six poses of the path, and backed out at its end."""
     back = RigidTransform.from_translation((0.0, 0.0, -standoff))
     index = np.unique(np.linspace(0, len(path) - 1, 6).round().astype(int))
-    ends = [path[0], path[-1]]
-    moved = [
+    return [path[0], path[0] @ back, *(path[i] for i in index), path[-1] @ back]
+
+
+def _around(path: Sequence[RigidTransform], uncertainty: float) -> list[RigidTransform]:
+    """Both ends of the path displaced each way."""
+    return [
         RigidTransform.from_translation(sign * uncertainty * axis) @ end
-        for end in ends
+        for end in (path[0], path[-1])
         for axis in np.eye(3)
         for sign in (-1.0, 1.0)
     ]
-    return [path[0], path[0] @ back, *(path[i] for i in index), path[-1] @ back, *moved]
 
 
 def _candidates(
@@ -156,34 +141,46 @@ def _candidates(
     return sorted(poses, key=lambda pose: abs(_shoulder_distance(arm, pose, wrist) - comfortable))
 
 
-def _score(
+def _examine(
     arm: ArmModel,
     pose: FloorPose,
-    poses: Sequence[RigidTransform],
+    path: Sequence[RigidTransform],
     collision: ArmCollision,
     q_parked: FloatArray,
     config: PlacementConfig,
-) -> tuple[float, str | None]:
-    """Least manipulability over the poses through the best branch, or why none will do."""
-    T_armbase_world = (floor_transform(pose) @ arm.T_base_armbase).inverse()
-    goals = [T_armbase_world @ T for T in poses]
+) -> tuple[float, float, str | None]:
+    """Uncertainty of the pins it bears, least manipulability through the best branch, or why it fails."""
     if collision.touching(q_parked) is not None:
-        return 0.0, "the parked arm would touch something"
-    branches = arm.inverse_all(goals[0], q_parked)
-    best, why = -1.0, "the pins are out of reach"
-    for start in branches:
-        try:
-            q = follow(arm, goals, start)
-        except InfeasibleError:
-            why = "the path leaves the arm's reach"
+        return 0.0, 0.0, "the parked arm would touch something"
+    T_armbase_world = (floor_transform(pose) @ arm.T_base_armbase).inverse()
+    goals = [T_armbase_world @ T for T in _along(path, config.standoff)]
+    best, why = (-1.0, 0.0), "the pins are out of reach"
+    for start in arm.inverse_all(goals[0], q_parked):
+        score, reason = _served(arm, goals, start, collision)
+        if reason is None and score < config.min_manipulability:
+            reason = "the arm would be close to a singularity"
+        if reason is not None:
+            why = reason
             continue
-        if any(collision.touching(row) is not None for row in q):
-            why = "the arm would touch table, patient or itself"
-            continue
-        best = max(best, min(arm.manipulability(row) for row in q))
-    if best < config.min_manipulability:
-        return best, why if best < 0 else "the arm would be close to a singularity"
-    return best, None
+        for uncertainty in config.uncertainty:
+            moved = [T_armbase_world @ T for T in _around(path, uncertainty)]
+            if uncertainty == 0 or _served(arm, [goals[0], *moved], start, collision)[1] is None:
+                best = max(best, (uncertainty, score))
+                break
+    return (*best, None if best[0] >= 0 else why)
+
+
+def _served(
+    arm: ArmModel, goals: Sequence[RigidTransform], start: FloatArray, collision: ArmCollision
+) -> tuple[float, str | None]:
+    """Least manipulability over clamp poses followed from `start`, or why they cannot be."""
+    try:
+        q = follow(arm, goals, start)
+    except InfeasibleError:
+        return 0.0, "the path leaves the arm's reach"
+    if any(collision.touching(row) is not None for row in q):
+        return 0.0, "the arm would touch table, patient or itself"
+    return min(arm.manipulability(row) for row in q), None
 
 
 def _tool_length(arm: ArmModel) -> float:
