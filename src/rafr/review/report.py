@@ -37,7 +37,7 @@ def build_report(
             `residual_reference` says.
     """
     held = record.reduction_samples
-    limits = [s.force_limit for s in held if s.force_limit > 0]
+    limits = [s.force_limit for s in record.samples if s.force_limit > 0]
     report = {
         "case": case.id,
         "outcome": record.outcome,
