@@ -223,10 +223,11 @@ def _crossing_strands(
 ) -> list[tuple[ligaments.Strand, FloatArray, FloatArray]]:
     """Strands with one end on the body and the other on the reference: (strand, on body, on reference)."""
     crossing = []
+    trees = [cKDTree(np.concatenate([m.vertices for m in bones.values()])) for bones in (own, reference)]
     for strand in _all_strands(_merged(own, reference)):
         if strand.name not in remaining:
             continue
-        start_own, end_own = _belongs(strand.start, own, reference), _belongs(strand.end, own, reference)
+        start_own, end_own = _belongs(strand.start, *trees), _belongs(strand.end, *trees)
         if start_own != end_own:
             ends = (strand.start, strand.end) if start_own else (strand.end, strand.start)
             crossing.append((strand, *ends))
@@ -249,9 +250,6 @@ def _all_strands(pelvis: dict[str, TriangleMesh]) -> list[ligaments.Strand]:
     return strands
 
 
-def _belongs(point: FloatArray, own: dict[str, TriangleMesh], reference: dict[str, TriangleMesh]) -> bool:
+def _belongs(point: FloatArray, own: cKDTree, reference: cKDTree) -> bool:
     """True when the attachment is on the moving body (the nearer of the two)."""
-    nearest = [
-        min(cKDTree(mesh.vertices).query(point)[0] for mesh in bones.values()) for bones in (own, reference)
-    ]
-    return bool(nearest[0] < nearest[1])
+    return bool(own.query(point)[0] < reference.query(point)[0])

@@ -1,0 +1,170 @@
+"""Sensors say the truth plus what they are known to add, and each fault really changes something."""
+
+import numpy as np
+import pytest
+
+from rafr.errors import InputError
+from rafr.geometry import RigidTransform
+from rafr.simulation.faults import FAULTS, FaultConfig, FaultInjector, parse_faults
+from rafr.simulation.sensors import (
+    EMG_CHANNELS,
+    EmgConfig,
+    EmgSensor,
+    JointSensor,
+    JointSensorConfig,
+    ToolReading,
+    TrackerConfig,
+    TrackerFrame,
+    TrackerSensor,
+    WrenchSensor,
+    WrenchSensorConfig,
+)
+
+POSE = RigidTransform.from_rotvec([0.1, 0.2, 0.3], [0.2, -0.1, 1.8])
+
+
+def frames(config, seconds=20.0, seed=0):
+    sensor = TrackerSensor(config, RigidTransform.identity(), np.random.default_rng(seed))
+    out = []
+    for tick in range(round(seconds * 100)):
+        now = tick * 0.01
+        if sensor.due(now):
+            sensor.expose(now, {"reference": POSE})
+        out += [(now, frame) for frame in sensor.delivered(now)]
+    return out
+
+
+def test_the_tracker_keeps_rate_latency_and_numbers():
+    got = frames(TrackerConfig())
+    assert len(got) == pytest.approx(20 * 60, rel=0.01)
+    delays = np.array([now - frame.stamp for now, frame in got])
+    assert delays.min() >= 0.015 - 1e-9
+    assert delays.max() <= 0.015 + 0.01  # s: delivered at the next 10 ms tick
+    assert [frame.number for _, frame in got] == list(range(1, len(got) + 1))
+
+
+def test_the_tracker_is_noisier_along_its_line_of_sight():
+    config = TrackerConfig(dropout=0.0)
+    shifts = np.array([f.tools[0].T_tracker_marker.translation - POSE.translation for _, f in frames(config)])
+    # 1200 samples: standard deviations within 10 %
+    assert shifts[:, 2].std() == pytest.approx(config.noise_z, rel=0.1)
+    assert shifts[:, 0].std() == pytest.approx(config.noise_xy, rel=0.1)
+    turns = [(f.tools[0].T_tracker_marker @ POSE.inverse()).angle for _, f in frames(config, 5.0)]
+    assert np.sqrt(np.mean(np.square(turns))) == pytest.approx(config.noise_angle * np.sqrt(3), rel=0.1)
+
+
+def test_dropouts_have_no_pose():
+    unseen = [f.tools[0].T_tracker_marker is None for _, f in frames(TrackerConfig(dropout=0.2))]
+    assert np.mean(unseen) == pytest.approx(0.2, abs=0.05)
+
+
+def test_the_wrist_has_a_constant_bias_and_noise():
+    config = WrenchSensorConfig()
+    sensor = WrenchSensor(config, np.random.default_rng(1))
+    true = np.array([10.0, -20.0, 30.0, 1.0, 2.0, 3.0])
+    read = np.array([sensor.read(true) for _ in range(2000)])
+    assert read[:, :3].std(axis=0) == pytest.approx(config.force_noise, rel=0.1)
+    bias = read.mean(axis=0) - true
+    assert 0.1 < np.abs(bias[:3]).max() < 5.0 * config.force_bias
+
+
+def test_encoders_add_their_noise():
+    config = JointSensorConfig()
+    sensor = JointSensor(config, np.random.default_rng(1))
+    read = np.array([sensor.read(np.ones(6), np.zeros(6)) for _ in range(1000)])
+    assert (read[:, 0] - 1.0).std() == pytest.approx(config.noise, rel=0.1)
+    assert read[:, 1].std() == pytest.approx(config.rate_noise, rel=0.1)
+
+
+def test_muscles_fire_more_the_harder_the_fragment_is_pulled():
+    def power(force):
+        sensor = EmgSensor(EmgConfig(), np.random.default_rng(2))
+        return np.mean([np.mean(sensor.read(0.1, force) ** 2) for _ in range(400)])
+
+    assert power(300.0) > 3.0 * power(0.0)
+    assert EmgSensor(EmgConfig(), np.random.default_rng(0)).read(0.1, 0.0).shape == (len(EMG_CHANNELS), 100)
+
+
+def frame(number=1, x=0.0):
+    pose = RigidTransform.from_translation([x, 0, 1])
+    return TrackerFrame(
+        0.1 * number,
+        number,
+        (ToolReading("reference", pose, 1e-4), ToolReading("fragment_left", pose, 1e-4)),
+    )
+
+
+@pytest.fixture
+def injected(blocks):
+    """A room in which a fault has just happened: (injector, plant)."""
+
+    def make(name):
+        plant = blocks.clamped()
+        injector = FaultInjector((name,), FaultConfig(earliest=1.0, latest=2.0), np.random.default_rng(0))
+        assert injector.update(0.0, plant) == ()
+        assert injector.update(0.9, plant) == ()  # not before its time
+        assert injector.update(2.0, plant) == (name,)
+        assert injector.active == {name}
+        return injector, plant
+
+    return make
+
+
+def test_a_fault_waits_for_the_clamp(blocks):
+    injector = FaultInjector(("wrench-nan",), FaultConfig(0.0, 0.0), np.random.default_rng(0))
+    plant = blocks.plant()
+    assert injector.update(100.0, plant) == ()
+    assert np.isfinite(injector.wrench(np.ones(6), 100.0)).all()
+
+
+def test_a_frozen_tracker_repeats_number_and_pose(injected):
+    injector, _ = injected("tracker-freeze")
+    first, _ = injector.frame(frame(7, 0.1))
+    second, _ = injector.frame(frame(8, 0.2))
+    assert second.number == first.number == 7
+    assert np.array_equal(
+        second.tools[0].T_tracker_marker.translation, first.tools[0].T_tracker_marker.translation
+    )
+    assert second.stamp > first.stamp
+
+
+def test_a_drop_takes_the_fragment_only(injected):
+    injector, _ = injected("tracker-drop")
+    tools = {t.name: t.T_tracker_marker for t in injector.frame(frame())[0].tools}
+    assert tools["fragment_left"] is None
+    assert tools["reference"] is not None
+
+
+def test_a_damaged_tool_file_calls_nan_valid(injected):
+    injector, _ = injected("tracker-nan")
+    faulty, called_valid = injector.frame(frame())
+    assert called_valid
+    assert all(t.T_tracker_marker is None for t in faulty.tools)
+
+
+def test_wrench_faults(injected):
+    injector, _ = injected("wrench-nan")
+    assert np.isnan(injector.wrench(np.ones(6), 3.0)).all()
+    injector, _ = injected("wrench-spike")
+    read = [injector.wrench(np.ones(6), 3.0 + 0.01 * k)[0] for k in range(100)]
+    assert sum(r > 500 for r in read) == 2  # twice a second
+
+
+def test_plant_faults_change_the_plant(injected):
+    _, plant = injected("traction-break")
+    plant.set_traction(50.0)
+    plant.step(200)
+    assert plant.truth().traction == 0.0
+    before = injected("tracker-nan")[1].bones.fragments["left"].pins.bushing.stiffness
+    after = injected("pin-loosen")[1].bones.fragments["left"].pins.bushing.stiffness
+    assert np.all(after < 0.1 * before)
+    assert injected("joint-stuck")[1].robot.arm.stuck == 2
+    assert not injected("arm-connection-lost")[0].arm_connected
+
+
+def test_fault_names():
+    assert parse_faults("tracker-nan, wrench-nan") == ("tracker-nan", "wrench-nan")
+    assert parse_faults("") == ()
+    with pytest.raises(InputError, match="tracker-frozen"):
+        parse_faults("tracker-frozen")
+    assert all(name == name.lower() and " " not in name for name in FAULTS)
