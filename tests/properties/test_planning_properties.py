@@ -85,9 +85,11 @@ def test_the_derivatives_of_every_evidence_agree_with_differences(kind):
         "midline": MidlineTerm(bone),
     }[kind]
     rows = term.rows(start, 200.0)
-    for k, step in enumerate(1e-4 * np.eye(9)):
+    # mm and rad: large against single precision of the distance queries, small against the bone
+    sizes = np.array([0.05, 0.05, 0.05, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 0.05])
+    for k, step in enumerate(np.diag(sizes)):
         ahead, behind = (term.rows(start.moved(s * step), 200.0).residual for s in (1.0, -1.0))
-        slope = (ahead - behind) / 2e-4
-        # on the surface point-to-plane derivatives are exact but for pairs that change triangle
-        limit = 0.02 * (1.0 + np.abs(rows.jacobian[:, k]).max())
+        slope = (ahead - behind) / (2.0 * sizes[k])
+        # exact on the surface but for facets, whose normals differ from the smooth ones by some degrees
+        limit = 0.05 * (1.0 + np.abs(rows.jacobian[:, k]).max())
         assert np.median(np.abs(slope - rows.jacobian[:, k])) < limit
