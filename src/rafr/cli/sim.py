@@ -138,6 +138,7 @@ class _Run:
                 auto_approve=self.args.auto_approve,
                 page=f"http://localhost:{self.options.page_port}" if self.options.page else "",
                 kill=self.kill,
+                attached=attached,
             ).run()
 
     def _report(self, record: RunRecord) -> dict[str, Any]:

@@ -24,12 +24,14 @@ class LoopConfig:
         start: s until every node is ready.
         stop: s a lost node's neighbours have to bring everything to a stop.
         settle: s listened on after the outcome, for the last measurement.
+        silence: s without a heartbeat after which a node counts as dead that somebody else started.
         spin: s to wait for a message before looking at the processes again.
     """
 
     start: float = 180.0
     stop: float = 15.0
     settle: float = 1.0
+    silence: float = 10.0
     spin: float = 0.05
 
 
@@ -61,6 +63,7 @@ class Follower:
     auto_approve: bool
     page: str = ""
     kill: NodeKill | None = None
+    attached: bool = False
     config: LoopConfig = field(default_factory=LoopConfig)
     _lost_at: float | None = None
 
@@ -102,10 +105,17 @@ class Follower:
 
     def _notice_deaths(self) -> None:
         for death in self.supervisor.deaths():
-            self.record.lost.append(str(death))
-            self.record.nodes[death.name] = False
-            if death.name in self.essential and self._lost_at is None:
-                self._lost_at = time.monotonic()
+            self._lose(death.name, str(death))
+        if self.attached:  # nobody tells of deaths, silence must do
+            for name in self.console.silent(self.config.silence):
+                if self.record.nodes[name]:
+                    self._lose(name, f"{name} fell silent")
+
+    def _lose(self, name: str, sentence: str) -> None:
+        self.record.lost.append(sentence)
+        self.record.nodes[name] = False
+        if name in self.essential and self._lost_at is None:
+            self._lost_at = time.monotonic()
 
     def _inject_kill(self) -> None:
         if self.kill is not None and self.kill.due(self.record) and self.kill.node in self.supervisor.names:

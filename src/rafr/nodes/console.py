@@ -7,6 +7,7 @@ The console is no part of the robot: it records what the graph says of itself an
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Any
 
 import rclpy
@@ -62,6 +63,7 @@ class Console:
         self._result: Any = None
         self._approval: Any = None
         self.refusal = ""
+        self._heard: dict[str, float] = {}
         self._action = ActionClient(self._node, RunProcedure, "run_procedure")
         self._approve = self._node.create_client(ApprovePlan, "approve_plan")
         for message_type, topic, callback, qos in (
@@ -92,6 +94,11 @@ class Console:
     def ready(self) -> bool:
         """Whether the procedure can be asked to start."""
         return not self.record.missing and bool(self._action.server_is_ready())
+
+    def silent(self, seconds: float) -> list[str]:
+        """Nodes that were heard once, but not for so long (wall time)."""
+        now = time.monotonic()
+        return [name for name, heard in self._heard.items() if now - heard > seconds]
 
     def start(self, *, auto_approve: bool) -> None:
         """Ask the procedure to run; the outcome arrives in the record."""
@@ -131,6 +138,7 @@ class Console:
     def _heartbeat(self, message: Heartbeat) -> None:
         if message.node in self.record.nodes:
             self.record.nodes[message.node] = bool(message.ready)
+            self._heard[message.node] = time.monotonic()
 
     def _procedure(self, message: ProcedureState) -> None:
         self.record.status = _PROCEDURE.get(message.status, "")

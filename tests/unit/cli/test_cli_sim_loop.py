@@ -24,6 +24,7 @@ class Script:
     def __init__(self, record, steps, ready=True):
         self.record, self.steps, self.is_ready = record, list(steps), ready
         self.refusal = ""
+        self.silent_nodes = []
         self.started, self.decisions, self.cancelled = None, [], False
 
     def spin(self, timeout):
@@ -36,6 +37,9 @@ class Script:
 
     def start(self, *, auto_approve):
         self.started = auto_approve
+
+    def silent(self, seconds):
+        return self.silent_nodes
 
     def cancel(self):
         self.cancelled = True
@@ -208,3 +212,12 @@ def test_an_interrupt_cancels_the_procedure_and_is_passed_on(make):
         follower.run()
     assert follower.record.outcome == "aborted"
     assert follower.console.cancelled
+
+
+def test_a_silent_node_that_somebody_else_started_counts_as_lost(make):
+    follower = make([begin], attached=True)
+    follower.console.silent_nodes = ["arm_controller"]
+    follower.record.safety = "STOPPED"
+    follower.run()
+    assert follower.record.lost == ["arm_controller fell silent"]
+    assert follower.record.outcome == "held"
