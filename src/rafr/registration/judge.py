@@ -24,7 +24,7 @@ class JudgeConfig:
     """
 
     min_overlap: float = 0.25
-    min_found: float = 0.6
+    min_found: float = 0.65
     max_residual_mm: float = 0.6
     max_spread_mm: float = 0.5
     max_tre_mm: float = 1.0
