@@ -36,8 +36,8 @@ class TargetConfig:
         catch_reaches_mm: pairing distances while fracture faces are first found.
         nudge_mm: how far the last search is started off its best guess, both ways along three axes.
         asymmetry_factor: hips differ in pose as well as in shape, which no residual shows; without a
-            broken face the expected error is larger than computed by about this (8 targets on 6 pelves
-            of the VSD set: 0.5 to 2.3 times).
+            broken face the expected error is larger than computed by about this (5 targets on 5 pelves
+            of the VSD set: 0.6 to 2.3, mean 1.4 times).
         largest_expected_mm: a target expected to be worse than this is not accepted.
         max_overlap_mm: overlap with bone in place that a target may keep.
     """
