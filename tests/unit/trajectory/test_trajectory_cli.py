@@ -60,6 +60,7 @@ def plan_file(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_plan_becomes_docking_and_arm_motions_within_limits(folder, plan_file, tmp_path, capsys):
     result, out = tmp_path / "trajectory.json", tmp_path / "pictures"
     code = main(["trajectory", str(folder), "--plan", str(plan_file), "--json", str(result), "-o", str(out)])
