@@ -56,10 +56,10 @@ def run(command: list[str], log: str, **kwargs: object) -> None:
     """Run quietly into a log file under the venv; show its tail when it fails."""
     STAMPS.mkdir(parents=True, exist_ok=True)
     path = STAMPS / log
-    with path.open("w") as stream:
+    with path.open("w", encoding="utf-8") as stream:
         result = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, **kwargs)  # type: ignore[call-overload]
     if result.returncode != 0:
-        tail = "\n".join(path.read_text(errors="replace").splitlines()[-25:])
+        tail = "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-25:])
         fail(f"`{' '.join(command[:4])} …` failed; the end of {path}:\n{tail}")
 
 
@@ -74,13 +74,13 @@ def digest(paths: Iterable[Path], extra: str = "") -> str:
 def once(name: str, key: str, what: str, step: Callable[[], None]) -> None:
     """Run `step` unless it was done before with the same key."""
     stamp = STAMPS / f"{name}.stamp"
-    if stamp.is_file() and stamp.read_text() == key:
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == key:
         return
     say(f"{what} …")
     start = time.monotonic()
     step()
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(key)
+    stamp.write_text(key, encoding="utf-8")
     say(f"{what}: done in {time.monotonic() - start:.0f} s")
 
 
@@ -153,10 +153,10 @@ def mend_cmake_exports() -> None:
         r"|[^;\"\s]*/numpy/_core/include|/opt/python/cp3\d+-cp3\d+/include/python3\.\d+"
     )
     for path in (VENV / "share").glob("*/cmake/*Export*.cmake"):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         mended = pattern.sub(lambda m: numpy_include if "numpy" in m.group() else python_include, text)
         if mended != text:
-            path.write_text(mended)
+            path.write_text(mended, encoding="utf-8")
 
 
 def build_environment() -> dict[str, str]:

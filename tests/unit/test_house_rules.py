@@ -44,7 +44,7 @@ def modules():
 
 def imported(path):
     """Top-level and dotted names a module imports."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -80,7 +80,7 @@ def test_nobody_but_simulator_and_final_measurement_reads_the_truth():
         name = path.relative_to(SOURCE).as_posix()
         if name.startswith(TRUTH_READERS):
             continue
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         if any(n.startswith("rafr.cases.truth") for n in imported(path)) or "truth_path" in text:
             offenders.append(name)
     assert offenders == []
@@ -89,7 +89,7 @@ def test_nobody_but_simulator_and_final_measurement_reads_the_truth():
 def test_the_lock_pins_every_package_exactly_once():
     lines = [
         line
-        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        for line in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     ]
     names = [line.split("==")[0] for line in lines]
@@ -97,7 +97,7 @@ def test_the_lock_pins_every_package_exactly_once():
     assert len(names) == len(set(names)) > 100
     direct = [
         line.split("==")[0].split("[")[0].lower().replace("_", "-")
-        for line in (ROOT / "requirements.in").read_text().splitlines()
+        for line in (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines()
         if line and not line.startswith("#")
     ]
     assert set(direct) <= set(names)
@@ -131,7 +131,7 @@ def test_colcon_finds_both_packages_from_the_workspace():
 
 
 def test_every_console_script_has_its_module():
-    tree = ast.parse((ROOT / "setup.py").read_text())
+    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
     nodes = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "NODES")
     missing = [n for n in ast.literal_eval(nodes) if not (SOURCE / "nodes" / f"{n}.py").is_file()]
     assert missing == []

@@ -20,7 +20,7 @@ def typestore(message_folders: Sequence[Path] = ()) -> Typestore:
     for folder in message_folders:
         package = folder.parent.name
         for path in sorted(folder.glob("*.msg")):
-            store.register(get_types_from_msg(path.read_text(), f"{package}/msg/{path.stem}"))
+            store.register(get_types_from_msg(path.read_text(encoding="utf-8"), f"{package}/msg/{path.stem}"))
     return store
 
 
