@@ -49,7 +49,8 @@ class OrSimulatorConfig:
     arm: str = option("ur16e", "robot arm of the description")
     seed: int = option(0, "of everything drawn by lot", lower=0)
     rate: float = option(0.0, "simulated seconds per wall second; 0 = as fast as possible", lower=0.0)
-    idle_rate: float = option(1.0, "the same while nothing moves", lower=0.1, upper=20.0)
+    # below 1, because a quiet room at full rate would take a core from registration and planning
+    idle_rate: float = option(0.25, "the same while nothing moves", lower=0.1, upper=20.0)
     faults: str = option("", "names of faults to inject, comma-separated")
     lockstep_timeout: float = option(
         0.1, "longest wait for the command that answers a tick (wall time)", unit="s", lower=0.0, upper=5.0
