@@ -182,7 +182,7 @@ class SafetySupervisor:
         if latest.arm_mode == ArmMode.HOLDING:
             warnings.append(f"the arm holds: {latest.arm_reason}")
         warnings += [
-            f"risk {source} {probability:.2f}: {reason}"
+            f"risk {source}: {reason}"
             for source, (heard, probability, reason) in latest.risks.items()
             if t - heard < config.risk_age and probability >= config.risk_warning
         ]

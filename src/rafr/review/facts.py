@@ -9,16 +9,18 @@ def plan_facts(plan: ReductionPlan) -> str:
     """Verdict, hash and one row per body: way to go, expected error, clearance, force."""
     verdict = "accepted by the planner" if plan.assessment.accepted else "**NOT accepted by the planner**"
     lines = [
-        f"**{plan.case_id}** · {plan.method}",
-        f"plan `{plan.hash[:12]}` · {verdict}",
+        f"Plan `{plan.hash[:12]}`: {verdict}",
+        "",
+        f"Method: {plan.method}",
+        "",
         *(f"- {reason}" for reason in plan.assessment.reasons),
         "",
-        "| body | way | turn | expected error | least clearance | most force |",
+        "| body | way mm | turn ° | expected error mm | least gap mm | most force N |",
         "|---|---|---|---|---|---|",
         *(_row(plan.body(name)) for name in plan.order),
         "",
         f"Symmetry plane: {plan.symmetry_plane.rms_mm:.1f} mm rms on intact anatomy. "
-        "Forces are predictions. Lengths in mm.",
+        "Gaps and forces are predictions; a gap below 0 means that the surfaces overlap.",
     ]
     return "\n".join(lines)
 
@@ -32,8 +34,8 @@ def _row(body: BodyPlan) -> str:
     clearance = min(p.clearance_mm for p in body.path)
     force = max(p.force_n for p in body.path)
     return (
-        f"| {body.name} | {way:.1f} mm | {np.degrees(motion.angle):.1f}° | {body.expected_error_mm:.1f} mm "
-        f"| {clearance:.1f} mm | {force:.0f} N |"
+        f"| {body.name.replace('_', ' ')} | {way:.1f} | {np.degrees(motion.angle):.1f} "
+        f"| {body.expected_error_mm:.1f} | {clearance:.1f} | {force:.0f} |"
     )
 
 
@@ -44,7 +46,7 @@ def path_facts(plan: ReductionPlan, step: int) -> str:
         if step < len(path):
             pose = path[max(step, 0)]
             return (
-                f"{name}, pose {max(step, 0) + 1} of {len(path)}: clearance {pose.clearance_mm:.1f} mm, "
+                f"{name.replace('_', ' ')}, pose {max(step, 0) + 1} of {len(path)}: gap {pose.clearance_mm:.1f} mm, "
                 f"force {pose.force_n:.0f} N, torque {pose.torque_nm:.1f} N m"
             )
         step -= len(path)

@@ -13,17 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.planning.plan import ReductionPlan
 from rafr.review.facts import path_facts, plan_facts
 from rafr.review.picture import body_colours, bounds_of
+from rafr.review.stage import (
+    SIDE_BUTTONS,
+    VIEW_BUTTONS,
+    add_letters,
+    serve,
+    set_first_camera,
+    turn_camera,
+)
 from rafr.units import METRES_PER_MM
 
-_SHOWN = ("along the path", "as in the CT", "target", "live")
-_LIVE = "live"
-_GHOST = (90, 200, 120)
-_CAMERA_DISTANCE = 0.75  # m
+_PATH, _CT, _TARGET, _LIVE = "along the path", "as in the CT", "target", "live"
+_GHOST = (130, 255, 170)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,15 @@ class ReviewPage:
         port: int = 0,
     ) -> None:
         self._meshes = dict(meshes)
-        self._centre = bounds_of(list(self._meshes.values())).mean(axis=0)
+        lower, upper = bounds_of(list(self._meshes.values()))
+        self._centre, self._half = 0.5 * (lower + upper), 0.5 * (upper - lower)
         self._on_decision = on_decision
         self._lock = threading.RLock()
         self._plan: ReductionPlan | None = None
         self._live: dict[str, RigidTransform] = {}
-        self._server = _serve(title, port)
+        self._server = serve(title, port)
+        set_first_camera(self._server, self._half)
+        add_letters(self._server, self._half)
         self._bodies = self._add_bodies()
         self._targets: dict[str, Any] = {}
         self._build_panel(title)
@@ -91,8 +99,11 @@ class ReviewPage:
         self._status.content = text
 
     def close_decision(self, text: str) -> None:
-        """The plan shown has been decided upon."""
+        """The plan shown has been decided upon; from now on what happens is of more interest."""
         self._allow_decision(False)
+        with self._lock:
+            self._shown.value = _LIVE
+            self._refresh()
         self.say(text)
 
     def decide(self, *, approve: bool) -> None:
@@ -132,9 +143,8 @@ class ReviewPage:
     def _add_targets(self, plan: ReductionPlan) -> None:
         ghost = tuple(c / 255 for c in _GHOST)
         for body in plan.bodies:
-            handle = self._add_mesh(f"target/{body.name}", self._meshes[body.name], ghost, opacity=0.35)
+            handle = self._add_mesh(f"target/{body.name}", self._meshes[body.name], ghost, opacity=0.3)
             self._place(handle, body.T_reduced_displaced)
-            handle.visible = self._ghosts.value
             self._targets[body.name] = handle
 
     def _add_paths(self, plan: ReductionPlan) -> None:
@@ -156,9 +166,11 @@ class ReviewPage:
         """Place the bodies as chosen, and say where on the path that is."""
         for name, T in self._poses().items():
             self._place(self._bodies[name], T)
+        shown = self._shown.value
         for handle in self._targets.values():
-            handle.visible = self._ghosts.value
-        if self._plan is not None and self._shown.value == _SHOWN[0]:
+            handle.visible = self._ghosts.value and shown != _TARGET
+        self._slider.disabled = shown != _PATH
+        if self._plan is not None and shown == _PATH:
             self._where.content = path_facts(self._plan, int(self._slider.value))
         else:
             self._where.content = ""
@@ -168,9 +180,9 @@ class ReviewPage:
         shown = self._shown.value
         if shown == _LIVE:
             return poses | {n: T for n, T in self._live.items() if n in poses}
-        if self._plan is None or shown == "as in the CT":
+        if self._plan is None or shown == _CT:
             return poses
-        if shown == "target":
+        if shown == _TARGET:
             return poses | {b.name: b.T_reduced_displaced for b in self._plan.bodies}
         return poses | poses_along(self._plan, int(self._slider.value))
 
@@ -179,11 +191,15 @@ class ReviewPage:
     def _build_panel(self, title: str) -> None:
         gui = self._server.gui
         gui.configure_theme(dark_mode=True, show_logo=False, show_share_button=False, control_width="large")
+        gui.main_panel.dock_right()  # beside the bones, not over them
         gui.set_panel_label(title)
         self._status = gui.add_markdown("Waiting for a plan.")
-        self._shown = gui.add_dropdown("show", _SHOWN, initial_value=_SHOWN[0])
+        for label, buttons in (("view", VIEW_BUTTONS), ("", SIDE_BUTTONS)):
+            gui.add_button_group(label, tuple(buttons)).on_click(self._turn)
+        states = (_PATH, _CT, _TARGET, *((_LIVE,) if self._on_decision else ()))
+        self._shown = gui.add_dropdown("show", states, initial_value=_PATH)
         self._slider = gui.add_slider("pose on the path", min=0, max=1, step=1, initial_value=0)
-        self._ghosts = gui.add_checkbox("target outlines", True)
+        self._ghosts = gui.add_checkbox("show the target", True)
         self._where = gui.add_markdown("")
         self._facts = gui.add_markdown("")
         with gui.add_folder("decision", visible=self._on_decision is not None):
@@ -194,6 +210,10 @@ class ReviewPage:
             handle.on_update(lambda _: self._locked_refresh())
         self._approve.on_click(lambda _: self.decide(approve=True))
         self._reject.on_click(lambda _: self.decide(approve=False))
+
+    def _turn(self, event: Any) -> None:
+        if event.client is not None:
+            turn_camera(event.client, {**VIEW_BUTTONS, **SIDE_BUTTONS}[event.target.value], self._half)
 
     def _locked_refresh(self) -> None:
         with self._lock:
@@ -215,31 +235,3 @@ def poses_along(plan: ReductionPlan, step: int) -> dict[str, RigidTransform]:
         step -= len(path)
     return poses
 
-
-def _serve(title: str, port: int) -> Any:
-    import viser
-
-    server = viser.ViserServer(host="127.0.0.1", port=port or _free_port(), label=title, verbose=False)
-    if port and server.get_port() != port:  # viser takes the next free one silently
-        server.stop()
-        raise InputError("review page", f"port {port} is in use", "a free port (0 = any)")
-    server.scene.set_up_direction("+z")
-    # the default lights wash bones out
-    server.scene.configure_default_lights(False)
-    server.scene.configure_environment_map(None)
-    server.scene.add_light_hemisphere(
-        "/sky", sky_color=(255, 250, 240), ground_color=(70, 70, 80), intensity=1.2
-    )
-    server.scene.add_light_directional("/sun", intensity=1.6, position=(0.4, -1.0, 0.8))
-    # seen from in front of a supine patient's pelvis: the patient's right is on the left
-    server.initial_camera.position = (0.0, -_CAMERA_DISTANCE, 0.15)
-    server.initial_camera.look_at = (0.0, 0.0, 0.0)
-    return server
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

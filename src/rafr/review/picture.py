@@ -46,6 +46,11 @@ _SUPERSAMPLING = 2
 _MARGIN = (0.085, 0.08)  # empty share of the picture left and right, above and below
 
 
+def beam(view: str) -> FloatArray:
+    """(3,) unit direction, LPS, in which one looks at the patient in a view of `VIEWS`."""
+    return np.array(_VIEWS[view][0])
+
+
 def body_colours(names: Sequence[str]) -> dict[str, Colour]:
     """A colour per body: bone white for the first (the reference), then colour-blind safe ones."""
     rest = {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(names[1:])}

@@ -19,6 +19,7 @@ from rafr.errors import RafrError
 from rafr.geometry.rigid_transform import FloatArray
 
 _ORDER = 2
+_ACTIVE = 3.0  # times the level of rest from which a muscle is called active
 _TINY = 1e-12  # V; keeps the logarithm of digital silence finite
 
 
@@ -141,9 +142,9 @@ class EmgRisk:
         ratio = np.sqrt(channels.power + _TINY**2) / rest
         loudest = int(np.argmax(ratio))
         value = float(ratio[loudest])
-        return RiskEstimate(
-            self._probability(value), f"{channels.names[loudest]} at {value:.1f} times its rest"
-        )
+        # in words that change only when something does: they are shown and logged
+        level = "at rest" if value < _ACTIVE else f"more than {_ACTIVE:g} times as active as at rest"
+        return RiskEstimate(self._probability(value), f"{channels.names[loudest]} {level}")
 
     def _probability(self, ratio: float) -> float:
         even, sure = np.log(self.config.ratio_even), np.log(self.config.ratio_sure)

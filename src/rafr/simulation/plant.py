@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rafr.cases.case import Case
+from rafr.cases.case import Case, SchantzPin
 from rafr.config import option
 from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
@@ -112,6 +112,7 @@ class Plant:
         mujoco.mj_forward(self._model, self._data)
         self.bones: Bones = build_bones(case, meshes, self._model, self._data, inertias, truth, starts_mm)
         self._quiet = 0
+        self._pin_plans: dict[str, tuple[SchantzPin, ...]] = {}
         self.set_holding(False)
 
     # ---- commands -----------------------------------------------------------------------------
@@ -173,8 +174,26 @@ class Plant:
         if fragment.pins is None:
             index = list(self.bones.fragments).index(body)
             rng = np.random.default_rng([self._seed, 2, index])
-            fragment.pins = insert_pins(self._case, self._meshes, body, self.config.setup, rng)
+            fragment.pins = insert_pins(self.plan_pins(body), self.config.setup, rng)
         return fragment.pins
+
+    def plan_pins(self, body: str) -> tuple[SchantzPin, ...]:
+        """Where a body's pins are meant to go; found once, which takes about a second.
+
+        Raises:
+            InfeasibleError: the body offers no place for pins.
+        """
+        from rafr.planning.pins import propose_pins
+
+        if body not in self._pin_plans:
+            self._pin_plans[body] = propose_pins(self._case, self._meshes, body)
+        return self._pin_plans[body]
+
+    def settle(self, longest: float = 5.0) -> None:
+        """Let the patient lie until nothing moves (at most `longest` s); the clock starts after that."""
+        while not self.resting and self.time < longest:
+            self.step(10)
+        self.time = 0.0
 
     def set_clamp(self, closed: bool, body: str = "") -> tuple[bool, str]:
         """Open the clamp, or close it on a body's pins; (done, why not)."""

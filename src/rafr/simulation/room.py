@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from rafr.cases.case import Case
+from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.room import OperatingRoom
 from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
@@ -74,6 +76,10 @@ def open_room(
     meshes = body_meshes(case)
     truth = read_truth(case) if case.truth_path.is_file() else None
     plant = Plant(case, meshes, room, truth, seed, PlantConfig(arm=arm))
+    plant.settle()
+    for body in case.moving:
+        with suppress(InfeasibleError):  # said when the surgeon asks for that body's pins
+            plant.plan_pins(body.name)
     streams = [np.random.default_rng([seed, 3, k]) for k in range(7)]
     emg_config = EmgConfig()
     return plant, SensorSuite(

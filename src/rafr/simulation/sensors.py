@@ -139,9 +139,10 @@ class EmgConfig:
     rate: float = option(1000.0, "samples per second", unit="Hz", lower=100.0, upper=10000.0)
     baseline: float = option(5e-6, "noise at rest, standard deviation", unit="V", lower=0.0)
     burst: float = option(6e-5, "amplitude of a burst", unit="V", lower=0.0)
-    burst_rate: float = option(0.02, "bursts per second and muscle at rest", unit="1/s", lower=0.0)
-    force_half: float = option(
-        300.0, "force on the fragment that adds one burst per second", unit="N", lower=1.0
+    # a relaxed patient under anaesthesia: about one burst in ten minutes on four muscles
+    burst_rate: float = option(0.0005, "bursts per second and muscle at rest", unit="1/s", lower=0.0)
+    force_scale: float = option(
+        1500.0, "force on the fragment that adds one burst per second and muscle", unit="N", lower=1.0
     )
     burst_length: float = option(0.25, "of a burst", unit="s", lower=0.01)
 
@@ -161,7 +162,7 @@ class EmgSensor:
         """(channels, n) samples, V, of the last `duration` s, with `force` N on the fragment."""
         c = self._config
         n = round(duration * c.rate)
-        chance = duration * (c.burst_rate + (force / c.force_half) ** 2)
+        chance = duration * (c.burst_rate + (force / c.force_scale) ** 2)
         starts = self._rng.random(len(EMG_CHANNELS)) < chance
         self._left = np.where(starts, c.burst_length, self._left)
         amplitude = np.where(self._left > 0, c.burst, c.baseline)

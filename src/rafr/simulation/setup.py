@@ -74,21 +74,10 @@ def start_poses(
     return poses
 
 
-def insert_pins(
-    case: Case,
-    meshes: Mapping[str, BodyMesh],
-    body: str,
-    config: SetupConfig,
-    rng: np.random.Generator,
-) -> Pins:
-    """The surgeon's pins: the planned ones with the error of a free hand.
+def insert_pins(planned: tuple[SchantzPin, ...], config: SetupConfig, rng: np.random.Generator) -> Pins:
+    """The surgeon's pins: the planned ones with the error of a free hand."""
+    from rafr.planning.pins import clamp_frame
 
-    Raises:
-        InfeasibleError: the body offers no place for pins.
-    """
-    from rafr.planning.pins import clamp_frame, propose_pins
-
-    planned = propose_pins(case, meshes, body)
     entry = np.mean([p.entry_mm for p in planned], axis=0)
     turn = RigidTransform.about_point(np.radians(config.pin_deg) * rng.normal(size=3), entry)
     error = RigidTransform.from_translation(config.pin_mm * rng.normal(size=3)) @ turn

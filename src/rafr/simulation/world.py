@@ -6,6 +6,7 @@ and applied, so that planner and plant share the same tissue code.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from rafr.units import METRES_PER_MM
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
 
+_log = logging.getLogger(__name__)
 BASE_JOINTS = ("base_x", "base_y", "base_theta")
 REFERENCE_JOINTS = (
     "reference_x",
@@ -130,6 +132,8 @@ def build_world(
     """
     import mujoco
 
+    # MuJoCo's own way is a file MUJOCO_LOG.TXT in whatever folder the process stands in
+    mujoco.set_mju_user_warning(_log.warning)
     spec = mujoco.MjSpec.from_string(urdf)
     spec.compiler.fusestatic = False
     spec.option.timestep = TIME_STEP
