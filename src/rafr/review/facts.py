@@ -46,8 +46,8 @@ def path_facts(plan: ReductionPlan, step: int) -> str:
         if step < len(path):
             pose = path[max(step, 0)]
             return (
-                f"{name.replace('_', ' ')}, pose {max(step, 0) + 1} of {len(path)}: gap {pose.clearance_mm:.1f} mm, "
-                f"force {pose.force_n:.0f} N, torque {pose.torque_nm:.1f} N m"
+                f"{name.replace('_', ' ')}, pose {max(step, 0) + 1} of {len(path)}: "
+                f"gap {pose.clearance_mm:.1f} mm, force {pose.force_n:.0f} N, torque {pose.torque_nm:.1f} N m"
             )
         step -= len(path)
     return "at the target"

@@ -234,4 +234,3 @@ def poses_along(plan: ReductionPlan, step: int) -> dict[str, RigidTransform]:
         poses[name] = path[min(max(step, 0), len(path) - 1)].T_path_displaced
         step -= len(path)
     return poses
-

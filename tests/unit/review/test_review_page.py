@@ -11,6 +11,7 @@ from rafr.geometry import Plane, RigidTransform, TriangleMesh, screw_interpolate
 from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
 from rafr.review.facts import path_facts, plan_facts
 from rafr.review.page import Decision, ReviewPage, poses_along
+from rafr.review.stage import camera_position
 
 TARGETS = {
     "wing": RigidTransform.from_rotvec((0.0, 0.0, 0.2), (12.0, -3.0, 5.0)),
@@ -129,6 +130,37 @@ def test_ct_target_and_live_poses_can_be_chosen(page):
     assert_same(shown_pose(page, "wing"), live)
 
 
+def test_the_page_turns_to_what_really_happens_once_the_plan_is_decided_upon(page):
+    page.show_plan(make_plan())
+    live = RigidTransform.from_translation((1.0, 2.0, 3.0))
+    page.show_poses({"wing": live})
+    page.close_decision("Approved by Dr. Who.")
+    assert_same(shown_pose(page, "wing"), live)
+
+
+def test_the_target_is_not_drawn_twice_and_can_be_hidden(page):
+    page.show_plan(make_plan())
+    assert all(ghost.visible for ghost in page._targets.values())
+    page._shown.value = "target"
+    page._locked_refresh()
+    assert not any(ghost.visible for ghost in page._targets.values())
+    page._shown.value = "as in the CT"
+    page._ghosts.value = False
+    page._locked_refresh()
+    assert not any(ghost.visible for ghost in page._targets.values())
+
+
+@pytest.mark.parametrize(
+    ("view", "axis", "side"), [("anterior", 1, -1), ("lateral-left", 0, 1), ("lateral-right", 0, -1)]
+)
+def test_every_view_looks_from_its_side_and_far_enough(view, axis, side):
+    half = np.array([140.0, 90.0, 100.0])
+    position = camera_position(view, half) * 1e3
+    assert position[axis] * side > 2 * half[axis]
+    # nothing but that axis: the patient stands upright in the middle of the picture
+    assert np.allclose(np.delete(position, axis), 0.0, atol=1e-6)
+
+
 def test_a_port_in_use_is_refused_in_words(page):
     port = int(page.url.rsplit(":", 1)[1])
     with pytest.raises(InputError, match="free port"):
@@ -139,13 +171,12 @@ def test_the_facts_say_the_verdict_and_each_body():
     text = plan_facts(make_plan(accepted=False))
     assert "NOT accepted" in text
     assert "the path touches the sacrum" in text
-    assert "| wing | " in text
-    assert "40 N" in text  # the largest predicted force
-    assert "1.0 mm" in text  # the least clearance
+    wing = next(line for line in text.splitlines() if line.startswith("| wing | "))
+    assert wing.endswith("| 1.0 | 40 |")  # the least gap and the largest predicted force
 
 
 def test_path_facts_count_through_the_bodies_in_order():
     plan = make_plan()
-    assert path_facts(plan, 1).startswith("wing, pose 2 of 5: clearance 2.5 mm, force 10 N")
+    assert path_facts(plan, 1).startswith("wing, pose 2 of 5: gap 2.5 mm, force 10 N")
     assert path_facts(plan, 5).startswith("ramus, pose 1 of 5")
     assert path_facts(plan, 10) == "at the target"

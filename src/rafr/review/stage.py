@@ -1,0 +1,108 @@
+"""The room in which the review page shows bones: server, lights, camera, letters for the sides."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+import numpy as np
+
+from rafr.errors import InputError
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.review.picture import beam
+from rafr.units import METRES_PER_MM
+
+_FIELD_OF_VIEW = np.radians(30.0)  # vertical; narrow, so that near bones do not look large
+_FILLED = 0.72  # share of the picture's height and width that the bones take
+_ASPECT = 1.1  # width by height of what the panel leaves of a small window
+_LETTERS = {"R": (-1, 0, 0), "L": (1, 0, 0), "H": (0, 0, 1), "F": (0, 0, -1), "A": (0, -1, 0), "P": (0, 1, 0)}
+_GAP = 12.0  # mm between bones and letters
+# button -> view of rafr.review.picture
+VIEW_BUTTONS = {"AP": "anterior", "inlet": "inlet", "outlet": "outlet", "PA": "posterior"}
+SIDE_BUTTONS = {"from the right": "lateral-right", "from the left": "lateral-left"}
+
+
+def serve(title: str, port: int) -> Any:
+    """A viser server on this machine only, lit for bones.
+
+    Raises:
+        InputError: the port is in use.
+    """
+    import viser
+
+    # viser announces itself under a second address, which would only confuse
+    with contextlib.redirect_stdout(io.StringIO()):
+        server = viser.ViserServer(host="127.0.0.1", port=port or _free_port(), label=title, verbose=False)
+    if port and server.get_port() != port:  # viser takes the next free one silently
+        server.stop()
+        raise InputError("review page", f"port {port} is in use", "a free port (0 = any)")
+    server.scene.set_up_direction("+z")
+    _light(server)
+    return server
+
+
+def _light(server: Any) -> None:
+    """The default lights wash bones out."""
+    scene = server.scene
+    scene.configure_default_lights(False)
+    scene.configure_environment_map(None)
+    scene.add_light_hemisphere("/sky", sky_color=(255, 250, 240), ground_color=(90, 90, 105), intensity=1.3)
+    # from all sides, so that no view is dark; unequal, so that shapes show
+    scene.add_light_directional("/front", intensity=1.6, position=(0.5, -1.0, 0.8))
+    scene.add_light_directional("/back", intensity=1.2, position=(-0.5, 1.0, 0.6))
+    scene.add_light_directional("/left", intensity=0.8, position=(1.0, -0.2, 0.5))
+    scene.add_light_directional("/right", intensity=0.8, position=(-1.0, -0.2, 0.5))
+
+
+def add_letters(server: Any, half: FloatArray) -> None:
+    """Right, left, head, foot, anterior, posterior of the patient, around a box centred at the origin.
+
+    Args:
+        half: (3,) half of the box's edges, LPS mm.
+    """
+    for letter, axis in _LETTERS.items():
+        place = np.array(axis) * (half + _GAP)
+        server.scene.add_label(
+            f"/letter/{letter}",
+            letter,
+            position=tuple(place * METRES_PER_MM),
+            font_screen_scale=1.4,
+            anchor="center-center",
+            depth_test=True,  # bones hide the letter on their far side
+        )
+
+
+def camera_position(view: str, half: FloatArray) -> FloatArray:
+    """(3,) m, LPS: from where a box centred at the origin fills the picture, seen in a clinical view."""
+    direction = beam(view)
+    right = np.cross(direction, (0.0, 0.0, 1.0))
+    right /= np.linalg.norm(right)
+    up = np.cross(right, direction)
+    width, height, depth = (float(np.abs(axis) @ half) for axis in (right, up, direction))
+    distance = max(height, width / _ASPECT) / (_FILLED * np.tan(_FIELD_OF_VIEW / 2)) + depth
+    position: FloatArray = -direction * distance * METRES_PER_MM
+    return position
+
+
+def set_first_camera(server: Any, half: FloatArray) -> None:
+    """What a browser shows that has just come: the patient from in front, the right side on the left."""
+    server.initial_camera.fov = float(_FIELD_OF_VIEW)
+    server.initial_camera.position = tuple(camera_position("anterior", half))
+    server.initial_camera.look_at = (0.0, 0.0, 0.0)
+
+
+def turn_camera(client: Any, view: str, half: FloatArray) -> None:
+    """Show one browser another view."""
+    camera = client.camera
+    camera.position = camera_position(view, half)
+    camera.look_at = (0.0, 0.0, 0.0)
+    camera.up_direction = (0.0, 0.0, 1.0)
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
