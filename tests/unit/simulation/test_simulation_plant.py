@@ -205,13 +205,15 @@ def test_rest_costs_nothing_and_ends_with_the_next_command(blocks):
     assert not plant.resting
 
 
-def test_a_state_that_is_not_finite_is_an_error_not_a_picture(blocks, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # MuJoCo leaves a log of it in the working directory
+def test_a_state_that_is_not_finite_is_an_error_not_a_picture(blocks, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
     plant = blocks.plant()
     plant._data.qvel[0] = np.nan
     plant._quiet = 0
     with pytest.raises(PlantError, match="not finite"):
         plant.step(2)
+    assert "Nan" in caplog.text  # MuJoCo's warning, which by default goes to a file in the working directory
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bone_flying_off_is_an_error(blocks):
