@@ -1,7 +1,6 @@
 """Arm controller, base controller and safety as real processes: they answer, survive garbage, refuse."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -35,6 +34,8 @@ class Driver:
         self.joints = lab.node.create_publisher(JointState, "joint_states", SENSOR)
         self.wrench = lab.node.create_publisher(WrenchStamped, "wrench", SENSOR)
         self.safety = lab.node.create_publisher(SafetyState, "safety/state", LATCHED)
+        self.allowed = None
+        lab.node.create_timer(0.1, self._say_safety)
         lab.listen(JointTrajectory, "joint_trajectory_controller/joint_trajectory")
         lab.listen(ArmState, "arm/state")
 
@@ -47,11 +48,17 @@ class Driver:
         return self.lab.received["arm/state"][-1]
 
     def allow(self, allowed=True):
+        """From now on say so at 10 Hz, as the safety node does; before the first call nothing is said."""
+        self.allowed = allowed
+        self._say_safety()
+
+    def _say_safety(self):
         from rafr_msgs.msg import SafetyState
 
-        self.safety.publish(SafetyState(state=SafetyState.OK if allowed else SafetyState.STOPPED))
+        if self.allowed is not None:
+            self.safety.publish(SafetyState(state=SafetyState.OK if self.allowed else SafetyState.STOPPED))
 
-    def tick(self, q=None, names=None, follow=True):
+    def tick(self, q=None, names=None, follow=True, seconds=30.0):
         """Publish one tick and return the command that answers it, or None."""
         from geometry_msgs.msg import WrenchStamped
         from sensor_msgs.msg import JointState
@@ -64,7 +71,7 @@ class Driver:
         message.header.stamp = stamp(self.t)
         before = len(self.commands)
         self.joints.publish(message)
-        self.lab.wait(lambda: len(self.commands) > before, 1.0)
+        self.lab.wait(lambda: len(self.commands) > before, seconds)
         if len(self.commands) == before:
             return None
         if follow:
@@ -75,10 +82,10 @@ class Driver:
 @pytest.fixture
 def driver(lab):
     driver = Driver(lab)
-    lab.start("arm_controller", realtime_priority=0)
+    lab.start("arm_controller", realtime_priority=0, safety_age=10.0)
     lab.wait_ready("arm_controller")
-    assert lab.wait(lambda: driver.joints.get_subscription_count() > 0, 10)
-    assert lab.wait(lambda: driver.safety.get_subscription_count() > 0, 10)
+    assert lab.wait(lambda: driver.joints.get_subscription_count() > 0)
+    assert lab.wait(lambda: driver.safety.get_subscription_count() > 0)
     return driver
 
 
@@ -106,12 +113,11 @@ def move(driver, goal, ticks=400):
     from rclpy.action import ActionClient
 
     client = ActionClient(driver.lab.node, MoveArm, "move_arm")
-    assert driver.lab.wait(client.server_is_ready, 10)
+    assert driver.lab.wait(client.server_is_ready)
     sent = client.send_goal_async(goal)
-    assert driver.lab.wait(sent.done, 5)
+    assert driver.lab.wait(sent.done)
     result = sent.result().get_result_async()
     for _ in range(ticks):
-        driver.allow()
         driver.tick()
         if result.done():
             return result.result().result
@@ -144,10 +150,10 @@ def test_garbage_joint_states_and_tools_move_nothing_and_do_not_end_the_node(dri
         registration.publish(Registration(accepted=True))
         plan.publish(Plan(json="{nonsense", hash="abc"))
         tools.publish(ToolPoses(tools=[ToolPose(name="reference", valid=True)]))
-        command = driver.tick(q, names, follow=False)
+        command = driver.tick(q, names, follow=False, seconds=1.0)
         assert command is None or list(command.points[0].positions) == pytest.approx(HOME, abs=1e-12)
     driver.lab.received["heartbeat"].clear()
-    driver.lab.wait_ready("arm_controller", seconds=5)
+    driver.lab.wait_ready("arm_controller")
     assert list(driver.tick().points[0].positions) == pytest.approx(HOME, abs=1e-12)
 
 
@@ -169,9 +175,9 @@ def test_motion_is_refused_without_safety_and_reduction_without_clamp_and_approv
     from rclpy.action import ActionClient
 
     client = ActionClient(driver.lab.node, MoveArm, "move_arm")
-    assert driver.lab.wait(client.server_is_ready, 10)
-    handle = driver.lab.wait_result(client.send_goal_async(goal), 5)
-    result = driver.lab.wait_result(handle.get_result_async(), 5).result
+    assert driver.lab.wait(client.server_is_ready)
+    handle = driver.lab.wait_result(client.send_goal_async(goal))
+    result = driver.lab.wait_result(handle.get_result_async()).result
     assert not result.success
     assert "safety" in result.message
     driver.allow()
@@ -182,7 +188,7 @@ def test_motion_is_refused_without_safety_and_reduction_without_clamp_and_approv
     assert driver.q == pytest.approx(HOME, abs=1e-12)
 
 
-def test_silent_safety_stops_free_motion_and_holds_until_reset(driver):
+def test_a_stop_from_safety_ends_free_motion_and_holds_until_reset(driver):
     from rafr_msgs.action import MoveArm
     from rafr_msgs.msg import ArmState
     from rclpy.action import ActionClient
@@ -192,76 +198,101 @@ def test_silent_safety_stops_free_motion_and_holds_until_reset(driver):
     for _ in range(40):
         driver.tick()
     client = ActionClient(driver.lab.node, MoveArm, "move_arm")
-    assert driver.lab.wait(client.server_is_ready, 10)
+    assert driver.lab.wait(client.server_is_ready)
     goal = move_goal(driver, "approach", goal_q=[q + 0.2 for q in HOME], seconds=20.0)
-    driver.allow()
-    driver.tick()
-    handle = driver.lab.wait_result(client.send_goal_async(goal), 5)
+    handle = driver.lab.wait_result(client.send_goal_async(goal))
     for _ in range(5):
         driver.tick()
     driver.allow(False)
-    assert driver.lab.wait(lambda: driver.tick() and driver.state.state == ArmState.HOLDING, 10)
-    result = driver.lab.wait_result(handle.get_result_async(), 5).result
+    assert driver.lab.wait(lambda: driver.tick() and driver.state.state == ArmState.HOLDING)
+    result = driver.lab.wait_result(handle.get_result_async()).result
     assert not result.success
     held = list(driver.q)
     reset = driver.lab.node.create_client(Trigger, "arm/reset")
-    assert driver.lab.wait(reset.service_is_ready, 5)
-    assert not driver.lab.wait_result(reset.call_async(Trigger.Request()), 5).success
+    assert driver.lab.wait(reset.service_is_ready)
+    assert not driver.lab.wait_result(reset.call_async(Trigger.Request())).success
     for _ in range(5):
         driver.tick()
     assert driver.q == pytest.approx(held, abs=1e-12)
     driver.allow()
-    driver.lab.wait(lambda: False, 0.2)
-    driver.tick()
-    assert driver.lab.wait_result(reset.call_async(Trigger.Request()), 5).success
+
+    def released():
+        driver.tick()
+        return driver.lab.wait_result(reset.call_async(Trigger.Request())).success
+
+    assert driver.lab.wait(released)
 
 
-def test_base_docks_on_odometry_with_released_brakes_and_brakes_again(lab):
-    from geometry_msgs.msg import TwistStamped
-    from nav_msgs.msg import Odometry
-    from rafr_msgs.action import DockBase
-    from rafr_msgs.msg import ArmState, BaseTrajectory, SafetyState
-    from rclpy.action import ActionClient
-    from std_srvs.srv import SetBool
+class Floor:
+    """Stands in for the base's driver: sends clock and odometry, and the next step waits for the answer."""
 
-    from rafr.nodes.runtime import LATCHED, SENSOR
+    def __init__(self, lab):
+        from geometry_msgs.msg import TwistStamped
+        from nav_msgs.msg import Odometry
+        from rafr_msgs.msg import ArmState, SafetyState
+        from rosgraph_msgs.msg import Clock
+        from std_srvs.srv import SetBool
 
-    brakes = []
+        from rafr.nodes.runtime import LATCHED, SENSOR
 
-    def brake(request, response):
-        brakes.append(request.data)
+        self.lab, self.t, self.pose, self.brakes = lab, 1.0, [0.0, 0.02, 0.0], []
+        lab.node.create_service(SetBool, "base/brakes", self._brake)
+        lab.listen(TwistStamped, "cmd_vel")
+        self.clock = lab.node.create_publisher(Clock, "/clock", 10)
+        self.odometry = lab.node.create_publisher(Odometry, "odom", SENSOR)
+        safety = lab.node.create_publisher(SafetyState, "safety/state", LATCHED)
+        arm = lab.node.create_publisher(ArmState, "arm/state", 10)
+        lab.node.create_timer(0.1, lambda: safety.publish(SafetyState(state=SafetyState.OK)))
+        lab.node.create_timer(0.1, lambda: arm.publish(ArmState(state=ArmState.IDLE)))
+
+    def _brake(self, request, response):
+        self.brakes.append(request.data)
         response.success = True
         return response
 
-    lab.node.create_service(SetBool, "base/brakes", brake)
-    odometry = lab.node.create_publisher(Odometry, "odom", SENSOR)
-    safety = lab.node.create_publisher(SafetyState, "safety/state", LATCHED)
-    arm = lab.node.create_publisher(ArmState, "arm/state", 10)
-    lab.listen(TwistStamped, "cmd_vel")
-    lab.start("base_controller")
-    lab.wait_ready("base_controller")
-    pose, last = [0.0, 0.02, 0.0], [time.monotonic()]
+    @property
+    def twists(self):
+        return self.lab.received["cmd_vel"]
 
-    def drive():
-        """Integrate cmd_vel while the brakes are off and publish odometry."""
-        now = time.monotonic()
-        dt, last[0] = now - last[0], now
-        if lab.received["cmd_vel"] and brakes and not brakes[-1]:
-            twist = lab.received["cmd_vel"][-1].twist
-            pose[0] += dt * twist.linear.x * math.cos(pose[2])
-            pose[1] += dt * twist.linear.x * math.sin(pose[2])
-            pose[2] += dt * twist.angular.z
+    def step(self):
+        """Let 20 ms pass; the base moves as commanded while its brakes are off."""
+        from nav_msgs.msg import Odometry
+        from rosgraph_msgs.msg import Clock
+
+        if self.twists and self.brakes and not self.brakes[-1]:
+            twist = self.twists[-1].twist
+            self.pose[0] += 0.02 * twist.linear.x * math.cos(self.pose[2])
+            self.pose[1] += 0.02 * twist.linear.x * math.sin(self.pose[2])
+            self.pose[2] += 0.02 * twist.angular.z
+        self.t += 0.02
         message = Odometry()
-        message.header.stamp = lab.node.get_clock().now().to_msg()
-        message.pose.pose.position.x, message.pose.pose.position.y = pose[0], pose[1]
-        message.pose.pose.orientation.z = math.sin(pose[2] / 2)
-        message.pose.pose.orientation.w = math.cos(pose[2] / 2)
-        odometry.publish(message)
-        safety.publish(SafetyState(state=SafetyState.OK))
-        arm.publish(ArmState(state=ArmState.IDLE))
+        message.header.stamp = stamp(self.t)
+        message.pose.pose.position.x, message.pose.pose.position.y = self.pose[0], self.pose[1]
+        message.pose.pose.orientation.z = math.sin(self.pose[2] / 2)
+        message.pose.pose.orientation.w = math.cos(self.pose[2] / 2)
+        self.odometry.publish(message)
+        seen = len(self.twists)
+        self.clock.publish(Clock(clock=stamp(self.t)))
+        assert self.lab.wait(lambda: len(self.twists) > seen), self.lab.log("base_controller")
 
-    lab.node.create_timer(0.02, drive)
-    lab.wait(lambda: False, 1.0)
+    def step_until(self, done, steps=1000):
+        for _ in range(steps):
+            if done():
+                return True
+            self.step()
+        return False
+
+
+def test_base_docks_on_odometry_with_released_brakes_and_brakes_again(lab):
+    from rafr_msgs.action import DockBase
+    from rafr_msgs.msg import BaseTrajectory
+    from rclpy.action import ActionClient
+
+    floor = Floor(lab)
+    lab.start("base_controller", use_sim_time=True, other_age=10.0)
+    lab.wait_ready("base_controller")
+    assert lab.wait(lambda: floor.odometry.get_subscription_count() and floor.clock.get_subscription_count())
+    assert floor.step_until(lambda: floor.brakes == [True])  # it engages them before anything else
     t = np.linspace(0.0, 3.0, 31)
     s = (t / 3.0) ** 2 * (3 - 2 * t / 3.0)
     v = np.gradient(0.6 * s, t)
@@ -269,13 +300,16 @@ def test_base_docks_on_odometry_with_released_brakes_and_brakes_again(lab):
         t=t.tolist(), x=(0.6 * s).tolist(), y=[0.0] * 31, theta=[0.0] * 31, v=v.tolist(), omega=[0.0] * 31
     )
     client = ActionClient(lab.node, DockBase, "dock_base")
-    assert lab.wait(client.server_is_ready, 10)
-    handle = lab.wait_result(client.send_goal_async(DockBase.Goal(trajectory=trajectory)), 5)
-    result = lab.wait_result(handle.get_result_async(), 20).result
+    assert lab.wait(client.server_is_ready)
+    handle = lab.wait_result(client.send_goal_async(DockBase.Goal(trajectory=trajectory)))
+    future = handle.get_result_async()
+    assert floor.step_until(future.done)
+    result = future.result().result
     assert result.success, result.message
-    assert math.hypot(pose[0] - 0.6, pose[1]) < 0.025  # m, the docking tolerance and one period of motion
-    assert lab.wait(lambda: brakes and brakes[-1], 2)
-    assert False in brakes
+    # m: the docking tolerance and one period of motion
+    assert math.hypot(floor.pose[0] - 0.6, floor.pose[1]) < 0.025
+    assert floor.step_until(lambda: floor.brakes[-1])
+    assert False in floor.brakes
 
 
 def test_safety_waits_for_its_nodes_then_allows_and_latches_a_death_until_reset(lab):
@@ -287,26 +321,26 @@ def test_safety_waits_for_its_nodes_then_allows_and_latches_a_death_until_reset(
     lab.listen(SafetyState, "safety/state", LATCHED)
     arm = lab.node.create_publisher(ArmState, "arm/state", 10)
     lab.node.create_timer(0.05, lambda: arm.publish(ArmState(state=ArmState.IDLE)))
-    lab.start("safety", required_nodes="arm_controller", heartbeat_age=1.0)
+    lab.start("safety", required_nodes="arm_controller")
     lab.wait_ready("safety")
     states = lab.received["safety/state"]
-    assert lab.wait(lambda: states and "waiting for arm_controller" in states[-1].reasons, 5)
+    assert lab.wait(lambda: states and "waiting for arm_controller" in states[-1].reasons)
     lab.start("arm_controller", realtime_priority=0)
-    assert lab.wait(lambda: states[-1].state == SafetyState.OK, 30)
+    assert lab.wait(lambda: states[-1].state == SafetyState.OK)
     reset = lab.node.create_client(Trigger, "safety/reset")
     lab.stop("arm_controller")
-    assert lab.wait(lambda: states[-1].state == SafetyState.STOPPED, 10)
+    assert lab.wait(lambda: states[-1].state == SafetyState.STOPPED)
     assert any("arm_controller" in r for r in states[-1].reasons)
-    assert lab.wait(reset.service_is_ready, 5)
-    assert not lab.wait_result(reset.call_async(Trigger.Request()), 5).success
+    assert lab.wait(reset.service_is_ready)
+    assert not lab.wait_result(reset.call_async(Trigger.Request())).success
     lab.start("arm_controller", realtime_priority=0)
     seen = len(states)
     for _ in range(60):  # the new process needs a while; the stop must stay all along
         lab.wait(lambda: False, 0.5)
         assert all(s.state == SafetyState.STOPPED for s in states[seen:])
-        if lab.wait_result(reset.call_async(Trigger.Request()), 5).success:
+        if lab.wait_result(reset.call_async(Trigger.Request())).success:
             break
-    assert lab.wait(lambda: states[-1].state == SafetyState.OK, 5)
+    assert lab.wait(lambda: states[-1].state == SafetyState.OK)
 
 
 def test_controllers_end_cleanly_on_an_interrupt_and_refuse_a_bad_parameter(lab):
@@ -316,5 +350,5 @@ def test_controllers_end_cleanly_on_an_interrupt_and_refuse_a_bad_parameter(lab)
     assert lab.stop("base_controller") == 0
     assert lab.stop("arm_controller") == 0
     process = lab.start("arm_controller", force_limit=-5.0)
-    assert process.wait(timeout=30) == 2
+    assert process.wait(timeout=90) == 2
     assert "force_limit" in lab.log("arm_controller").strip().splitlines()[-1]

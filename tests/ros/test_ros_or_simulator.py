@@ -51,13 +51,13 @@ class Driver:
 def room(lab, case_folder):
     lab.driver = Driver(lab)
     lab.start("or_simulator", case=str(case_folder), seed=1)
-    lab.wait_ready("or_simulator", seconds=90.0)
+    lab.wait_ready("or_simulator")
     return lab
 
 
 def call(lab, kind, name, request):
     client = lab.node.create_client(kind, name)
-    assert client.wait_for_service(timeout_sec=20.0)
+    assert client.wait_for_service(timeout_sec=90.0)
     return lab.wait_result(client.call_async(request))
 
 
@@ -114,7 +114,7 @@ def test_a_cbct_is_written_with_its_time_while_time_goes_on(room, tmp_path):
 
     path = tmp_path / "cbct.nii.gz"
     client = room.node.create_client(AcquireCbct, "acquire_cbct")
-    assert client.wait_for_service(timeout_sec=20.0)
+    assert client.wait_for_service(timeout_sec=90.0)
     before = len(room.driver.states)
     answer = room.wait_result(client.call_async(AcquireCbct.Request(path=str(path))), 120.0)
     assert answer.success, answer.message
@@ -125,7 +125,7 @@ def test_a_cbct_is_written_with_its_time_while_time_goes_on(room, tmp_path):
 
 def test_an_unknown_fault_is_bad_input(lab, case_folder):
     process = lab.start("or_simulator", case=str(case_folder), seed=1, faults="tracker-frozen")
-    assert process.wait(timeout=60.0) == 2
+    assert process.wait(timeout=90) == 2
     assert "tracker-frozen" in lab.log("or_simulator")
 
 

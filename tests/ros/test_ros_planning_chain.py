@@ -10,7 +10,7 @@ def run_goal(lab, action, name, goal, seconds=60.0):
     from rclpy.action import ActionClient
 
     client = ActionClient(lab.node, action, name)
-    assert lab.wait(client.server_is_ready, 20.0)
+    assert lab.wait(client.server_is_ready)
     handle = lab.wait_result(client.send_goal_async(goal))
     assert handle.accepted
     return lab.wait_result(handle.get_result_async(), seconds).result

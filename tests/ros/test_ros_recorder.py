@@ -63,5 +63,5 @@ def test_what_was_flushed_survives_a_kill(lab, tmp_path):
 def test_a_second_recording_does_not_overwrite_the_first(lab, tmp_path):
     (tmp_path / "recording").mkdir()
     process = lab.start("recorder", out=str(tmp_path))
-    assert process.wait(timeout=20) == 2
+    assert process.wait(timeout=90) == 2
     assert "exists already" in lab.log("recorder")

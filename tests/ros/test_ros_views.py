@@ -40,7 +40,7 @@ def test_markers_name_a_mesh_per_bone_and_show_target_and_path(lab, box_case, bo
     def markers():
         return {(m.ns, m.id): m for array in lab.received["markers"][-1:] for m in array.markers}
 
-    assert lab.wait(lambda: ("targets", 1) in markers(), 10.0), keep
+    assert lab.wait(lambda: ("targets", 1) in markers()), keep
     found = markers()
     assert {key[0] for key in found} == {"bones", "targets", "paths"}
     assert found["targets", 1].pose.position.x == pytest.approx(-0.010, abs=1e-9)  # m
@@ -49,7 +49,7 @@ def test_markers_name_a_mesh_per_bone_and_show_target_and_path(lab, box_case, bo
     size = read_mesh(path).vertices.max(axis=0) - read_mesh(path).vertices.min(axis=0)
     # ten voxels of 3 mm, in m; smoothing takes up to a voxel
     assert size[0] == pytest.approx(0.030, abs=0.003)
-    assert lab.wait(lambda: bool(lab.received["/robot_description"]), 5.0)
+    assert lab.wait(lambda: bool(lab.received["/robot_description"]))
     assert "<robot" in lab.received["/robot_description"][0].data
     assert lab.stop("view") == 0
     assert not path.exists()
@@ -68,7 +68,7 @@ def test_the_page_is_served_and_survives_a_plan_that_is_not_what_it_says(lab, bo
         texts = [s.message for array in lab.received["/diagnostics"] for s in array.status]
         return any("hash" in text for text in texts)
 
-    assert lab.wait(complained, 10.0), keep
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    assert lab.wait(complained), keep
+    with urllib.request.urlopen(url, timeout=60) as answer:
         assert answer.status == 200
     assert lab.stop("review") == 0
