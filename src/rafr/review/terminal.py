@@ -5,26 +5,33 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rafr.review.run import RunRecord, Sample
+from rafr.review.run import Phase, RunRecord, Sample
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
-_BAR = 32
+_BAR = 18
+_HIGH_FORCE = 0.8  # share of the limit above which the force is shown red
+# states in which the share of the path that is behind says something
+_ON_THE_WAY = ("MOVING", "REDUCING", "HOLDING")
 
 
 def panel(record: RunRecord, hint: str = "") -> RenderableType:
-    """Phases, reduction and nodes of a run as they stand."""
-    from rich.columns import Columns
+    """Phases, reduction and nodes of a run as they stand; fits a terminal of 80 by 24."""
+    from rich.console import Group
     from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
 
-    return Panel(
-        Columns([_phases(record), _reduction(record, hint)], padding=(0, 4)),
-        title="rafr sim",
-        subtitle=_nodes(record),
-        border_style=_colour(record),
-    )
+    columns = Table.grid(padding=(0, 3, 0, 0))
+    columns.add_column(no_wrap=True)
+    columns.add_column(overflow="fold")
+    columns.add_row(_phases(record), _reduction(record))
+    # over the whole width, so that an address is not broken
+    rows: list[RenderableType] = [columns, *([Text(hint, style="bold yellow")] if hint else [])]
+    return Panel(Group(*rows), title="rafr sim", subtitle=_nodes(record), border_style=_colour(record))
 
 
 def _colour(record: RunRecord) -> str:
@@ -34,47 +41,74 @@ def _colour(record: RunRecord) -> str:
 
 
 def _phases(record: RunRecord) -> Table:
+    """The phases that are over, the one that runs, and those to come."""
     from rich.table import Table
+
+    from rafr.procedure.phases import PHASES
 
     table = Table.grid(padding=(0, 1))
     for phase in record.phases:
-        mark = "▶" if not phase.outcome else ("✓" if phase.outcome in ("done", "ok") else "•")
-        table.add_row(mark, phase.name, f"{phase.seconds:6.1f} s", phase.outcome)
+        mark = "▶" if not phase.outcome else ("✓" if _went_well(phase) else "✗")
+        style = "bold" if not phase.outcome else None
+        table.add_row(mark, _words(phase.name), f"{phase.seconds:6.1f} s", style=style)
     if not record.phases:
-        table.add_row("▶", "starting", "", f"waiting for {', '.join(record.missing) or 'the procedure'}")
+        table.add_row("▶", "starting", "", style="bold")
+    names = [phase.name for phase in PHASES]
+    reached = names.index(record.phase) + 1 if record.phase in names else 0
+    for name in names[reached:]:
+        table.add_row("·", _words(name), "", style="dim")
     return table
 
 
-def _reduction(record: RunRecord, hint: str) -> Group:
+def _went_well(phase: Phase) -> bool:
+    return phase.outcome in ("done", "ok")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _reduction(record: RunRecord) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    lines = [Text(record.message, style="bold")] if record.message else []
-    if record.samples:
-        lines += [Text(line) for line in _arm_lines(record.samples[-1])]
-    lines += [Text(f"safety: {r}", style="red") for r in record.safety_reasons]
+    if not record.phases:
+        waiting = ", ".join(record.missing) or "the procedure"
+        lines = [Text(f"waiting for {waiting}")]
+    else:
+        lines = [Text(record.message, style="bold")] if record.message else []
+        if record.samples:
+            lines += _arm_lines(record.samples[-1])
+        bad = [p for p in record.phases if p.outcome and not _went_well(p)]
+        lines += [Text(f"{_words(p.name)}: {p.outcome}", style="yellow") for p in bad]
+        lines += [Text(f"safety: {r}", style="red") for r in record.safety_reasons]
     lines += [Text(loss, style="red") for loss in record.lost]
-    if hint:
-        lines.append(Text(hint, style="yellow"))
     return Group(*lines)
 
 
-def _arm_lines(sample: Sample) -> list[str]:
-    where = f"{sample.state.lower()} {sample.body}".strip()
-    lines = [f"arm       {where}{'' if sample.tracked else ' (fragment not tracked)'}"]
-    lines.append(f"path      {bar(sample.progress)} {100 * sample.progress:3.0f} %")
+def _arm_lines(sample: Sample) -> list[Text]:
+    from rich.text import Text
+
+    body = f" {_words(sample.body)}" if sample.body else ""
+    lines = [Text(f"arm       {sample.state.lower()}{body}")]
+    if sample.body and not sample.tracked:
+        lines.append(Text("          fragment not tracked", style="yellow"))
+    if sample.state in _ON_THE_WAY:
+        lines.append(Text(f"path      {bar(sample.progress)} {100 * sample.progress:3.0f} %"))
     if math.isfinite(sample.distance):
         error = f"{sample.distance * 1e3:.2f} mm  {math.degrees(sample.angle):.2f}°"
-        lines.append(f"to target {error}")
+        lines.append(Text(f"to target {error}"))
     share = sample.force / sample.force_limit if sample.force_limit > 0 else 0.0
-    lines.append(f"force     {bar(share)} {sample.force:.0f} of {sample.force_limit:.0f} N")
+    force = f"force     {bar(share)} {sample.force:.0f} of {sample.force_limit:.0f} N"
+    lines.append(Text(force, style="red" if share > _HIGH_FORCE else ""))
     return lines
 
 
 def _nodes(record: RunRecord) -> str:
     ready = sum(record.nodes.values())
-    missing = f" · waiting for {', '.join(record.missing)}" if record.missing else ""
-    return f"{ready}/{len(record.nodes)} nodes ready{missing}"
+    if record.missing and record.phases:
+        return f"{ready}/{len(record.nodes)} nodes ready · waiting for {', '.join(record.missing)}"
+    return f"{ready}/{len(record.nodes)} nodes ready"
 
 
 def bar(share: float, width: int = _BAR) -> str:

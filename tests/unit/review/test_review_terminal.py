@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from rafr.procedure.phases import PHASES
 from rafr.review.run import RunRecord, Sample
 from rafr.review.screen import open_screen
 from rafr.review.terminal import PlainLines, bar, panel, summary
@@ -20,11 +21,11 @@ def running() -> RunRecord:
     return record
 
 
-def drawn(renderable) -> str:
+def drawn(renderable, width=120) -> str:
     from rich.console import Console
 
     stream = io.StringIO()
-    Console(file=stream, width=120).print(renderable)
+    Console(file=stream, width=width).print(renderable)
     return stream.getvalue()
 
 
@@ -32,6 +33,35 @@ def test_the_panel_shows_phase_progress_error_force_and_nodes():
     text = drawn(panel(running(), hint="press a"))
     for piece in ("reduction", "approach", "40 %", "8.10 mm", "2.01°", "60 of 200 N", "1/2 nodes", "press a"):
         assert piece in text
+    assert "waiting for safety" in text
+
+
+def test_the_panel_shows_what_went_wrong_and_what_is_still_to_come():
+    record = running()
+    record.enter("reduction", 3.0, ["registration: failed: too little overlap", "approach: done"])
+    text = drawn(panel(record))
+    assert "registration: failed: too little overlap" in text
+    assert "· xray check" in text
+    assert "· planning" not in text
+
+
+def test_the_panel_of_a_run_waiting_for_approval_fits_a_small_terminal():
+    record = running()
+    record.enter("retreat", 3.0, [f"{phase.name}: done" for phase in PHASES[:10]])
+    record.nodes = dict.fromkeys((f"some_node_{i}" for i in range(13)), True)
+    hint = "plan 0e22c86 waits for approval: open http://localhost:40123, or press a to approve, r to reject"
+    lines = drawn(panel(record, hint), width=80).splitlines()
+    assert len(lines) <= 23  # one is left for the cursor
+    assert any("http://localhost:40123" in line for line in lines)
+    assert any("to target 8.10 mm  2.01°" in line and "planning" in line for line in lines)
+    assert any("60 of 200 N" in line for line in lines)
+
+
+def test_while_nodes_start_the_panel_says_for_which_it_waits_once():
+    record = RunRecord(nodes={"tracker": True, "safety": False}, message="not started")
+    record.safety_reasons = ["waiting for tracker"]
+    text = drawn(panel(record))
+    assert text.count("waiting for") == 1
     assert "waiting for safety" in text
 
 
