@@ -86,6 +86,8 @@ def driver(lab):
     lab.wait_ready("arm_controller")
     assert lab.wait(lambda: driver.joints.get_subscription_count() > 0)
     assert lab.wait(lambda: driver.safety.get_subscription_count() > 0)
+    # best-effort joint states may be lost while the processes still find each other
+    assert lab.wait(lambda: driver.tick(seconds=1.0) is not None), lab.log("arm_controller")
     return driver
 
 
@@ -335,7 +337,7 @@ def test_safety_waits_for_its_nodes_then_allows_and_latches_a_death_until_reset(
     assert not lab.wait_result(reset.call_async(Trigger.Request())).success
     lab.start("arm_controller", realtime_priority=0)
     seen = len(states)
-    for _ in range(60):  # the new process needs a while; the stop must stay all along
+    for _ in range(120):  # the new process needs a while; the stop must stay all along
         lab.wait(lambda: False, 0.5)
         assert all(s.state == SafetyState.STOPPED for s in states[seen:])
         if lab.wait_result(reset.call_async(Trigger.Request())).success:

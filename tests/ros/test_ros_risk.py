@@ -26,8 +26,12 @@ def test_a_burst_after_rest_is_high_risk(lab):
         samples = rng.normal(0, level, 200).astype(np.float32)
         message = MuscleSignals(rate=RATE, channels=["left", "right"], samples=samples.tolist())
         message.header.stamp = time_message(k * 0.1)
-        publisher.publish(message)
-        assert lab.wait(lambda: len(lab.received["risk"]) > k)
+        seen = len(lab.received["risk"])
+        for _ in range(60):  # best effort: the first may be lost while the processes still find each other
+            publisher.publish(message)
+            if lab.wait(lambda: len(lab.received["risk"]) > seen, 1.0):
+                break
+        assert len(lab.received["risk"]) > seen, lab.log("risk")
         return lab.received["risk"][-1]
 
     first = send(0, 5e-6)
