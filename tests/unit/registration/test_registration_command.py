@@ -36,6 +36,7 @@ def own_cache(tmp_path_factory, monkeypatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
 
 
+@pytest.mark.slow
 def test_good_cbct_gives_json_table_and_picture(folder, tmp_path, capsys, phantom) -> None:
     out = tmp_path / "result.json"
     code = main(["register", str(folder), "--json", str(out), "-o", str(tmp_path / "pictures")])

@@ -59,6 +59,7 @@ def test_frame_is_found_among_pins_and_spurious_spheres(seed: int) -> None:
     assert found.fre_mm < 0.2
 
 
+@pytest.mark.slow
 def test_frame_is_found_with_two_spheres_missing_but_not_with_three() -> None:
     rng = np.random.default_rng(7)
     truth = somewhere(rng)
