@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.imaging.segmentation import bone_of
 from rafr.planning.pins import PatientAxes
+from rafr.planning.surface import Surface
 
 # Matta & Tornetta 1996, Clin Orthop 329:129: largest displacement on AP, inlet or outlet view
 MATTA_GRADES_MM = (("excellent", 4.0), ("good", 10.0), ("fair", 20.0))
@@ -77,3 +80,14 @@ def _beams(axes: PatientAxes) -> dict[str, FloatArray]:
 def _lengths(vectors: FloatArray) -> FloatArray:
     lengths: FloatArray = np.linalg.norm(vectors, axis=1)
     return lengths
+
+
+def hip_distance_mm(parts: Mapping[int, TriangleMesh]) -> float | None:
+    """Smallest distance between the two hips, which is that at the symphysis; None without both."""
+    sides = [
+        [mesh for label, mesh in parts.items() if bone_of(label) == hip] for hip in ("left_hip", "right_hip")
+    ]
+    if not all(sides):
+        return None
+    left, right = (merge_meshes(side) for side in sides)
+    return float(Surface.of(right).distance(left.vertices).min())

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rafr.assessment import ACCEPTED, Assessment
 from rafr.cases.case import Case
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.metrics import matta, pose_error
+from rafr.planning.anatomy import moved_parts
+from rafr.planning.metrics import hip_distance_mm, matta, pose_error
 from rafr.planning.path import PlannedPath, Wrench, plan_path
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.planning.plan import BodyPlan, ReductionPlan
@@ -22,6 +24,8 @@ from rafr.units import to_metres
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
+
+_WIDE_SYMPHYSIS_MM = 10.0  # wider is a diastasis in adults
 
 
 def plan_reduction(
@@ -59,11 +63,25 @@ def plan_reduction(
         assessment &= path.assessment
         bodies.append(body)
         placed += [m.transformed(target.T_reduced_displaced) for m in meshes[target.name].parts.values()]
+    assessment &= _symphysis(meshes, found)
     progress(1.0, "planned")
     seconds = time.perf_counter() - began
     return ReductionPlan(
         case.id, METHOD, tuple(bodies), found.symmetry_plane, found.order, assessment, seconds
     )
+
+
+def _symphysis(meshes: Mapping[str, BodyMesh], found: TargetResult) -> Assessment:
+    """A remark where the planned ring stays open in front: then the side mirrored is displaced too."""
+    goals = {t.name: t.T_reduced_displaced for t in found.bodies}
+    parts: dict[int, TriangleMesh] = {}
+    for name, body in meshes.items():
+        parts |= moved_parts(body.parts, goals.get(name, RigidTransform.identity()))
+    gap = hip_distance_mm(parts)
+    if gap is None or gap < _WIDE_SYMPHYSIS_MM:
+        return ACCEPTED
+    reason = f"the symphysis stays {gap:.0f} mm wide: look whether the side taken as intact is displaced too"
+    return Assessment(True, (reason,))
 
 
 def _check(case: Case, start: Mapping[str, RigidTransform]) -> None:

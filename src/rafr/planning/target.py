@@ -34,6 +34,8 @@ class TargetConfig:
         mirror_reaches_mm: pairing distances while the body is brought onto the mirror image.
         contact_reaches_mm: pairing distances while faces and joints are brought together.
         catch_reaches_mm: pairing distances while fracture faces are first found.
+        mirror_loyal_mm, mirror_loyal_share: a fit of faces must keep this share of the area that lies
+            within this distance of the mirror image before faces are looked at.
         nudge_mm: how far the last search is started off its best guess, both ways along three axes.
         asymmetry_factor: hips differ in pose as well as in shape, which no residual shows; without a
             broken face the expected error is larger than computed by about this (5 targets on 5 pelves
@@ -45,6 +47,8 @@ class TargetConfig:
     mirror_reaches_mm: tuple[float, ...] = (30.0, 25.0, 20.0, 16.0, 12.0, 9.0, 7.0, 5.0, 4.0)
     contact_reaches_mm: tuple[float, ...] = (6.0, 5.0, 4.0, 3.0, 2.5, 2.0)
     catch_reaches_mm: tuple[float, ...] = (14.0, 12.0, 10.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0)
+    mirror_loyal_mm: float = 5.0
+    mirror_loyal_share: float = 0.6
     nudge_mm: float = 2.5
     asymmetry_factor: float = 1.5
     largest_expected_mm: float = 4.0
@@ -208,16 +212,29 @@ def _into_contact(
     anchored = [*terms, *contact_terms(coarse.estimate, moving, in_place), PoseTerm(start)]
     joined = solve(coarse.estimate, anchored, (*config.catch_reaches_mm, *config.contact_reaches_mm))
     guesses = [joined.estimate, replace(start, plane=joined.estimate.plane)]
-    caught = [_fit_faces(g, anchored, moving, in_place, config.catch_reaches_mm) for g in guesses]
-    found = [solution for solution in caught if solution is not None]
+    fits = [_fit_faces(g, anchored, moving, in_place, config.catch_reaches_mm) for g in guesses]
+    fits.append(_fit_faces(joined.estimate, anchored, moving, in_place, config.contact_reaches_mm))
+    found = [s for s in fits if s is not None and _keeps_mirror(s, joined, terms, config)]
     if not found:
         return joined
     # rough faces lock into each other: several nudged starts find the deepest fit
-    best = min(found, key=_face_cost).estimate
+    best = min(found, key=_face_cost)
     nudged = [
-        _fit_faces(g, anchored, moving, in_place, config.contact_reaches_mm) for g in _nudged(best, config)
+        _fit_faces(g, anchored, moving, in_place, config.contact_reaches_mm)
+        for g in _nudged(best.estimate, config)
     ]
-    return min((s for s in nudged if s is not None), key=_face_cost, default=joined)
+    kept = [s for s in nudged if s is not None and _keeps_mirror(s, joined, terms, config)]
+    return min(kept, key=_face_cost, default=best)
+
+
+def _keeps_mirror(fit: Solution, joined: Solution, terms: list[Term], config: TargetConfig) -> bool:
+    """Faces refine what the mirror says; a fit that leaves the mirror image has caught wrong faces."""
+
+    def area(at: Estimate) -> float:
+        mirrored = [t for t in terms if t.name.startswith("mirror:")]
+        return sum(t.rows(at, config.mirror_loyal_mm).area for t in mirrored)
+
+    return area(fit.estimate) >= config.mirror_loyal_share * area(joined.estimate)
 
 
 def _fit_faces(

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.planning.metrics import matta, matta_grade, pose_error
+from rafr.planning.metrics import hip_distance_mm, matta, matta_grade, pose_error
 
 IDENTITY = RigidTransform.identity()
 
@@ -56,3 +56,11 @@ def test_a_vertical_shear_shows_in_full_on_the_ap_view(sphere):
     up = matta(sphere, RigidTransform.from_translation([0.0, 0.0, 12.0]), IDENTITY)
     assert up["views_mm"]["ap"] == pytest.approx(12.0)
     assert up["grade"] == "fair"
+
+
+def test_the_distance_between_the_hips_is_the_smallest_one_and_unknown_without_both():
+    box = trimesh.creation.box((20.0, 20.0, 20.0))
+    left = TriangleMesh(np.asarray(box.vertices), np.asarray(box.faces))
+    right = left.transformed(RigidTransform.from_translation([-27.0, 0.0, 0.0]))
+    assert hip_distance_mm({11: left, 21: right}) == pytest.approx(7.0, abs=1e-4)
+    assert hip_distance_mm({11: left, 1: right}) is None
