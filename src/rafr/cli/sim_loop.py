@@ -77,8 +77,8 @@ class Follower:
                     self._step()
                 self._listen(self.config.settle)
         except KeyboardInterrupt:
-            self.record.outcome, self.record.message = "aborted", "interrupted"
-            self.console.cancel()
+            self.console.cancel()  # before there is an outcome: nothing is cancelled after it
+            self._give_up("interrupted")
             raise
         finally:
             self.record.wall_seconds = time.monotonic() - begin

@@ -37,8 +37,10 @@ class LiveScreen:
 
         self._live = Live(console=Console(file=stream), auto_refresh=False)
         self._last = float("-inf")
+        self._record: RunRecord | None = None
 
     def show(self, record: RunRecord, hint: str = "") -> None:
+        self._record = record
         if time.monotonic() - self._last >= _PERIOD:
             self._last = time.monotonic()
             self._live.update(panel(record, hint), refresh=True)
@@ -50,6 +52,8 @@ class LiveScreen:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._record is not None:  # how it ended may have come within the last period
+            self._live.update(panel(self._record), refresh=True)
         self._live.stop()
 
 

@@ -169,7 +169,8 @@ def summary(report: dict[str, Any], out: str) -> Table:
             _number(body["residual_to_plan_deg"]),
             body["matta"]["grade"] or "–",
         )
-    table.caption = (
+    why = "".join(f"{reason}\n" for reason in report["holds"])
+    table.caption = why + (
         f"peak force {report['peak_force_n']:.0f} of {_number(report['force_limit_n'], 0)} N · "
         f"{report['duration_s']:.0f} s simulated in {report['wall_s']:.0f} s · {_approval(report)} · {out}"
     )

@@ -42,7 +42,7 @@ class Script:
         return self.silent_nodes
 
     def cancel(self):
-        self.cancelled = True
+        self.cancelled = not self.record.outcome  # as the real one: nothing is cancelled after the end
 
     def decide(self, *, approve, approver, reason=""):
         self.decisions.append((approve, approver))
@@ -211,6 +211,7 @@ def test_an_interrupt_cancels_the_procedure_and_is_passed_on(make):
     with pytest.raises(KeyboardInterrupt):
         follower.run()
     assert follower.record.outcome == "aborted"
+    assert follower.record.holds == ["interrupted"]
     assert follower.console.cancelled
 
 

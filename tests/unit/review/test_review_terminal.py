@@ -107,6 +107,7 @@ def test_the_summary_names_outcome_reference_and_automatic_approval():
     report = {
         "case": "case-7",
         "outcome": "reduced",
+        "holds": ["reduction: the force rose above its limit"],
         "bodies": {"wing": body},
         "residual_reference": "truth",
         "peak_force_n": 120.0,
@@ -117,5 +118,6 @@ def test_the_summary_names_outcome_reference_and_automatic_approval():
         "approval": {"approver": "auto", "automatic": True},
     }
     text = " ".join(drawn(summary(report, "runs/x")).split())
+    assert "the force rose above its limit" in text
     for piece in ("case-7: reduced", "truth", "1.23 (2.00)", "excellent", "120 of 200 N", "automatically"):
         assert piece in text
