@@ -18,15 +18,25 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON ('-' = standard output)")
 
 
+def check_json_target(target: str | Path | None) -> None:
+    """Raise InputError where `write_json` could not write; asked before long work."""
+    if target is None or str(target) == "-":
+        return
+    path = Path(target)
+    if not path.parent.is_dir():
+        raise InputError(path, f"the folder {path.parent} does not exist", "a file in an existing folder")
+    if path.is_dir():
+        raise InputError(path, "is a folder", "the name of a file")
+
+
 def write_json(target: str | Path, data: dict[str, Any]) -> None:
     """Write JSON to a file (atomically) or to standard output for '-'."""
     text = json.dumps(data, indent=1, allow_nan=False) + "\n"
     if str(target) == "-":
         sys.stdout.write(text)
         return
+    check_json_target(target)
     path = Path(target)
-    if not path.parent.is_dir():
-        raise InputError(path, f"the folder {path.parent} does not exist", "a file in an existing folder")
     temporary = path.with_name(f".{path.name}")
     try:
         temporary.write_text(text, encoding="utf-8")

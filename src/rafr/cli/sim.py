@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rafr.cases.case import FRACTURE_KINDS, Case
-from rafr.cli.output import add_json_option, write_json
-from rafr.cli.sim_case import DEFAULT_FRACTURE, clean_folder, prepare_case, run_folder
+from rafr.cli.output import add_json_option, check_json_target, write_json
+from rafr.cli.sim_case import DEFAULT_FRACTURE, check_folder, clean_folder, prepare_case, run_folder
 from rafr.errors import InputError
 from rafr.nodes.graph import GraphOptions, NodeSpec, build_graph
 
@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--seed", f"{args.seed} is negative", "0 or more")
     faults, kill = _faults(args.faults)
     out = run_folder(args.out)
+    check_folder(out)
+    check_json_target(args.json)
     case = prepare_case(args.case, args.fracture, args.seed, out)
     if not args.attach:
         clean_folder(out)
@@ -102,6 +104,7 @@ class _Run:
         except KeyboardInterrupt:
             interrupted = True
             record.outcome = record.outcome or "aborted"
+            print("interrupted: every node has ended; writing the report …", file=self._stream, flush=True)
         report = self._report(record)
         if interrupted:
             return EXIT_INTERRUPTED

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import shutil
+import tempfile
 from datetime import datetime
 from pathlib import Path
 
@@ -111,6 +113,28 @@ def run_folder(given: str | None) -> Path:
     return Path(given or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")).resolve()
 
 
+def check_folder(folder: Path) -> None:
+    """Raise InputError if nothing could be written there; leaves nothing behind.
+
+    Asked before the work: found out afterwards, a run would be lost.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    finally:
+        for path in missing:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _unusable(folder: Path, error: OSError) -> InputError:
+    return InputError(folder, f"cannot be used ({error.strerror})", "a folder that can be written")
+
+
 def clean_folder(out: Path) -> None:
     """Make the folder of the run and take away what an earlier run left there, nothing else."""
     recording = out / "recording"
@@ -121,4 +145,4 @@ def clean_folder(out: Path) -> None:
         if (recording / "recording.mcap").is_file():
             shutil.rmtree(recording)
     except OSError as error:
-        raise InputError(out, f"cannot be used ({error.strerror})", "a folder that can be written") from None
+        raise _unusable(out, error) from None

@@ -78,6 +78,20 @@ def test_a_recording_folder_that_is_not_ours_is_left_alone(tmp_path):
     assert (tmp_path / "recording" / "song.wav").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--out", "{}/file/run"], ["--json", "{}/nowhere/x.json"], ["--json", "{}"]]
+)
+def test_results_that_could_not_be_written_are_refused_before_the_work(
+    arguments, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("rafr.cli.sim.prepare_case", lambda *_: pytest.fail("the work has begun"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    assert main(["sim", "--headless", *[a.format(tmp_path) for a in arguments]]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
 def test_an_output_folder_that_cannot_be_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="can be written"):
