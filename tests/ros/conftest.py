@@ -1,7 +1,6 @@
 """Starts nodes as real processes in a ROS domain of their own and talks to them."""
 
 import os
-import random
 import subprocess
 import sys
 import time
@@ -14,10 +13,13 @@ PATIENCE = 90.0  # s; how long a loaded two-core machine may take. A wait ends a
 
 @pytest.fixture
 def ros_domain(monkeypatch):
-    domain = random.randint(1, 101)  # above, DDS would use ephemeral ports
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+    """A domain nobody else on this machine uses: another run's nodes would answer the test's goals."""
+    from rafr.nodes.domain import own_domain
+
+    monkeypatch.delenv("ROS_DOMAIN_ID", raising=False)
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    return domain
+    with own_domain() as domain:
+        yield domain
 
 
 class Lab:
