@@ -48,7 +48,7 @@ def somewhere(rng: np.random.Generator) -> RigidTransform:
     return RigidTransform.from_translation(rng.uniform(-5, 15, 3) - T.apply(FIDUCIALS_MM).mean(axis=0)) @ T
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_frame_is_found_among_pins_and_spurious_spheres(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth = somewhere(rng)

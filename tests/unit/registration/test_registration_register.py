@@ -29,7 +29,12 @@ def error_mm(phantom, result: RegistrationResult, truth: dict[str, RigidTransfor
 
 
 @pytest.mark.parametrize(
-    ("seed", "turn_deg", "shift_mm"), [(0, 15.0, 40.0), (1, 30.0, 60.0), (2, 40.0, 60.0)]
+    ("seed", "turn_deg", "shift_mm"),
+    [
+        (0, 15.0, 40.0),
+        pytest.param(1, 30.0, 60.0, marks=pytest.mark.slow),
+        pytest.param(2, 40.0, 60.0, marks=pytest.mark.slow),
+    ],
 )
 def test_both_bodies_are_found_though_they_moved_apart(phantom, seed, turn_deg, shift_mm) -> None:
     rng = np.random.default_rng(seed)
@@ -110,6 +115,7 @@ def test_body_outside_the_field_of_view_is_not_accepted_but_the_other_is_found(p
     assert error_mm(phantom, result, truth, "reference") < 2 * ACCURACY_MM
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_result_and_bodies_can_be_chosen(phantom) -> None:
     rng = np.random.default_rng(6)
     cbct = phantom.cbct(phantom.poses(rng, 10.0, 20.0), rng)

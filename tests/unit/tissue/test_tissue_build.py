@@ -105,6 +105,7 @@ def test_remaining_ligaments_are_at_rest_in_the_reduced_pelvis(pelvis):
     assert np.abs(tissue.tensions(to_metres(reduced))[ligaments]).max() < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
