@@ -1,6 +1,7 @@
 """Arm controller, base controller and safety as real processes: they answer, survive garbage, refuse."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -243,9 +244,9 @@ class Floor:
         self.clock = lab.node.create_publisher(Clock, "/clock", 10)
         self.odometry = lab.node.create_publisher(Odometry, "odom", SENSOR)
         safety = lab.node.create_publisher(SafetyState, "safety/state", LATCHED)
-        arm = lab.node.create_publisher(ArmState, "arm/state", 10)
+        self.arm = lab.node.create_publisher(ArmState, "arm/state", 10)
         lab.node.create_timer(0.1, lambda: safety.publish(SafetyState(state=SafetyState.OK)))
-        lab.node.create_timer(0.1, lambda: arm.publish(ArmState(state=ArmState.IDLE)))
+        lab.node.create_timer(0.1, lambda: self.arm.publish(ArmState(state=ArmState.IDLE)))
 
     def _brake(self, request, response):
         self.brakes.append(request.data)
@@ -294,6 +295,10 @@ def test_base_docks_on_odometry_with_released_brakes_and_brakes_again(lab):
     lab.start("base_controller", use_sim_time=True, other_age=10.0)
     lab.wait_ready("base_controller")
     assert lab.wait(lambda: floor.odometry.get_subscription_count() and floor.clock.get_subscription_count())
+    # the arm's state is not latched: one sent before the subscription was found is lost
+    assert lab.wait(floor.arm.get_subscription_count)
+    heard_from = time.monotonic() + 0.5
+    assert floor.step_until(lambda: time.monotonic() > heard_from)
     assert floor.step_until(lambda: floor.brakes == [True])  # it engages them before anything else
     t = np.linspace(0.0, 3.0, 31)
     s = (t / 3.0) ** 2 * (3 - 2 * t / 3.0)
