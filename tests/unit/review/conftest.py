@@ -59,7 +59,7 @@ class Browser:
         return answer["result"].get("value")
 
     def wait(self, script: str, seconds: float = 150.0) -> Any:
-        """The expression's value as soon as it is true."""
+        """The expression's value as soon as it is true: software drawing is slow on a busy machine."""
         deadline = time.monotonic() + seconds
         while not (value := self.run(f"document.body && ({script})")):
             assert time.monotonic() < deadline, f"never true: {script}\n{self.run('document.body.innerText')}"
