@@ -71,18 +71,27 @@ def bumpy_mesh() -> TriangleMesh:
     return TriangleMesh(points * height[:, None] * (30.0, 50.0, 40.0) + [40.0, 0.0, 0.0], ball.faces)
 
 
-@pytest.mark.parametrize("kind", ["mirror", "plane", "pose", "midline"])
+def half(mesh: TriangleMesh) -> TriangleMesh:
+    return TriangleMesh(mesh.vertices, mesh.faces[mesh.face_centres[:, 1] > 0.0])
+
+
+@pytest.mark.parametrize(
+    "kind", ["mirror", "mirror-of-a-piece", "plane", "pose", "midline", "moving-midline"]
+)
 def test_the_derivatives_of_every_evidence_agree_with_differences(kind):
     tilted = Plane(np.array([0.5, 2.0, 1.0]), np.array([1.0, 0.03, -0.02]))
     bone = Bone.of("left_hip", [bumpy_mesh()])
     image = Bone.of("right_hip", [tilted.reflect_mesh(bumpy_mesh())])
+    piece = Bone.of("right_hip", [tilted.reflect_mesh(half(bumpy_mesh()))])
     start = Estimate(RigidTransform.identity(), tilted, np.array([40.0, 0.0, 0.0]))
     turned = Plane(np.array([1.0, 0.0, 0.0]), np.array([1.0, 0.0, 0.05]))
     term = {
         "mirror": MirrorTerm(bone, image, moving=True, name="mirror:left_hip"),
+        "mirror-of-a-piece": MirrorTerm(bone, piece, moving=True, name="mirror:left_hip"),
         "plane": PlaneTerm(turned, 1.0, 0.1, "plane"),
         "pose": PoseTerm(start),
         "midline": MidlineTerm(bone),
+        "moving-midline": MidlineTerm(bone, moving=True),
     }[kind]
     rows = term.rows(start, 200.0)
     # mm and rad: large against single precision of the distance queries, small against the bone

@@ -34,7 +34,8 @@ class GroupingConfig:
         wide_gap_mm, wide_area_mm2: a joint wider than this gap must still face over this area: wide and
             small means that its surfaces have slid apart.
         facing_mm: surfaces farther apart than this do not face each other.
-        asymmetry_mm: where nothing else is loose, a joint this much wider than the other side's is.
+        asymmetry_mm: a joint wider than `wide_gap_mm` and this much wider than the other side's is loose;
+            where nothing else is loose, so is a narrower one.
         tiny_mm3: a piece smaller than this goes with its nearest neighbour.
         voxel_mm: labels are thinned to about this voxel before they are meshed.
     """
@@ -95,8 +96,9 @@ def explain_bodies(
     config = config or GroupingConfig()
     pieces = _pieces(labels, config, progress)
     large = [p for p in pieces if p.volume_mm3 >= config.tiny_mm3] or pieces
-    joints = _intact_joints(large, config)
-    groups, reasons = _joined(large, joints)
+    joints, reasons = _intact_joints(large, config)
+    groups, findings = _joined(large, joints)
+    reasons += findings
     loose = _loosest(joints, config) if len(groups) == 1 else None
     if loose is not None:
         groups, _ = _joined(large, [c for c in joints if c is not loose])
@@ -128,14 +130,26 @@ def _pieces(labels: Volume, config: GroupingConfig, progress: Progress) -> list[
     return pieces
 
 
-def _intact_joints(pieces: Sequence[_Piece], config: GroupingConfig) -> list[Contact]:
-    """Sacroiliac contacts that hold, largest area first."""
+def _intact_joints(pieces: Sequence[_Piece], config: GroupingConfig) -> tuple[list[Contact], list[str]]:
+    """Sacroiliac contacts that hold, largest area first; and what was found about those that do not."""
     contacts = [
         _contact(a, b, config)
         for a, b in combinations(pieces, 2)
         if (a.bone == "sacrum") != (b.bone == "sacrum")
     ]
-    return sorted((c for c in contacts if _holds(c, config)), key=lambda c: -c.area_mm2)
+    held = sorted((c for c in contacts if _holds(c, config)), key=lambda c: -c.area_mm2)
+    sacral = {p.label for p in pieces if p.bone == "sacrum"}
+    reasons = []
+    for wide in [c for c in held if c.gap_mm > config.wide_gap_mm]:
+        piece = wide.first if wide.first in sacral else wide.second
+        tightest = min(c.gap_mm for c in held if piece in (c.first, c.second))
+        if wide.gap_mm - tightest >= config.asymmetry_mm:
+            held.remove(wide)
+            reasons.append(
+                f"sacroiliac joint of {wide.first} and {wide.second}: {wide.gap_mm:.1f} mm wide, "
+                f"the other side's {tightest:.1f} mm: apart"
+            )
+    return held, reasons
 
 
 def _holds(contact: Contact, config: GroupingConfig) -> bool:

@@ -19,6 +19,7 @@ from rafr.geometry.rigid_transform import FloatArray
 _LAG = (2e-3, 0.02)  # m, rad the command may lag behind the path before the path waits
 _ERROR_FILTER = 0.3  # s
 _MAX_SAMPLE_GAP = 0.1  # s: an error is never integrated over a longer gap
+_STRAINED = 0.02  # rad a joint stands behind its command when the load is more than it can turn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +113,9 @@ class Reduction:
         gap = min(now.t - self._sample_t, _MAX_SAMPLE_GAP)
         self._sample_t = now.t
         self._pelvis.add(now.T_base_pelvis, gap)
-        self._correction.integrate(error, gap, force_speed(now.force, now.torque, self._config))
+        # no wind-up: what an arm is asked for beyond its strength only waits to be released
+        share = 0.0 if strained(now) else force_speed(now.force, now.torque, self._config)
+        self._correction.integrate(error, gap, share)
         self._error = self._error + (1.0 - np.exp(-gap / _ERROR_FILTER)) * (error - self._error)
 
     def _speed_share(self, now: Moment) -> tuple[float, str]:
@@ -159,7 +162,20 @@ class Reduction:
             return Step(step.q, 1.0, done=said, path_error=self.path_error)
         if self._count("settling", True, now.dt) > config.settle_timeout:
             near = self.path_error < config.accept_distance and self.angle_error < config.accept_angle
+            why = strained(now)
             if near and live:
-                return Step(step.q, 1.0, done=f"{said} (did not settle further)", path_error=self.path_error)
-            return Step(now.q_command, step.progress, stop=f"did not settle: {said}")
+                done = f"{said} (did not settle further{why and f': {why}'})"
+                return Step(step.q, 1.0, done=done, path_error=self.path_error)
+            return Step(now.q_command, step.progress, stop=f"did not settle: {said}{why and f'; {why}'}")
         return self._watch_bound(now, step)
+
+
+def strained(now: Moment) -> str:
+    """Which joint stands behind its command because the load is more than it can turn; empty when none."""
+    behind = np.abs(now.q - now.q_command)
+    worst = int(np.argmax(behind))
+    if not behind[worst] > _STRAINED:
+        return ""
+    return (
+        f"joint {worst + 1} stands {np.degrees(behind[worst]):.1f} degrees behind its command under the load"
+    )

@@ -42,6 +42,11 @@ class Plane:
         p = np.asarray(points, dtype=float)
         return p - 2.0 * self.signed_distance(p)[..., None] * self.normal
 
+    def reflect_direction(self, directions: ArrayLike) -> FloatArray:
+        """Mirror images of directions (..., 3), which have no place: normals, say."""
+        d = np.asarray(directions, dtype=float)
+        return d - 2.0 * (d @ self.normal)[..., None] * self.normal
+
     def reflect_mesh(self, mesh: TriangleMesh) -> TriangleMesh:
         """Mirrored mesh with faces re-oriented outward."""
         return TriangleMesh(self.reflect(mesh.vertices), mesh.faces[:, ::-1])

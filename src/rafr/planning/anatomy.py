@@ -14,6 +14,7 @@ from rafr.planning.surface import Surface
 
 MIRROR_BONE = {"sacrum": "sacrum", "left_hip": "right_hip", "right_hip": "left_hip"}
 _SAMPLES_PER_BONE = 2500
+_NEARLY_ALL = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +32,11 @@ class Bone:
     points: FloatArray
     normals: FloatArray
     area: float
+
+    @property
+    def size(self) -> float:
+        """mm² of the whole surface."""
+        return self.area * len(self.points)
 
     @staticmethod
     def of(name: str, parts: list[TriangleMesh]) -> Bone:
@@ -51,6 +57,23 @@ def bones_of(parts: Mapping[int, TriangleMesh]) -> Bones:
     for label in sorted(parts):
         grouped.setdefault(bone_of(label), []).append(parts[label])
     return {name: Bone.of(name, meshes) for name, meshes in grouped.items()}
+
+
+def whole_hips(bones: Bones, everything: Mapping[int, TriangleMesh]) -> list[Bone]:
+    """Hips that hold nearly all of their bone, and so their symphysial face.
+
+    Args:
+        everything: every labelled part of the pelvis.
+    """
+    return [
+        bone
+        for name, bone in bones.items()
+        if name != "sacrum" and bone.size > _NEARLY_ALL * _size(name, everything)
+    ]
+
+
+def _size(name: str, parts: Mapping[int, TriangleMesh]) -> float:
+    return sum(float(mesh.face_areas.sum()) for label, mesh in parts.items() if bone_of(label) == name)
 
 
 def moved_parts(parts: Mapping[int, TriangleMesh], T: RigidTransform) -> dict[int, TriangleMesh]:

@@ -83,10 +83,8 @@ def _on_cortex(bone: Bone, T: RigidTransform, at: Estimate, mirror: Bone | None)
     if mirror is None:
         return np.zeros(len(bone.points), dtype=bool)
     normals = T.rotate(bone.normals)
-    image = at.plane.reflect(T.apply(bone.points))
-    image_normals = normals - 2.0 * np.outer(normals @ at.plane.normal, at.plane.normal)
-    match = mirror.surface.closest(image)
-    same_way = np.einsum("ij,ij->i", match.normals, image_normals) > 0.7
+    match = mirror.surface.closest(at.plane.reflect(T.apply(bone.points)))
+    same_way = np.einsum("ij,ij->i", match.normals, at.plane.reflect_direction(normals)) > 0.7
     return cast(BoolArray, same_way & (match.distance < _CORTEX_MM))
 
 

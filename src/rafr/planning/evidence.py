@@ -22,6 +22,7 @@ BoolArray = NDArray[np.bool_]
 
 UNKNOWNS = 9  # 3 translation, 3 rotation, 2 tilts of the plane, 1 shift of the plane
 _MIRROR_THINNING = 3  # asymmetry varies over centimetres: a third of a bone's points is plenty
+WHOLE = 1.25  # a bone larger than this times its counterpart is whole where the other is a piece
 _FACING = -0.6  # largest cosine between the normals of two surfaces that face each other
 
 
@@ -89,10 +90,11 @@ def tangents(plane: Plane) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MirrorTerm:
-    """The mirror image of `bone` lies on the counterpart that stands in place.
+    """A bone and its counterpart that stands in place are mirror images of each other.
 
     With `moving` the bone belongs to the body and follows its pose; without, it stands in place too
-    and tells about the plane alone.
+    and tells about the plane alone. Pairs start from the smaller of the two: a piece has its place on a
+    whole bone, but most of a whole bone has none on a piece.
 
     Attributes:
         sigma_mm: natural asymmetry (rms 1.28 mm of mirrored hips over 18 pelves of the VSD set).
@@ -107,22 +109,27 @@ class MirrorTerm:
     patch_mm2: float = 1200.0
 
     def rows(self, at: Estimate, reach_mm: float) -> Rows:
-        points, normals = self.bone.points[::_MIRROR_THINNING], self.bone.normals[::_MIRROR_THINNING]
-        area = self.bone.area * _MIRROR_THINNING
-        if self.moving:
-            points, normals = at.T.apply(points), at.T.rotate(normals)
-        image = at.plane.reflect(points)
-        image_normals = normals - 2.0 * np.outer(normals @ at.plane.normal, at.plane.normal)
-        match = self.counterpart.surface.closest(image)
-        agree = np.einsum("ij,ij->i", match.normals, image_normals) > 0.6
-        keep = agree & (match.distance < reach_mm)
-        n, x = match.normals[keep], points[keep]
-        residual = np.einsum("ij,ij->i", n, image[keep] - match.points[keep])
+        here, there = at.T if self.moving else RigidTransform.identity(), RigidTransform.identity()
+        source, goal = self.bone, self.counterpart
+        if reverse := source.size > WHOLE * goal.size:
+            source, goal, here, there = goal, source, there, here
+        points = here.apply(source.points[::_MIRROR_THINNING])
+        normals = here.rotate(source.normals[::_MIRROR_THINNING])
+        image, image_normals = at.plane.reflect(points), at.plane.reflect_direction(normals)
+        match = goal.surface.closest(there.inverse().apply(image))
+        n = there.rotate(match.normals)
+        keep = (np.einsum("ij,ij->i", n, image_normals) > 0.6) & (match.distance < reach_mm)
+        n, x, image = n[keep], points[keep], image[keep]
+        residual = np.einsum("ij,ij->i", n, image - there.apply(match.points[keep]))
         jacobian = np.zeros((len(x), UNKNOWNS))
         if self.moving:
-            jacobian[:, :6] = _pose_rows(n - 2.0 * np.outer(n @ at.plane.normal, at.plane.normal), x, at)
+            # the normals turn with a bone that is the goal: its pose acts at the image, not at the match
+            jacobian[:, :6] = (
+                -_pose_rows(n, image, at) if reverse else _pose_rows(at.plane.reflect_direction(n), x, at)
+            )
         jacobian[:, 6:] = _plane_rows(n, x, at.plane)
         scale = max(self.sigma_mm, reach_mm / 4.0)
+        area = source.area * _MIRROR_THINNING
         weight = area / self.patch_mm2 / self.sigma_mm**2 * robust(residual, scale)
         return Rows(residual, jacobian, weight, area * len(x), self.sigma_mm)
 
@@ -188,23 +195,29 @@ def facing_pairs(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MidlineTerm:
-    """The symphysial face of a hip that stands in place lies half a symphysis from the plane.
+    """The symphysial face of a hip lies half a symphysis from the plane.
 
     Attributes:
+        moving: the hip belongs to the body; else it stands in place.
         half_gap_mm, sigma_mm: mean and spread over 18 pelves of the VSD set, both hips' own plane.
     """
 
     hip: Bone
+    moving: bool = False
     name: str = "midline"
     half_gap_mm: float = 2.1
     sigma_mm: float = 0.9
 
     def rows(self, at: Estimate, reach_mm: float) -> Rows:
-        s = at.plane.signed_distance(self.hip.points)
+        points = at.T.apply(self.hip.points) if self.moving else self.hip.points
+        s = at.plane.signed_distance(points)
         side = np.sign(np.median(s))
         face = np.argsort(side * s)[: max(len(s) // 100, 5)]
-        relative = self.hip.points[face].mean(axis=0) - at.plane.point
+        middle = points[face].mean(axis=0)
+        relative = middle - at.plane.point
         jacobian = np.zeros((1, UNKNOWNS))
+        if self.moving:
+            jacobian[:, :6] = _pose_rows(side * at.plane.normal[None], middle[None], at)
         jacobian[0, 6:] = side * np.array([*(relative @ t for t in tangents(at.plane)), -1.0])
         residual = np.array([side * s[face].mean() - self.half_gap_mm])
         weight = np.array([1.0 / self.sigma_mm**2])

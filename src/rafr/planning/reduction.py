@@ -15,6 +15,7 @@ from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.anatomy import moved_parts
 from rafr.planning.metrics import hip_distance_mm, matta, pose_error
+from rafr.planning.order import reduction_order
 from rafr.planning.path import PlannedPath, Wrench, plan_path
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.planning.plan import BodyPlan, ReductionPlan
@@ -54,21 +55,27 @@ def plan_reduction(
     found = targets or plan_targets(case, meshes, progress=part_of(progress, 0.1, 0.7))
     axes = patient_axes(case)
     assessment = found.assessment
-    placed = list(meshes[case.reference.name].parts.values())
+    goals = {t.name: t.T_reduced_displaced for t in found.bodies}
+    here = {name: start.get(name, RigidTransform.identity()) for name in goals}
+    order = reduction_order(found.order, meshes, goals, here)
+    standing = {case.reference.name: RigidTransform.identity(), **here}
     bodies = []
-    for k, target in enumerate(found.bodies):
-        progress(0.7 + 0.3 * k / len(found.bodies), f"{target.name}: path")
-        origin = start.get(target.name, RigidTransform.identity())
-        body, path = _plan_body(case, meshes, target, origin, placed, axes)
+    for k, name in enumerate(order):
+        progress(0.7 + 0.3 * k / len(order), f"{name}: path")
+        obstacles = [
+            part.transformed(T)
+            for other, T in standing.items()
+            if other != name
+            for part in meshes[other].parts.values()
+        ]
+        body, path = _plan_body(case, meshes, found.body(name), here[name], obstacles, axes)
         assessment &= path.assessment
         bodies.append(body)
-        placed += [m.transformed(target.T_reduced_displaced) for m in meshes[target.name].parts.values()]
+        standing[name] = goals[name]
     assessment &= _symphysis(meshes, found)
     progress(1.0, "planned")
     seconds = time.perf_counter() - began
-    return ReductionPlan(
-        case.id, METHOD, tuple(bodies), found.symmetry_plane, found.order, assessment, seconds
-    )
+    return ReductionPlan(case.id, METHOD, tuple(bodies), found.symmetry_plane, order, assessment, seconds)
 
 
 def _symphysis(meshes: Mapping[str, BodyMesh], found: TargetResult) -> Assessment:
@@ -98,12 +105,12 @@ def _plan_body(
     meshes: Mapping[str, BodyMesh],
     target: BodyTarget,
     start: RigidTransform,
-    placed: list[TriangleMesh],
+    obstacles: list[TriangleMesh],
     axes: PatientAxes,
 ) -> tuple[BodyPlan, PlannedPath]:
     mesh, goal = meshes[target.name].mesh, target.T_reduced_displaced
     wrench = _tissue_wrench(case, meshes, target)
-    path = plan_path(target.name, mesh, placed, start, goal, wrench)
+    path = plan_path(target.name, mesh, obstacles, start, goal, wrench)
     after: dict[str, Any] = {
         **_standing(mesh, path.poses[-1].T_path_displaced, goal, axes),
         "evidence_mm2": {kind: round(area, 1) for kind, area in target.evidence.items()},

@@ -10,7 +10,7 @@ from rafr.errors import InputError
 from rafr.geometry import Plane, RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
-from rafr.planning.anatomy import Bone, Bones, left_direction
+from rafr.planning.anatomy import Bone, Bones, left_direction, whole_hips
 from rafr.planning.evidence import (
     Estimate,
     MidlineTerm,
@@ -49,18 +49,18 @@ def find_plane(placed: Bones, parts: Mapping[int, TriangleMesh]) -> tuple[Soluti
     if sacral is not None:
         terms.append(sacral)
         seeds = [sacral.plane, *seeds[:1]]
-    terms += _hip_terms(placed)
+    terms += _hip_terms(placed, parts)
     starts = [Estimate(RigidTransform.identity(), plane, plane.point) for plane in seeds]
     solutions = [solve(start, [*terms, PoseTerm(start)], _REACHES_MM) for start in starts]
     return max(solutions, key=lambda solution: support(_mirrored(solution)) - solution.cost), terms
 
 
-def _hip_terms(placed: Bones) -> list[Term]:
-    """Hip on hip where both sides have parts in place; else the symphysis marks the middle."""
+def _hip_terms(placed: Bones, parts: Mapping[int, TriangleMesh]) -> list[Term]:
+    """Hip on hip where both sides have parts in place; else the symphysis of a whole hip marks the middle."""
     hips = [placed[name] for name in ("left_hip", "right_hip") if name in placed]
     if len(hips) == 2:
         return [MirrorTerm(hips[0], hips[1], moving=False, name="plane:hips")]
-    return [MidlineTerm(hip) for hip in hips]
+    return [MidlineTerm(hip) for hip in whole_hips(placed, parts)]
 
 
 def _sacral_plane(sacrum: Bone, seeds: list[Plane]) -> PlaneTerm | None:

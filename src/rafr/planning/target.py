@@ -12,9 +12,9 @@ from rafr.assessment import ACCEPTED, Assessment
 from rafr.cases.case import Case
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.anatomy import MIRROR_BONE, Bone, Bones, bones_of, moved_parts
+from rafr.planning.anatomy import MIRROR_BONE, Bones, bones_of, moved_parts, whole_hips
 from rafr.planning.contact import contact_area, contact_terms, face_terms, push_out
-from rafr.planning.evidence import Estimate, MirrorTerm, PoseTerm, Term
+from rafr.planning.evidence import WHOLE, Estimate, MidlineTerm, MirrorTerm, PoseTerm, Term
 from rafr.planning.plan import SymmetryPlane
 from rafr.planning.solve import Solution, solve
 from rafr.planning.symmetry import find_plane, support, symmetry_plane
@@ -77,7 +77,7 @@ class BodyTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """Targets of all moving bodies, in the order of reduction."""
+    """Targets of all moving bodies in the order they were found: each counts as in place for the next."""
 
     bodies: tuple[BodyTarget, ...]
     symmetry_plane: SymmetryPlane
@@ -143,7 +143,7 @@ def _target(
     progress(0.0, f"{name}: plane of symmetry")
     plane, terms = find_plane(in_place, everything)
     start = Estimate(RigidTransform.identity(), plane.estimate.plane, points.mean(axis=0))
-    terms = [*terms, *mirror_terms(moving, in_place)]
+    terms = [*terms, *mirror_terms(moving, in_place), *_midline_terms(moving, in_place, everything)]
     progress(0.2, f"{name}: mirror image")
     coarse = _onto_mirror(start, terms, moving, in_place, config)
     progress(0.4, f"{name}: fracture faces and joints")
@@ -169,6 +169,12 @@ def mirror_terms(moving: Bones, in_place: Bones) -> list[Term]:
     ]
 
 
+def _midline_terms(moving: Bones, in_place: Bones, everything: Mapping[int, TriangleMesh]) -> list[Term]:
+    """A whole hip without a whole counterpart: its symphysial face belongs at the midline."""
+    mirrors = whole_hips(in_place, everything)
+    return [] if mirrors else [MidlineTerm(hip, moving=True) for hip in whole_hips(moving, everything)]
+
+
 def _onto_mirror(
     start: Estimate, terms: list[Term], moving: Bones, in_place: Bones, config: TargetConfig
 ) -> Solution:
@@ -184,15 +190,13 @@ def _centroid_starts(start: Estimate, moving: Bones, in_place: Bones) -> list[Es
     shifts: list[FloatArray] = []
     for name, bone in moving.items():
         counterpart = in_place.get(MIRROR_BONE[name])
+        if name == "sacrum" or counterpart is None:
+            continue
         # a fragment's centroid says nothing about the whole bone's
-        if name == "sacrum" or counterpart is None or _size(bone) < 0.8 * _size(counterpart):
+        if not 1.0 / WHOLE < bone.size / counterpart.size < WHOLE:
             continue
         shifts.append(start.plane.reflect(counterpart.points.mean(axis=0)) - bone.points.mean(axis=0))
     return [replace(start, T=RigidTransform.from_translation(shift)) for shift in shifts]
-
-
-def _size(bone: Bone) -> float:
-    return bone.area * len(bone.points)
 
 
 def _mirror_support(solution: Solution) -> float:

@@ -62,6 +62,18 @@ def test_a_side_clearly_wider_than_the_other_is_loose(blocks):
     assert bodies(build(boxes)) == {"reference": (1, 11), "right_hip": (21,)}
 
 
+def test_beside_a_fracture_a_wide_joint_is_judged_by_the_other_side(blocks):
+    build, boxes = blocks
+    boxes[13] = ((32, 0, 0), (60, 30, 60))  # 2 mm from the sacrum; the right hip 4 mm
+    boxes[11] = ((34, -70, 0), (60, -1, 60))
+    labels = build(boxes)
+    proposal = explain_bodies(labels)
+    assert {b.labels for b in proposal.bodies} == {(1, 13), (21,), (11,)}
+    assert any("the other side's" in reason for reason in proposal.reasons)
+    patient = GroupingConfig(wide_gap_mm=4.9)
+    assert bodies(labels, patient) == {"reference": (1, 13, 21), "left_hip": (11,)}
+
+
 def test_a_joint_that_is_wide_and_faces_over_a_small_area_has_slid_apart(blocks):
     build, boxes = blocks
     boxes[11] = ((34, -40, 28), (60, 30, 88))  # 4.2 mm face to face, over only 10 cm²
@@ -119,7 +131,7 @@ def test_the_proposal_does_not_depend_on_the_storage_order(pelvis_labels, direct
 @pytest.mark.parametrize(
     ("patient", "expected"),
     [
-        ("001", {"reference": (1, 13, 21), "left_hip": (11,)}),
+        ("001", {"reference": (1, 13), "right_hip": (21,), "left_hip": (11,)}),
         ("003", {"reference": (1, 11), "right_hemipelvis": (2, 21), "left_hip_fragment": (12,)}),
         ("005", {"reference": (1, 11, 23), "right_hip": (21,), "left_hip_fragment": (12, 22)}),
     ],

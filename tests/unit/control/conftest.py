@@ -75,6 +75,7 @@ class Plant:
         default_factory=lambda: RigidTransform.from_translation([1e-3, 5e-4, -5e-4])
     )
     latency: int = 3
+    strongest: np.ndarray = field(default_factory=lambda: np.full(6, np.inf))  # joints get no further
 
     def __post_init__(self):
         self.arm = Gantry()
@@ -101,7 +102,7 @@ class Plant:
         """One tick with this joint command."""
         self.t += DT
         if q is not None:
-            self.q = np.array(q)
+            self.q = np.minimum(q, self.strongest)
         if self.grip is not None:
             self._balance(self._carried())
         else:

@@ -70,6 +70,21 @@ def test_stiff_tissue_holds_at_the_force_limit_and_the_arm_then_stands_still(too
     assert np.array_equal(bench.command.q, held)
 
 
+def test_an_arm_at_the_end_of_its_strength_ends_near_the_target_and_says_which_joint(tools):
+    free = tools.bench().reducing()
+    assert free.run(60.0).success
+    bench = tools.bench()
+    bench.plant.strongest[3] = (
+        free.plant.q[3] - 0.008
+    )  # short of the angle that settles, within what is accepted
+    bench.reducing()
+    finished = bench.run(60.0)
+    assert finished.success, finished.message
+    assert "joint 4 stands" in finished.message
+    # the command does not run away from an arm that cannot follow
+    assert np.abs(bench.command.q - bench.plant.q).max() < 0.03
+
+
 def test_torque_about_the_fragments_centre_has_a_limit_of_its_own(tools):
     config = ArmControlConfig(torque_limit=3.0, stall_time=2.0)
     bench = tools.bench(config=config).reducing()
