@@ -14,7 +14,14 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.bushing import Load, bushing_load, fixation_bushing
-from rafr.simulation.fragment import Fragment, end_of_step, implicit_step
+from rafr.simulation.fragment import (
+    Fragment,
+    Loaded,
+    PairLoad,
+    end_of_step,
+    implicit_step,
+    mass_matrix,
+)
 from rafr.simulation.motion import Motion, carried, relative_pose, rotator, shifter, unchecked
 from rafr.simulation.world import TIME_STEP, BodyInertia
 from rafr.tissue.contact import ContactModel
@@ -99,65 +106,69 @@ class Bones:
         self.tool_wrench = np.zeros(6)
         for fragment in self.fragments.values():
             fragment.loads.clear()
-        for name, other, contact in self.contacts:
-            self._press(name, other, contact, motions)
-        for name, fragment in self.fragments.items():
-            self._apply_to(fragment, motions[name])
+        pairs = [self._press(*contact, motions) for contact in self.contacts]
+        pulls = {name: self._pull(f, motions[name]) for name, f in self.fragments.items()}
+        loaded = {name: self._loaded(f, motions[name], pulls[name]) for name, f in self.fragments.items()}
+        moved = implicit_step(loaded, [pair for pair in pairs if pair is not None], TIME_STEP)
+        for name, (wrench, change) in moved.items():
+            self._apply(self.fragments[name], motions[name], wrench, change, pulls[name])
         if self._held_by_reference and self.traction is not None:
             at_rest = RigidTransform.identity()
             self.traction.advance(TIME_STEP, at_rest)
             self._push_reference(self.traction.wrench(at_rest))
 
-    def _press(self, name: str, other: str, contact: ContactModel, motions: dict[str, Motion]) -> None:
-        """Contact of one pair; the reaction on the reference follows from the applied wrench."""
-        if other == self.reference:
-            wrench, k, d = contact.evaluate(motions[name].pose, motions[name].twist)
+    def _press(
+        self, name: str, other: str, contact: ContactModel, motions: dict[str, Motion]
+    ) -> PairLoad | None:
+        """Contact of one pair. With the reference it is a load of the fragment's own."""
+        fragment = motions[name]
+        holder = motions.get(other)
+        if holder is None:
+            wrench, k, d = contact.evaluate(fragment.pose, fragment.twist)
             if k is not None and d is not None:
-                self.fragments[name].loads.append((Load(wrench, k, d), motions[name].twist))
+                self.fragments[name].loads.append((Load(wrench, k, d), fragment.twist))
                 self.contact_force += float(np.linalg.norm(wrench[:3]))
-            return
-        holder = motions[other]
-        pose = relative_pose(motions, name, other)
-        twist = motions[name].twist - carried(holder.twist, motions[name].centroid - holder.centroid)
+            return None
+        arm = fragment.centroid - holder.centroid
+        twist = fragment.twist - carried(holder.twist, arm)
         back = rotator(holder.pose.rotation)
-        wrench, k, d = contact.evaluate(pose, back.T @ twist)
+        wrench, k, d = contact.evaluate(relative_pose(motions, name, other), back.T @ twist)
         if k is None or d is None:
-            return
-        load = Load(back @ wrench, back @ k @ back.T, back @ d @ back.T)
-        self.fragments[name].loads.append((load, twist))
-        shift = shifter(motions[name].centroid - holder.centroid)
-        mirrored = Load(
-            -shift.T @ load.wrench, shift.T @ load.stiffness @ shift, shift.T @ load.damping @ shift
-        )
-        opposite = holder.twist - carried(motions[name].twist, holder.centroid - motions[name].centroid)
-        self.fragments[other].loads.append((mirrored, opposite))
+            return None
         self.contact_force += float(np.linalg.norm(wrench[:3]))
+        load = Load(back @ wrench, back @ k @ back.T, back @ d @ back.T)
+        return PairLoad(name, other, load, twist, shifter(arm))
 
-    def _apply_to(self, fragment: Fragment, motion: Motion) -> None:
-        """Sum everything on one fragment, apply it, and give the reactions to clamp and reference."""
-        passive = fragment.tissue.wrench(motion.pose, motion.twist)
-        pull = np.zeros(6)
-        if fragment.traction is not None:
-            fragment.traction.advance(TIME_STEP, motion.pose)
-            pull = fragment.traction.wrench(motion.pose)
-            passive += pull
+    def _pull(self, fragment: Fragment, motion: Motion) -> FloatArray:
+        """Traction on a fragment, (6,)."""
+        if fragment.traction is None:
+            return np.zeros(6)
+        fragment.traction.advance(TIME_STEP, motion.pose)
+        return fragment.traction.wrench(motion.pose)
+
+    def _loaded(self, fragment: Fragment, motion: Motion, pull: FloatArray) -> Loaded:
+        """Everything on one fragment but what other fragments do to it."""
         if fragment.fixed_at is not None:
             held = unchecked(motion.pose.rotation, motion.centroid)
             load = bushing_load(fixation_bushing(), fragment.fixed_at, held, motion.centroid, motion.twist)
             fragment.loads.append((load, motion.twist))
-        pin = self._pin_load(fragment, motion) if fragment.name == self.clamped else None
-        if pin is not None:
-            fragment.loads.append(pin)
-        wrench, change = implicit_step(
-            fragment.inertia, motion.pose.rotation, passive, fragment.loads, TIME_STEP
-        )
+        fragment.pin_load = self._pin_load(fragment, motion) if fragment.name == self.clamped else None
+        if fragment.pin_load is not None:
+            fragment.loads.append(fragment.pin_load)
+        passive = fragment.tissue.wrench(motion.pose, motion.twist) + pull
+        return Loaded(mass_matrix(fragment.inertia, motion.pose.rotation), passive, fragment.loads)
+
+    def _apply(
+        self, fragment: Fragment, motion: Motion, wrench: FloatArray, change: FloatArray, pull: FloatArray
+    ) -> None:
+        """Apply a fragment's wrench, and give the reactions to clamp and reference."""
         R = self._reference_rotation
         data = self._data
         data.xfrc_applied[fragment.body_id, :3] = R @ wrench[:3]
         data.xfrc_applied[fragment.body_id, 3:] = R @ wrench[3:]
         on_reference = pull - wrench
-        if pin is not None:
-            on_fragment = end_of_step(*pin, change, TIME_STEP)
+        if fragment.pin_load is not None:
+            on_fragment = end_of_step(*fragment.pin_load, change, TIME_STEP)
             on_reference += on_fragment
             self._push_tool(-on_fragment, motion)
         arm = motion.centroid - self.inertias[self.reference].centroid

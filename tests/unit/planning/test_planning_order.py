@@ -29,7 +29,7 @@ def meshes():
         (3.0, 0.0, ("first", "second")),
         (15.0, 30.0, ("second", "first")),
         (-15.0, -20.0, ("first", "second")),
-        (25.0, -8.0, ("second", "first")),  # each lies where the other belongs: the lesser overlap
+        (20.0, -8.0, ("second", "first")),  # each lies where the other belongs: the lesser overlap
     ],
     ids=["free", "taken", "makes-room", "swapped"],
 )
