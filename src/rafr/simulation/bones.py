@@ -23,10 +23,12 @@ from rafr.simulation.fragment import (
     mass_matrix,
 )
 from rafr.simulation.motion import Motion, carried, relative_pose, rotator, shifter, unchecked
-from rafr.simulation.world import TIME_STEP, BodyInertia
+from rafr.simulation.world import REFERENCE_JOINTS, TIME_STEP, BodyInertia
 from rafr.tissue.contact import ContactModel
 from rafr.tissue.springs import cross
 from rafr.tissue.traction import TractionDevice
+
+_AT_REST = RigidTransform.identity()
 
 
 class Bones:
@@ -51,6 +53,8 @@ class Bones:
         self._held_by_reference = traction is not None and not any(
             f.traction is traction for f in fragments.values()
         )
+        self._reference_dof = [int(model.joint(name).dofadr[0]) for name in REFERENCE_JOINTS]
+        self._reference_mass = mass_matrix(inertias[reference], np.eye(3))
         self.clamped: str | None = None
         self._grip: RigidTransform | None = None
         self.tool_wrench = np.zeros(6)
@@ -104,40 +108,66 @@ class Bones:
         motions = self.motions()
         self.contact_force = 0.0
         self.tool_wrench = np.zeros(6)
-        for fragment in self.fragments.values():
-            fragment.loads.clear()
-        pairs = [self._press(*contact, motions) for contact in self.contacts]
-        pulls = {name: self._pull(f, motions[name]) for name, f in self.fragments.items()}
-        loaded = {name: self._loaded(f, motions[name], pulls[name]) for name, f in self.fragments.items()}
-        moved = implicit_step(loaded, [pair for pair in pairs if pair is not None], TIME_STEP)
-        for name, (wrench, change) in moved.items():
-            self._apply(self.fragments[name], motions[name], wrench, change, pulls[name])
+        touching = [self._press(*contact, motions) for contact in self.contacts]
+        fixed = [self._fixation(f, motions[name]) for name, f in self.fragments.items()]
+        pairs = [pair for pair in (*touching, *fixed) if pair is not None]
+        clamped = self.clamped
+        pin = self._pin_load(self.fragments[clamped], motions[clamped]) if clamped is not None else None
+        shifts = {name: self._shift(motion.centroid) for name, motion in motions.items()}
+        on_reference = np.zeros(6)
+        bodies = {}
+        for name, fragment in self.fragments.items():
+            motion = motions[name]
+            tissue = fragment.tissue.wrench(motion.pose, motion.twist)
+            on_reference -= shifts[name].T @ tissue
+            mass = mass_matrix(fragment.inertia, motion.pose.rotation)
+            own = [pin] if pin is not None and name == clamped else []
+            bodies[name] = Loaded(mass, tissue + self._pull(fragment, motion), own)
         if self._held_by_reference and self.traction is not None:
-            at_rest = RigidTransform.identity()
-            self.traction.advance(TIME_STEP, at_rest)
-            self._push_reference(self.traction.wrench(at_rest))
+            self.traction.advance(TIME_STEP, _AT_REST)
+            on_reference += self.traction.wrench(_AT_REST)
+        bodies[self.reference] = self._supported(on_reference)
+        change = implicit_step(bodies, pairs, TIME_STEP)
+        for pair in pairs:
+            if pair.second == self.reference:
+                on_reference -= pair.shift.T @ pair.at_end(change, TIME_STEP)
+        for name, fragment in self.fragments.items():
+            self._push(fragment.body_id, bodies[name].mass @ change[name] / TIME_STEP)
+        self._push(self._reference_id, on_reference)
+        if pin is not None and clamped is not None:
+            # the clamp stands on the robot: what moves there is MuJoCo's
+            self._push_tool(-end_of_step(*pin, change[clamped], TIME_STEP), motions[clamped])
 
     def _press(
         self, name: str, other: str, contact: ContactModel, motions: dict[str, Motion]
     ) -> PairLoad | None:
-        """Contact of one pair. With the reference it is a load of the fragment's own."""
+        """Contact of one pair, None while apart."""
         fragment = motions[name]
-        holder = motions.get(other)
-        if holder is None:
-            wrench, k, d = contact.evaluate(fragment.pose, fragment.twist)
-            if k is not None and d is not None:
-                self.fragments[name].loads.append((Load(wrench, k, d), fragment.twist))
-                self.contact_force += float(np.linalg.norm(wrench[:3]))
-            return None
-        arm = fragment.centroid - holder.centroid
-        twist = fragment.twist - carried(holder.twist, arm)
-        back = rotator(holder.pose.rotation)
+        if other == self.reference:
+            twist, back, shift = fragment.twist, np.eye(6), self._shift(fragment.centroid)
+        else:
+            holder = motions[other]
+            arm = fragment.centroid - holder.centroid
+            twist = fragment.twist - carried(holder.twist, arm)
+            back, shift = rotator(holder.pose.rotation), shifter(arm)
         wrench, k, d = contact.evaluate(relative_pose(motions, name, other), back.T @ twist)
         if k is None or d is None:
             return None
         self.contact_force += float(np.linalg.norm(wrench[:3]))
         load = Load(back @ wrench, back @ k @ back.T, back @ d @ back.T)
-        return PairLoad(name, other, load, twist, shifter(arm))
+        return PairLoad(name, other, load, twist, shift)
+
+    def _fixation(self, fragment: Fragment, motion: Motion) -> PairLoad | None:
+        """What K-wires or screws do between a fragment and the reference."""
+        if fragment.fixed_at is None:
+            return None
+        held = unchecked(motion.pose.rotation, motion.centroid)
+        load = bushing_load(fixation_bushing(), fragment.fixed_at, held, motion.centroid, motion.twist)
+        return PairLoad(fragment.name, self.reference, load, motion.twist, self._shift(motion.centroid))
+
+    def _shift(self, centroid: FloatArray) -> FloatArray:
+        """(6, 6) carries a twist of the reference from its centroid to another point of it."""
+        return shifter(centroid - self.inertias[self.reference].centroid)
 
     def _pull(self, fragment: Fragment, motion: Motion) -> FloatArray:
         """Traction on a fragment, (6,)."""
@@ -146,40 +176,20 @@ class Bones:
         fragment.traction.advance(TIME_STEP, motion.pose)
         return fragment.traction.wrench(motion.pose)
 
-    def _loaded(self, fragment: Fragment, motion: Motion, pull: FloatArray) -> Loaded:
-        """Everything on one fragment but what other fragments do to it."""
-        if fragment.fixed_at is not None:
-            held = unchecked(motion.pose.rotation, motion.centroid)
-            load = bushing_load(fixation_bushing(), fragment.fixed_at, held, motion.centroid, motion.twist)
-            fragment.loads.append((load, motion.twist))
-        fragment.pin_load = self._pin_load(fragment, motion) if fragment.name == self.clamped else None
-        if fragment.pin_load is not None:
-            fragment.loads.append(fragment.pin_load)
-        passive = fragment.tissue.wrench(motion.pose, motion.twist) + pull
-        return Loaded(mass_matrix(fragment.inertia, motion.pose.rotation), passive, fragment.loads)
+    def _supported(self, wrench: FloatArray) -> Loaded:
+        """The reference under a soft wrench (6,), and what MuJoCo does to it: springs, implicit dampers."""
+        data, dof = self._data, self._reference_dof
+        turned = rotator(self._reference_rotation)
+        D = turned.T @ np.diag(self._model.dof_damping[dof]) @ turned
+        # the bias is gravity, which the passive forces compensate
+        support = Load(turned.T @ (data.qfrc_passive[dof] - data.qfrc_bias[dof]), np.zeros((6, 6)), D)
+        return Loaded(self._reference_mass, wrench, [(support, turned.T @ data.qvel[dof])])
 
-    def _apply(
-        self, fragment: Fragment, motion: Motion, wrench: FloatArray, change: FloatArray, pull: FloatArray
-    ) -> None:
-        """Apply a fragment's wrench, and give the reactions to clamp and reference."""
-        R = self._reference_rotation
-        data = self._data
-        data.xfrc_applied[fragment.body_id, :3] = R @ wrench[:3]
-        data.xfrc_applied[fragment.body_id, 3:] = R @ wrench[3:]
-        on_reference = pull - wrench
-        if fragment.pin_load is not None:
-            on_fragment = end_of_step(*fragment.pin_load, change, TIME_STEP)
-            on_reference += on_fragment
-            self._push_tool(-on_fragment, motion)
-        arm = motion.centroid - self.inertias[self.reference].centroid
-        on_reference[3:] += cross(arm, on_reference[:3])
-        self._push_reference(on_reference)
-
-    def _push_reference(self, wrench: FloatArray) -> None:
-        """A wrench (6,) about its centroid, in its axes."""
+    def _push(self, body_id: int, wrench: FloatArray) -> None:
+        """A wrench (6,) about a bone's centroid, in the reference's axes."""
         R, applied = self._reference_rotation, self._data.xfrc_applied
-        applied[self._reference_id, :3] += R @ wrench[:3]
-        applied[self._reference_id, 3:] += R @ wrench[3:]
+        applied[body_id, :3] += R @ wrench[:3]
+        applied[body_id, 3:] += R @ wrench[3:]
 
     def _pin_load(self, fragment: Fragment, motion: Motion) -> tuple[Load, FloatArray] | None:
         if fragment.pins is None or self._grip is None:

@@ -1,14 +1,14 @@
 """One fragment of the plant: what pulls, presses and holds it, summed into a wrench that is stable to apply.
 
 Frame: the reference body's CT frame, m. Stiff forces (contact, pins) are made linearly implicit: the
-wrench applied is the one the linearised force will have at the end of the step (Rosenbrock-Euler), so no
-stiffness can make the explicit integrator outside explode.
+wrench applied is the one the linearised force will have at the end of the step (Rosenbrock-Euler) for
+all bodies together, so no stiffness can make the explicit integrator outside explode.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,15 +46,11 @@ class Fragment:
     pins: Pins | None = None
     fixed_at: RigidTransform | None = None
     """Frame at the centroid (reference frame) where the body was fixed to the reference."""
-    loads: list[tuple[Load, FloatArray]] = field(default_factory=list)
-    """This step's linearised loads and the twist (6,) each of them feels."""
-    pin_load: tuple[Load, FloatArray] | None = None
-    """The one of them by which the clamp holds it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairLoad:
-    """Contact of two fragments.
+    """A stiff force between two bodies: contact, K-wires.
 
     Attributes:
         first, second: their names.
@@ -69,64 +65,51 @@ class PairLoad:
     twist: FloatArray
     shift: FloatArray
 
+    def at_end(self, change: Mapping[str, FloatArray], dt: float) -> FloatArray:
+        """The wrench (6,) on the first at the end of a step, from both bodies' changes of twist."""
+        relative = change[self.first] - self.shift @ change[self.second]
+        return end_of_step(self.load, self.twist, relative, dt)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """One fragment before a step: mass matrix (6, 6), soft forces (6,), stiff loads with their twists."""
+    """One body before a step: mass matrix (6, 6), soft forces (6,), stiff loads and the twist each feels."""
 
     mass: FloatArray
     wrench: FloatArray
-    loads: list[tuple[Load, FloatArray]]
+    loads: Sequence[tuple[Load, FloatArray]] = ()
 
 
 def implicit_step(
     bodies: Mapping[str, Loaded], pairs: Sequence[PairLoad], dt: float
-) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """By name: the wrench (6,) to apply during a step, and the change of twist (6,) it will cause.
+) -> dict[str, FloatArray]:
+    """Every body's change of twist (6,) during a step.
 
-    Solves (M + dt D + dt^2 K) dv = dt (w - dt K v) for all fragments that touch each other at once: each
-    on its own would push as if the other stood still, which between two light ones diverges.
+    Solves (M + dt D + dt^2 K) dv = dt (w - dt K v) for all bodies at once: each on its own would push as
+    if the others stood still, which between light ones, or with long levers, diverges.
     """
-    result = {}
-    touching = {name for pair in pairs for name in (pair.first, pair.second)}
-    for name, body in bodies.items():
-        if name not in touching:
-            matrix, right = _own_equations(body, dt)
-            change: FloatArray = np.asarray(np.linalg.solve(matrix, right), dtype=float)
-            # without a stiff load the equations would only return the wrench, rounded
-            result[name] = (body.mass @ change / dt if body.loads else body.wrench, change)
-    if touching:
-        result |= _coupled_step({n: bodies[n] for n in bodies if n in touching}, pairs, dt)
-    return result
-
-
-def _own_equations(body: Loaded, dt: float) -> tuple[FloatArray, FloatArray]:
-    matrix, right = body.mass.copy(), body.wrench.copy()
-    for load, twist in body.loads:
-        matrix += dt * load.damping + dt * dt * load.stiffness
-        right += load.wrench - dt * (load.stiffness @ twist)
-    return matrix, dt * right
-
-
-def _coupled_step(
-    bodies: Mapping[str, Loaded], pairs: Sequence[PairLoad], dt: float
-) -> dict[str, tuple[FloatArray, FloatArray]]:
     rows = {name: slice(6 * i, 6 * i + 6) for i, name in enumerate(bodies)}
     matrix, right = np.zeros((6 * len(bodies), 6 * len(bodies))), np.zeros(6 * len(bodies))
     for name, body in bodies.items():
-        matrix[rows[name], rows[name]], right[rows[name]] = _own_equations(body, dt)
+        own = rows[name]
+        matrix[own, own] = body.mass
+        right[own] = body.wrench
+        for load, twist in body.loads:
+            matrix[own, own] += dt * load.damping + dt * dt * load.stiffness
+            right[own] += load.wrench - dt * (load.stiffness @ twist)
     for pair in pairs:
         a, b, S = rows[pair.first], rows[pair.second], pair.shift
         C = dt * pair.load.damping + dt * dt * pair.load.stiffness
-        push = dt * (pair.load.wrench - dt * (pair.load.stiffness @ pair.twist))
+        push = pair.load.wrench - dt * (pair.load.stiffness @ pair.twist)
+        CS = C @ S
         matrix[a, a] += C
-        matrix[a, b] -= C @ S
+        matrix[a, b] -= CS
         matrix[b, a] -= S.T @ C
-        matrix[b, b] += S.T @ C @ S
+        matrix[b, b] += S.T @ CS
         right[a] += push
         right[b] -= S.T @ push
-    change: FloatArray = np.asarray(np.linalg.solve(matrix, right), dtype=float)
-    return {n: (body.mass @ change[rows[n]] / dt, change[rows[n]]) for n, body in bodies.items()}
+    change: FloatArray = np.asarray(np.linalg.solve(matrix, dt * right), dtype=float)
+    return {name: change[row] for name, row in rows.items()}
 
 
 def mass_matrix(inertia: BodyInertia, rotation: FloatArray) -> FloatArray:

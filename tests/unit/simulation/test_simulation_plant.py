@@ -8,6 +8,7 @@ import pytest
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, screw_interpolate
 from rafr.simulation.plant import PlantError
+from rafr.simulation.world import WorldConfig
 from rafr.units import to_metres, to_mm
 
 
@@ -124,6 +125,19 @@ def test_a_fixed_fragment_keeps_its_place_when_the_clamp_opens(blocks):
     drift = moved.inverse() @ plant.fragment_pose("left")
     centroid = blocks.meshes["left"].mesh.centroid
     assert np.linalg.norm(drift.apply(centroid) - centroid) < 0.3  # mm
+
+
+def test_a_fixed_fragment_much_heavier_than_its_pelvis_stays_calm(blocks):
+    plant = blocks.plant(world=WorldConfig(fragment_mass=40.0, reference_mass=5.0))
+    plant.set_holding(True)
+    plant.set_traction(100.0)
+    plant.step(500)
+    plant.fix_body("left")
+    before = plant.truth().poses["left"].translation
+    plant.set_traction(0.0)
+    plant.step(1500)
+    after = plant.truth().poses["left"].translation
+    assert np.linalg.norm(after - before) < 2e-4
 
 
 def test_traction_pulls_the_fragment_towards_the_feet_at_its_rate(blocks):
