@@ -116,6 +116,7 @@ class ReviewPage:
                 self.say("**Please enter your name first.**")
                 return
             decision = Decision(self._plan.hash, approver, approve)
+        self.say("Handed on to the procedure …")
         self._on_decision(decision)
 
     def close(self) -> None:

@@ -86,6 +86,7 @@ def test_a_person_moves_the_slider_and_approves_in_the_browser(page, browser, tm
     browser.wait(f"{NAME}.value === 'Dr. Who'")
     browser.click_button("Approve exactly this plan")
     decision = page.decisions.get(timeout=150.0)
+    browser.wait("document.body.innerText.includes('Handed on')")
     browser.screenshot(tmp_path / "approved.png")
     assert decision == Decision(page._plan.hash, "Dr. Who", True)
 
