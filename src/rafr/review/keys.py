@@ -25,12 +25,14 @@ def terminal_keys() -> Iterator[Keys]:
     try:
         import termios
         import tty
-
-        descriptor = sys.stdin.fileno()
-        before = termios.tcgetattr(descriptor)
-    except (ImportError, OSError, ValueError):  # no terminal, or not a POSIX one
+    except ImportError:  # not a POSIX terminal
         yield no_keys
         return
+    if sys.stdin is None or sys.stdin.closed or not sys.stdin.isatty():
+        yield no_keys
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
     try:
         tty.setcbreak(descriptor)
         yield _pressed

@@ -1,0 +1,44 @@
+"""Keys of a terminal, and what stands in where there is none."""
+
+import os
+import pty
+import sys
+import termios
+import time
+
+import pytest
+
+from rafr.review.keys import no_keys, terminal_keys
+
+
+def closed_file():
+    file = open(os.devnull)
+    file.close()
+    return file
+
+
+@pytest.mark.parametrize(
+    "stdin", [lambda: open(os.devnull), closed_file, lambda: None], ids=["null", "closed", "none"]
+)
+def test_without_a_terminal_nobody_presses_keys(monkeypatch, stdin):
+    monkeypatch.setattr(sys, "stdin", stdin())
+    with terminal_keys() as keys:
+        assert keys is no_keys
+
+
+def test_a_key_needs_no_enter_and_the_terminal_is_put_back(monkeypatch):
+    keyboard, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    with os.fdopen(terminal, closefd=False) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with terminal_keys() as keys:
+            assert keys() == ""
+            os.write(keyboard, b"a")
+            pressed = ""
+            deadline = time.monotonic() + 5.0
+            while not pressed and time.monotonic() < deadline:
+                pressed = keys()
+            assert pressed == "a"
+        assert termios.tcgetattr(terminal) == before
+    os.close(keyboard)
+    os.close(terminal)
