@@ -5,25 +5,21 @@ import pty
 import sys
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
 from rafr.review.keys import no_keys, terminal_keys
 
 
-def closed_file():
-    file = open(os.devnull)
-    file.close()
-    return file
-
-
-@pytest.mark.parametrize(
-    "stdin", [lambda: open(os.devnull), closed_file, lambda: None], ids=["null", "closed", "none"]
-)
+@pytest.mark.parametrize("stdin", ["null", "closed", "none"])
 def test_without_a_terminal_nobody_presses_keys(monkeypatch, stdin):
-    monkeypatch.setattr(sys, "stdin", stdin())
-    with terminal_keys() as keys:
-        assert keys is no_keys
+    with Path(os.devnull).open() as file:
+        if stdin == "closed":
+            file.close()
+        monkeypatch.setattr(sys, "stdin", None if stdin == "none" else file)
+        with terminal_keys() as keys:
+            assert keys is no_keys
 
 
 def test_a_key_needs_no_enter_and_the_terminal_is_put_back(monkeypatch):
