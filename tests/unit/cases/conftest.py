@@ -1,8 +1,5 @@
 """A pelvis of blocks: a sacrum between two hips, 3 mm of joint on either side."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -62,13 +59,3 @@ def case(tmp_path, pelvis_labels, ct_of, monkeypatch):
     case = Case(folder, "blocks", folder / "ct.nii.gz", folder / "labels.nii.gz", None, bodies)
     save_case(case)
     return case
-
-
-@pytest.fixture
-def data_folder():
-    """The public data sets; the test is skipped where they are absent."""
-    default = Path(__file__).resolve().parents[4] / "shared" / "data"
-    folder = Path(os.environ.get("RAFR_DATA", default))
-    if not folder.is_dir():
-        pytest.skip(f"no public data at {folder} (set RAFR_DATA)")
-    return folder
