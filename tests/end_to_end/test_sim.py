@@ -1,7 +1,7 @@
 """The whole procedure from one command: real nodes, real ROS, a small virtual patient."""
 
+import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -98,17 +98,34 @@ def test_no_process_outlives_the_run(finished):
     assert nodes_running(out) == []
 
 
+@contextlib.contextmanager
+def started(command, until):
+    """A run that has printed `until`; it is ended with the block, whatever happens there."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if until in line:
+                break
+        else:
+            pytest.fail(f"ended without {until!r}:\n{''.join(said)}")
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(30.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
 def test_ctrl_c_ends_everything_and_still_reports(case_folder, tmp_path):
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        sim(case_folder, out, "--auto-approve"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    for line in process.stdout:
-        if "phase: " in line:
-            break
-    assert nodes_running(out)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    with started(sim(case_folder, out, "--auto-approve"), until="phase: ") as process:
+        assert nodes_running(out)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
     assert process.returncode == 130
     assert json.loads((out / "report.json").read_text())["outcome"] == "aborted"
     deadline = time.monotonic() + 10
@@ -120,15 +137,10 @@ def test_ctrl_c_ends_everything_and_still_reports(case_folder, tmp_path):
 def test_a_plan_nobody_approves_moves_nothing(case_folder, tmp_path):
     """Without --auto-approve the procedure waits; an interrupt then finds the arm where it was parked."""
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        sim(case_folder, out), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
-    )
-    for line in process.stdout:
-        if "waits for approval" in line:
-            break
-    time.sleep(3.0)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    with started(sim(case_folder, out), until="waits for approval") as process:
+        time.sleep(3.0)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
     report = json.loads((out / "report.json").read_text())
     assert report["auto_approved"] is False
     assert report["approval"]["approver"] == ""
