@@ -31,6 +31,17 @@ FRACTURE_KINDS = (
     "vertical-shear",
     "bilateral",
 )
+LIGAMENTS = (
+    "anterior-sacroiliac",
+    "interosseous-sacroiliac",
+    "long-posterior-sacroiliac",
+    "short-posterior-sacroiliac",
+    "sacrospinous",
+    "sacrotuberous",
+    "iliolumbar",
+    "superior-pubic",
+    "arcuate-pubic",
+)
 _KEYS = (
     "id",
     "ct",
@@ -41,6 +52,7 @@ _KEYS = (
     "fracture",
     "patient_mass_kg",
     "traction",
+    "torn_ligaments",
     "schantz_pins",
     "screws",
     "fiducials_mm",
@@ -94,6 +106,7 @@ class Case:
     Attributes:
         fiducials_mm: (n, 3) sphere centres in the reference tool's marker frame, or None for the
             frame described in `rafr.tracking.tools`.
+        torn_ligaments: names among `LIGAMENTS`; None: what the kind of fracture tears.
         table_pose: `T_table_ct` in mm (pose of the pelvis on the table), or None for supine, centred.
     """
 
@@ -107,6 +120,7 @@ class Case:
     fracture: str | None = None
     patient_mass_kg: float = _DEFAULT_MASS_KG
     traction: Traction | None = None
+    torn_ligaments: tuple[str, ...] | None = None
     schantz_pins: tuple[tuple[str, tuple[SchantzPin, ...]], ...] = ()
     screws: tuple[dict[str, Any], ...] = ()
     fiducials_mm: FloatArray | None = None
@@ -176,6 +190,8 @@ def save_case(case: Case) -> None:
         data["bodies"] = {b.name: list(b.labels) for b in case.bodies}
     if case.traction is not None:
         data["traction"] = {"side": case.traction.side, "force_n": float(case.traction.force_n)}
+    if case.torn_ligaments is not None:
+        data["torn_ligaments"] = list(case.torn_ligaments)
     if case.schantz_pins:
         data["schantz_pins"] = {name: [_pin_to_yaml(p) for p in pins] for name, pins in case.schantz_pins}
     if case.screws:
@@ -233,6 +249,7 @@ class _CaseReader:
                 self.data.get("patient_mass_kg", _DEFAULT_MASS_KG), "patient_mass_kg", 2.0, 400.0
             ),
             traction=self._traction(),
+            torn_ligaments=self._torn_ligaments(),
             schantz_pins=self._pins(),
             screws=self._screws(),
             fiducials_mm=self._fiducials(),
@@ -297,6 +314,17 @@ class _CaseReader:
                 seen[label] = name
             bodies.insert(0 if name == "reference" else len(bodies), Body(str(name), tuple(labels)))
         return tuple(bodies)
+
+    def _torn_ligaments(self) -> tuple[str, ...] | None:
+        value = self.data.get("torn_ligaments")
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            self._fail("torn_ligaments", value, "a list of ligaments")
+        for name in value:
+            if name not in LIGAMENTS:
+                self._fail("torn_ligaments", name, f"names among {', '.join(LIGAMENTS)}")
+        return tuple(value)
 
     def _traction(self) -> Traction | None:
         value = self.data.get("traction")

@@ -68,7 +68,8 @@ def plan_reduction(
             if other != name
             for part in meshes[other].parts.values()
         ]
-        body, path = _plan_body(case, meshes, found.body(name), here[name], obstacles, axes)
+        wrench = _tissue_wrench(case, meshes, name, goals)
+        body, path = _plan_body(meshes, found.body(name), here[name], obstacles, axes, wrench)
         assessment &= path.assessment
         bodies.append(body)
         standing[name] = goals[name]
@@ -101,15 +102,14 @@ def _check(case: Case, start: Mapping[str, RigidTransform]) -> None:
 
 
 def _plan_body(
-    case: Case,
     meshes: Mapping[str, BodyMesh],
     target: BodyTarget,
     start: RigidTransform,
     obstacles: list[TriangleMesh],
     axes: PatientAxes,
+    wrench: Wrench,
 ) -> tuple[BodyPlan, PlannedPath]:
     mesh, goal = meshes[target.name].mesh, target.T_reduced_displaced
-    wrench = _tissue_wrench(case, meshes, target)
     path = plan_path(target.name, mesh, obstacles, start, goal, wrench)
     after: dict[str, Any] = {
         **_standing(mesh, path.poses[-1].T_path_displaced, goal, axes),
@@ -134,11 +134,13 @@ def _standing(
     return {**pose_error(T, goal, mesh), "matta": matta(mesh, T, goal, axes)}
 
 
-def _tissue_wrench(case: Case, meshes: Mapping[str, BodyMesh], target: BodyTarget) -> Wrench:
+def _tissue_wrench(
+    case: Case, meshes: Mapping[str, BodyMesh], body: str, goals: Mapping[str, RigidTransform]
+) -> Wrench:
     """The tissue model's wrench (6,), N and N·m, at a pose in mm."""
     from rafr.tissue.model import build_tissue
 
-    model = build_tissue(case, meshes, target.name, target.T_reduced_displaced)
+    model = build_tissue(case, meshes, body, goals)
 
     def wrench(T: RigidTransform) -> FloatArray:
         return np.asarray(model.wrench(to_metres(T)), dtype=float)

@@ -24,8 +24,8 @@ from rafr.simulation.fragment import (
 )
 from rafr.simulation.motion import Motion, carried, relative_pose, rotator, shifter, unchecked
 from rafr.simulation.world import REFERENCE_JOINTS, TIME_STEP, BodyInertia
+from rafr.tissue.cables import cross
 from rafr.tissue.contact import ContactModel
-from rafr.tissue.springs import cross
 from rafr.tissue.traction import TractionDevice
 
 _AT_REST = RigidTransform.identity()

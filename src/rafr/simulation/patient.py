@@ -37,8 +37,8 @@ def build_bones(
     """The bones of a case on a MuJoCo state, at rest where they stand at the start."""
     fragments = {}
     for body in case.moving:
-        target = truth.T_reduced_displaced[body.name] if truth is not None else None
-        tissue = build_tissue(case, meshes, body.name, target, T_relaxed_displaced=starts_mm[body.name])
+        reduced = truth.T_reduced_displaced if truth is not None else None
+        tissue = build_tissue(case, meshes, body.name, reduced, found=starts_mm[body.name])
         body_id = int(model.body(f"bone_{body.name}").id)
         fragments[body.name] = Fragment(body.name, body_id, inertias[body.name], tissue)
     traction = _hang_traction(case, meshes, fragments)

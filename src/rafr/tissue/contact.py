@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rafr.geometry import RigidTransform, SignedDistanceGrid, TriangleMesh, exact_signed_distance
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.tissue.springs import resultant, skew_all
+from rafr.tissue.cables import resultant, skew_all
 from rafr.units import METRES_PER_MM
 
 

@@ -49,6 +49,22 @@ def extreme_patch(vertices: FloatArray, direction: ArrayLike, share: float = 0.0
     return patch
 
 
+def anterior_superior_spine(hip: TriangleMesh, hip_centre: FloatArray) -> FloatArray:
+    """Foremost part (3,) of the iliac wing, at least 30 mm above the hip centre."""
+    wing = hip.vertices[hip.vertices[:, 2] > hip_centre[2] + 30.0]
+    return extreme_patch(wing if len(wing) > 20 else hip.vertices, (0.0, -1.0, 0.0), 0.01)
+
+
+def pubic_tubercle(hip: TriangleMesh, hip_centre: FloatArray, side: str) -> FloatArray:
+    """Front and upper end (3,) of the pubic body: foremost of what is most medial before the hip centre."""
+    front = hip.vertices[hip.vertices[:, 1] < hip_centre[1]]
+    if len(front) < 20:
+        front = hip.vertices
+    medial = front @ np.array([-side_sign(side), 0.0, 0.0])
+    body = front[medial > medial.max() - 25.0]
+    return extreme_patch(body, (0.0, -1.0, 1.0), 0.1)
+
+
 def ischial_spine(hip: TriangleMesh, side: str) -> FloatArray:
     """Most medial point (3,) behind the acetabulum, at its height."""
     centre = hip_centre(hip, side)
@@ -74,6 +90,25 @@ def sacral_border(sacrum: TriangleMesh, side: str) -> FloatArray:
 def iliac_crest_posterior(hip: TriangleMesh) -> FloatArray:
     """Posterior part (3,) of the iliac crest, where the iliolumbar ligament inserts."""
     return extreme_patch(hip.vertices, (0.0, 0.7, 1.0), 0.02)
+
+
+def posterior_superior_spine(hip: TriangleMesh) -> FloatArray:
+    """Hindmost part (3,) of the iliac wing."""
+    z = hip.vertices[:, 2]
+    return extreme_patch(hip.vertices[z > np.quantile(z, 0.5)], (0.0, 1.0, 0.0), 0.02)
+
+
+def sacral_crest(sacrum: TriangleMesh, side: str) -> FloatArray:
+    """Lateral crest (3,) on the sacrum's back at the height of S3, on one side."""
+    z = sacrum.vertices[:, 2]
+    level = sacrum.vertices[(z > np.quantile(z, 0.3)) & (z < np.quantile(z, 0.5))]
+    return extreme_patch(level, (0.7 * side_sign(side), 1.0, 0.0), 0.05)
+
+
+def nearest_vertex(mesh: TriangleMesh, point: FloatArray) -> FloatArray:
+    """The vertex (3,) nearest to a point."""
+    found: FloatArray = mesh.vertices[int(np.argmin(((mesh.vertices - point) ** 2).sum(axis=1)))]
+    return found
 
 
 def facing_pairs(

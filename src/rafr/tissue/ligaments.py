@@ -1,9 +1,9 @@
-"""Which pelvic ligaments hold on to a fragment, where they attach, and how stiff they are.
+"""The ligaments of the pelvic ring: where they run, how stiff they are, which an injury leaves.
 
-Stiffness is E A / L with E = 251.3 MPa and the cross sections of PMC3750865, L the ligament's own length
-in the reduced pelvis. The per-ligament spring constants of 10.1186/s12891-021-04856-8 (400 to 2800 N/mm)
-agree in order of magnitude only when read as totals per ligament and side; E A / L carries the patient's
-own size and is used instead.
+Stiffness is E A / L with E = 251.3 MPa and the cross sections of PMC3750865, L the strand's own length in
+the intact pelvis. The spring constants of 10.1186/s12891-021-04856-8 (400 to 2800 N/mm) agree with that only
+when read as totals per ligament and side: the interosseous, the largest, then differs by less than a factor
+of two. E A / L carries the patient's own size and is used; `docs/tissue.md` shows what other factors do.
 """
 
 from __future__ import annotations
@@ -13,94 +13,149 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rafr.cases.case import LIGAMENTS
 from rafr.geometry import TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue import landmarks
+from rafr.tissue.pelvis import SIDES, Pelvis
 
-YOUNGS_MODULUS = 251.3e6
+YOUNGS_MODULUS = 251.3e6  # Pa
+# mm²; the posterior sacroiliac ligament's 79.4 split between long and short by stiffness times length
 CROSS_SECTION_MM2 = {
     "anterior-sacroiliac": 19.4,
-    "posterior-sacroiliac": 79.4,
     "interosseous-sacroiliac": 66.2,
+    "long-posterior-sacroiliac": 59.5,
+    "short-posterior-sacroiliac": 19.9,
     "sacrospinous": 32.2,
     "sacrotuberous": 79.7,
     "iliolumbar": 20.3,
     "superior-pubic": 12.8,
     "arcuate-pubic": 7.4,
 }
-_SACROILIAC = ("anterior-sacroiliac", "posterior-sacroiliac", "interosseous-sacroiliac")
+_POSTERIOR = ("interosseous-sacroiliac", "long-posterior-sacroiliac", "short-posterior-sacroiliac")
+_SACROILIAC = ("anterior-sacroiliac", *_POSTERIOR)
 _PELVIC_FLOOR = ("sacrospinous", "sacrotuberous")
 _PUBIC = ("superior-pubic", "arcuate-pubic")
 
-# Ligaments that may still join fragment and reference after each kind of injury (Tile 1996: type B keeps
-# the posterior ligaments, type C tears them). Whichever would be overstretched is taken as torn besides.
-REMAINING = {
-    "denis1": (*_PELVIC_FLOOR, "iliolumbar"),
-    "denis2": (*_PELVIC_FLOOR, "iliolumbar"),
-    "denis3": (*_PELVIC_FLOOR, "iliolumbar"),
-    "si-dislocation": (),
-    "crescent": (*_PELVIC_FLOOR, *_SACROILIAC, *_PUBIC),
-    "iliac-wing": ("iliolumbar", *_SACROILIAC),
-    "rami": (*_PUBIC, "sacrotuberous"),
-    "open-book": ("posterior-sacroiliac", "interosseous-sacroiliac", "sacrotuberous", "iliolumbar"),
-    "vertical-shear": (),
-    "bilateral": (),
+# Ligaments each kind of injury tears between the fragment and the rest (Tile 1996: type B keeps the posterior
+# ligaments, type C tears them). Whichever would be overstretched is taken as torn besides.
+TORN = {
+    "denis1": (*_SACROILIAC, *_PUBIC),
+    "denis2": (*_SACROILIAC, *_PUBIC),
+    "denis3": (*_SACROILIAC, *_PUBIC),
+    "si-dislocation": LIGAMENTS,
+    "crescent": ("iliolumbar",),
+    "iliac-wing": (*_PELVIC_FLOOR, *_PUBIC),
+    "rami": (*_SACROILIAC, "sacrospinous", "iliolumbar"),
+    "open-book": ("anterior-sacroiliac", "sacrospinous", *_PUBIC),
+    "vertical-shear": LIGAMENTS,
+    "bilateral": LIGAMENTS,
 }
 
-_JOINT_REACH_MM = 12.0
+_JOINT_REACH_MM = 8.0  # bones nearer than this face each other across the joint
+_CLEFT_REACH_MM = 20.0  # … and across the cleft behind it, which the interosseous ligament fills
 _SYMPHYSIS_REACH_MM = 15.0
-_STRANDS = 4
+_SPAN_MM = 9.0  # from the joint's edge to where a sacroiliac ligament takes hold of the bone
+_DEPTH_MM = 3.0  # of the interosseous ligament's footing in either bone
+_STRANDS = {"anterior-sacroiliac": 10, "interosseous-sacroiliac": 16, "short-posterior-sacroiliac": 10}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strand:
-    """One spring of a ligament: from `start` on the hip side to `end`, LPS mm in the reduced pelvis."""
+    """One line of a ligament, from a hip bone to sacrum, spine or other hip; LPS mm in the intact pelvis.
+
+    Attributes:
+        share: of the ligament's cross section.
+        footing: mm inside the bones at both ends together; adds to the length that stretches.
+        on_spine: `end` is on L5, not on the nearest bone.
+    """
 
     name: str
     start: FloatArray
     end: FloatArray
-    share: float
+    share: float = 1.0
+    footing: float = 0.0
+    on_spine: bool = False
+
+    @property
+    def length(self) -> float:
+        """mm that stretches."""
+        return float(np.linalg.norm(self.end - self.start)) + self.footing
+
+    @property
+    def stiffness(self) -> float:
+        """N/m."""
+        return YOUNGS_MODULUS * CROSS_SECTION_MM2[self.name] * self.share / self.length * 1e-3
 
 
-def sacral_strands(hip: TriangleMesh, sacrum: TriangleMesh, side: str) -> list[Strand]:
-    """Ligaments between a hip bone and the sacrum (or L5, taken 30 mm above the sacrum's top)."""
-    spine = landmarks.ischial_spine(hip, side)
-    tuber = landmarks.ischial_tuberosity(hip)
-    border = landmarks.sacral_border(sacrum, side)
-    crest = landmarks.iliac_crest_posterior(hip)
-    lumbar = landmarks.extreme_patch(sacrum.vertices, (0.0, -0.3, 1.0))
-    lumbar = lumbar + np.array([20.0 * landmarks.side_sign(side), 0.0, 30.0])
-    strands = [
-        Strand("sacrospinous", spine, border, 1.0),
-        Strand("sacrotuberous", tuber, border, 1.0),
-        Strand("iliolumbar", crest, lumbar, 1.0),
-    ]
-    pairs = landmarks.facing_pairs(hip, sacrum, _JOINT_REACH_MM)
-    if pairs is not None:
-        strands += _joint_strands(*pairs)
-    return strands
-
-
-def _joint_strands(on_hip: FloatArray, on_sacrum: FloatArray) -> list[Strand]:
-    """Sacroiliac ligaments: the front, the back and the whole of the joint's facing surfaces."""
-    depth = on_hip[:, 1]
-    front, back = depth < np.quantile(depth, 0.2), depth > np.quantile(depth, 0.8)
-    parts = (front, back, np.ones(len(depth), dtype=bool))
+def strands_of(pelvis: Pelvis) -> list[Strand]:
+    """All ligaments of a pelvis, as far as its bones are there."""
     strands = []
-    for name, part in zip(_SACROILIAC, parts, strict=True):
-        for i in landmarks.spread_points(on_hip[part], _STRANDS):
-            strands.append(Strand(name, on_hip[part][i], on_sacrum[part][i], 1.0 / _STRANDS))
+    sacrum = pelvis.bones.get("sacrum")
+    for side in SIDES:
+        hip = pelvis.hip(side)
+        if hip is not None and sacrum is not None:
+            strands += _sacral_strands(hip, sacrum, side)
+    left, right = (pelvis.hip(side) for side in SIDES)
+    if left is not None and right is not None:
+        strands += _pubic_strands(left, right)
     return strands
 
 
-def pubic_strands(hip: TriangleMesh, other: TriangleMesh) -> list[Strand]:
+def _sacral_strands(hip: TriangleMesh, sacrum: TriangleMesh, side: str) -> list[Strand]:
+    """Ligaments between a hip bone and the sacrum (or L5, taken 30 mm above the sacrum's top)."""
+    lateral = np.array([landmarks.side_sign(side), 0.0, 0.0])
+    border = landmarks.sacral_border(sacrum, side)
+    lumbar = landmarks.extreme_patch(sacrum.vertices, (0.0, -0.3, 1.0)) + 20.0 * lateral + (0.0, 0.0, 30.0)
+    back = landmarks.posterior_superior_spine(hip)
+    crest = landmarks.sacral_crest(sacrum, side)
+    strands = [
+        Strand("sacrospinous", landmarks.ischial_spine(hip, side), border),
+        Strand("sacrotuberous", landmarks.ischial_tuberosity(hip), border),
+        Strand("iliolumbar", landmarks.iliac_crest_posterior(hip), lumbar, on_spine=True),
+        Strand("long-posterior-sacroiliac", back, crest),
+    ]
+    pairs = landmarks.facing_pairs(hip, sacrum, _CLEFT_REACH_MM)
+    return strands + (_joint_strands(hip, sacrum, lateral, *pairs) if pairs is not None else [])
+
+
+def _joint_strands(
+    hip: TriangleMesh, sacrum: TriangleMesh, lateral: FloatArray, on_hip: FloatArray, on_sacrum: FloatArray
+) -> list[Strand]:
+    """Ligaments across the sacroiliac joint: over its front, in its depth behind, over its back."""
+    depth, gap = on_hip[:, 1], np.linalg.norm(on_sacrum - on_hip, axis=1)
+    joint = gap < _JOINT_REACH_MM
+    front, back = (depth < np.quantile(depth[joint], 0.15)) & joint, depth > np.quantile(depth[joint], 0.85)
+    behind = depth > np.quantile(depth[joint], 0.4)
+    strands = []
+    for name, part in zip(_STRANDS, (front, behind, back), strict=True):
+        for i in landmarks.spread_points(on_hip[part], _STRANDS[name]):
+            here, there, share = on_hip[part][i], on_sacrum[part][i], 1.0 / _STRANDS[name]
+            if name == "interosseous-sacroiliac":
+                strands.append(Strand(name, here, there, share, footing=2 * _DEPTH_MM))
+                continue
+            ends = (
+                landmarks.nearest_vertex(hip, here + _SPAN_MM * lateral),
+                landmarks.nearest_vertex(sacrum, there - _SPAN_MM * lateral),
+            )
+            strands.append(Strand(name, *ends, share))
+    return strands
+
+
+def _pubic_strands(hip: TriangleMesh, other: TriangleMesh) -> list[Strand]:
     """Ligaments of the symphysis: over the top and under the bottom of the facing surfaces."""
     pairs = landmarks.facing_pairs(hip, other, _SYMPHYSIS_REACH_MM)
     if pairs is None:
         return []
     here, there = pairs
+    lateral = np.array([0.5 * _SPAN_MM, 0.0, 0.0])  # from the left hip to the right
     ends: tuple[tuple[str, Callable[[FloatArray], np.intp]], ...] = (
         ("superior-pubic", np.argmax),
         ("arcuate-pubic", np.argmin),
     )
-    return [Strand(name, here[pick(here[:, 2])], there[pick(here[:, 2])], 1.0) for name, pick in ends]
+    strands = []
+    for name, pick in ends:
+        k = pick(here[:, 2])
+        start = landmarks.nearest_vertex(hip, here[k] + lateral)
+        strands.append(Strand(name, start, landmarks.nearest_vertex(other, there[k] - lateral)))
+    return strands

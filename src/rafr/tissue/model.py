@@ -1,19 +1,24 @@
-"""Build the soft tissue of one fragment from its meshes: ligaments, muscles, bedding."""
+"""Build the soft tissue of one fragment from the patient: ligaments, muscles, bedding."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 
-from rafr.cases.case import Case
-from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
+from rafr.cases.case import LIGAMENTS, Case
+from rafr.config import option
+from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.tissue import landmarks, ligaments
-from rafr.tissue.springs import TissueModel
+from rafr.tissue import landmarks
+from rafr.tissue.cables import Cable, Rider, TissueModel
+from rafr.tissue.ligaments import TORN, Strand, strands_of
+from rafr.tissue.muscles import MODEL_MASS_KG, Muscle, MuscleModel, Posture, load_muscles
+from rafr.tissue.pelvis import Pelvis
+from rafr.tissue.tension import TensionLaw, TensionLaws
 from rafr.units import METRES_PER_MM
 
 if TYPE_CHECKING:
@@ -21,235 +26,251 @@ if TYPE_CHECKING:
 
 __all__ = ["TissueModel", "TissueParams", "build_tissue"]
 
-_BONES = {"sacrum": range(1, 11), "left_hip": range(11, 21), "right_hip": range(21, 31)}
-_STANDARD_MASS_KG = 75.0
 _HIP_AREA_MM2 = 45_000.0  # surface of one adult hip bone (18 subjects of 10.1038/s41597-023-02669-z)
-
-# Lines of pull of the muscle groups round a hip bone, left side, LPS, and their share of the whole (by
-# cross section, OpenSim gait2392): where the muscles shortened, they resist being lengthened again.
-_MUSCLES = (
-    ("iliopsoas-erector", (-0.25, -0.1, 0.95), 0.22),
-    ("abdominal-wall", (-0.25, -0.5, 0.80), 0.16),
-    ("gluteal", (0.60, 0.20, -0.75), 0.20),
-    ("adductors-hamstrings", (0.10, 0.05, -1.0), 0.20),
-    ("pelvic-floor-piriformis", (-0.80, 0.60, -0.1), 0.12),
-    ("pubic-medial", (-0.80, -0.60, 0.0), 0.10),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class TissueParams:
-    """Tunables of the soft tissue; forces are for a 75 kg patient and a whole hip bone."""
+    """Tunables of the soft tissue. `docs/tissue.md` shows how much each one matters."""
 
-    muscle_stiffness: float = 18e3
-    """N/m, all groups together when fully taut: 20–30 mm of lengthening along one direction then takes
-    100–300 N, the range of measured reduction forces (femur: mean 216 N; muscle models: 97–555 N)."""
-    muscle_toe: float = 0.012
-    """m, lengthening over which a relaxed muscle tightens (passive curve of Thelen 2003)."""
-    muscle_limit: float = 600.0
-    """N, all groups together: an anaesthetised muscle pulls no more, however far it is drawn."""
-    muscle_length: float = 0.12
-    """m, from bone to the far end (optimal fibre lengths 0.08–0.15 m)."""
-    bedding_stiffness: float = 4.0e3
-    """N/m, fat, fascia and capsule in any direction, all points together."""
-    bedding_limit: float = 100.0
-    """N, all bedding points together."""
-    bedding_points: int = 12
-    """Points the bedding is spread over."""
-    ligament_toe_strain: float = 0.06
-    """Strain below which a ligament's fibres uncrimp."""
-    ligament_torn_strain: float = 0.25
-    """A ligament stretched beyond this in the displaced pelvis has torn (failure strains 0.2–0.3)."""
-    ligament_limit: float = 250.0
-    """N per ligament: what is left after the injury yields above it."""
-    damping_time: float = 0.02
-    """s, damping of a spring over its stiffness."""
-    linear_damping: float = 300.0
-    """N s/m, of moving a whole hip bone through tissue (overdamped: a fragment does not swing)."""
-    angular_damping: float = 3.0
-    """N m s/rad, of turning it."""
+    muscles: Path | None = None
+    """An OpenSim model (.osim) to take the muscles from; None: the built-in ones."""
+    activation: float = option(0.0, "of all muscles; 0 under relaxant", lower=0.0, upper=1.0)
+    contracture: float = option(
+        0.5,
+        "how far a muscle that the injury left slack has taken up its slack (days after the injury: spasm,"
+        " then loss of sarcomeres): 0 not at all, 1 wholly",
+        lower=0.0,
+        upper=1.0,
+    )
+    muscle_strength: float = option(1.0, "factor on every muscle's force", lower=0.0, upper=5.0)
+    bedding_stiffness: float = option(
+        4.0e3, "fat, fascia and capsule in any direction, round a whole hip bone", unit="N/m", lower=0.0
+    )
+    bedding_limit: float = option(100.0, "the bedding gives way above this", unit="N", lower=0.0)
+    bedding_points: int = option(12, "points the bedding is spread over", lower=1, upper=100)
+    ligament_stiffness: float = option(1.6, "factor on every ligament's E A / L", lower=0.0, upper=10.0)
+    ligament_toe_strain: float = option(
+        0.06, "strain below which a ligament's fibres uncrimp", lower=0.0, upper=0.2
+    )
+    ligament_prestrain: float = option(
+        0.0, "strain in the intact pelvis (in situ; 0 to 0.05 is published)", lower=0.0, upper=0.1
+    )
+    ligament_torn_strain: float = option(
+        0.25, "a ligament stretched beyond this as found has torn (failure strains 0.2 to 0.3)", lower=0.0
+    )
+    ligament_failure_strain: float = option(
+        0.25, "strain at which a ligament begins to fail and pulls no harder", lower=0.02, upper=1.0
+    )
+    damping_time: float = option(
+        0.02, "damping of a ligament over its stiffness", unit="s", lower=0.0, upper=1.0
+    )
+    muscle_damping: float = option(20.0, "along every muscle", unit="N s/m", lower=0.0)
+    linear_damping: float = option(
+        300.0, "of moving a whole hip bone through tissue: a fragment does not swing", unit="N s/m", lower=0.0
+    )
+    angular_damping: float = option(3.0, "of turning it", unit="N m s/rad", lower=0.0)
+    posture: Posture = field(default_factory=Posture)
 
 
 def build_tissue(
     case: Case,
     meshes: Mapping[str, BodyMesh],
     body: str,
-    T_reduced_displaced: RigidTransform | None,
+    reduced: Mapping[str, RigidTransform] | None,
     params: TissueParams | None = None,
-    T_relaxed_displaced: RigidTransform | None = None,
+    found: RigidTransform | None = None,
 ) -> TissueModel:
     """The soft tissue of one moving body.
 
     Args:
         meshes: every body's mesh, LPS mm, as the CT shows it.
-        T_reduced_displaced: mm; where the body belongs. Ligaments have their rest length there; None
-            leaves them out (the caller does not know the anatomy before the injury).
-        T_relaxed_displaced: mm; the pose in which muscles and bedding are relaxed, the CT's by default.
+        reduced: `T_reduced_displaced` (mm) of the bodies whose place is known. Muscles and ligaments have the
+            lengths of the intact pelvis there. None: the anatomy before the injury is not known; muscles are
+            then at rest as found, and ligaments are left out.
+        found: mm; the pose in which the body has lain since the injury, the CT's by default: there muscles
+            have taken up their slack, ligaments have given way, and the bedding is at rest.
+
+    Raises:
+        InputError: `params.muscles` cannot be used.
     """
     p = params or TissueParams()
-    relaxed = T_relaxed_displaced or RigidTransform.identity()
-    mesh = meshes[body].mesh
-    area = float(mesh.face_areas.sum())
-    size = float(np.clip(area / _HIP_AREA_MM2, 0.25, 1.5))
-    # strength grows with cross section, that is with mass^(2/3)
-    scale = size * (case.patient_mass_kg / _STANDARD_MASS_KG) ** (2.0 / 3.0)
-    springs = _Springs()
-    _add_muscles(springs, mesh, body_side(meshes, body, case.reference.name), relaxed, p, scale)
-    _add_bedding(springs, mesh, relaxed, p, scale)
-    if T_reduced_displaced is not None:
-        _add_ligaments(springs, case, meshes, body, T_reduced_displaced, p)
-    return springs.model(mesh.centroid, p.linear_damping * size, p.angular_damping * size, p.damping_time)
+    return _Builder(case, meshes, body, reduced, p, found or RigidTransform.identity()).build()
 
 
 def body_side(meshes: Mapping[str, BodyMesh], body: str, reference: str) -> str:
     """The side of the pelvis a body belongs to: that of its hip bone, else the side it lies on."""
-    labels = meshes[body].parts
-    if any(label in _BONES["left_hip"] for label in labels):
-        return "left"
-    if any(label in _BONES["right_hip"] for label in labels):
-        return "right"
+    from rafr.imaging.segmentation import bone_of
+
+    bones = {bone_of(label) for label in meshes[body].parts}
+    for side in ("left", "right"):
+        if f"{side}_hip" in bones:
+            return side
     offset = meshes[body].mesh.centroid - meshes[reference].mesh.centroid
     return "left" if offset[0] >= 0 else "right"
 
 
-class _Springs:
-    """Collects springs in mm and N, hands them over in SI."""
+class _Builder:
+    """Collects cables in mm; `build` hands them over in SI."""
 
-    def __init__(self) -> None:
-        self._rows: list[tuple[float, ...]] = []
-        self._names: list[str] = []
-
-    def add(
+    def __init__(
         self,
-        name: str,
-        point_mm: FloatArray,
-        anchor_mm: FloatArray,
-        rest_mm: float,
-        stiffness: float,
-        toe: float,
-        limit: float,
+        case: Case,
+        meshes: Mapping[str, BodyMesh],
+        body: str,
+        reduced: Mapping[str, RigidTransform] | None,
+        params: TissueParams,
+        found: RigidTransform,
     ) -> None:
-        self._names.append(name)
-        self._rows.append((*point_mm, *anchor_mm, rest_mm, stiffness, toe, limit))
+        self.case, self.body, self.params, self.found = case, body, params, found
+        self.known = reduced is not None and body in reduced
+        self.home = (reduced or {}).get(body, found)
+        self.pelvis = Pelvis(meshes, {**(reduced or {}), body: self.home})
+        self.mesh: TriangleMesh = meshes[body].mesh
+        self.cables: list[Cable] = []
+        self.laws: list[TensionLaw] = []
+        self.damping: list[float] = []
+        # how much tissue a body carries goes with its surface
+        area = float(self.mesh.face_areas.sum())
+        self.size = float(np.clip(area / _HIP_AREA_MM2, 0.1, 1.5))
+        side = next((s for s, name in self.pelvis.leg_carriers().items() if name == body), None)
+        self.hip_home = None if side is None else self.pelvis.hip_centres[side]
+        self.leg_side = side
 
-    def model(
-        self, centroid_mm: FloatArray, linear_damping: float, angular_damping: float, damping_time: float
-    ) -> TissueModel:
-        rows = np.array(self._rows)
+    def build(self) -> TissueModel:
+        p = self.params
+        model = load_muscles(p.muscles, p.posture)
+        for muscle in model.muscles:
+            self._add_muscle(model, muscle)
+        if self.known:
+            for strand in strands_of(self.pelvis):
+                self._add_ligament(strand)
+        self._add_bedding()
+        hip = None if self.hip_home is None else self.home.inverse().apply(self.hip_home)
         return TissueModel(
-            tuple(self._names),
-            rows[:, 0:3] * METRES_PER_MM,
-            rows[:, 3:6] * METRES_PER_MM,
-            rows[:, 6] * METRES_PER_MM,
-            rows[:, 7].copy(),
-            rows[:, 8].copy(),
-            rows[:, 9].copy(),
-            rows[:, 7] * damping_time,
-            centroid_mm * METRES_PER_MM,
-            linear_damping,
-            angular_damping,
+            tuple(self.cables),
+            TensionLaws.of(self.laws),
+            self.mesh.centroid * METRES_PER_MM,
+            np.array(self.damping),
+            None if hip is None else hip * METRES_PER_MM,
+            np.zeros(3) if self.hip_home is None else self.hip_home * METRES_PER_MM,
+            p.linear_damping * self.size,
+            p.angular_damping * self.size,
         )
 
+    def _add(self, cable: Cable, law: TensionLaw, damping: float) -> None:
+        self.cables.append(cable)
+        self.laws.append(law)
+        self.damping.append(damping)
 
-def _add_muscles(
-    springs: _Springs,
-    mesh: TriangleMesh,
-    side: str,
-    relaxed: RigidTransform,
-    p: TissueParams,
-    scale: float,
-) -> None:
-    length_mm = p.muscle_length / METRES_PER_MM
-    for name, direction, share in _MUSCLES:
-        pull = np.array(direction) * (landmarks.side_sign(side), 1.0, 1.0)
-        pull /= np.linalg.norm(pull)
-        # attached over a broad area: half way between the bone's end and its middle
-        point = 0.5 * (landmarks.extreme_patch(mesh.vertices, pull, 0.1) + mesh.centroid)
-        anchor = relaxed.apply(point) + length_mm * pull
-        stiffness, limit = share * scale * p.muscle_stiffness, share * scale * p.muscle_limit
-        springs.add(name, point, anchor, length_mm, stiffness, p.muscle_toe, limit)
+    # -- muscles -------------------------------------------------------------------------------------
+
+    def _add_muscle(self, model: MuscleModel, muscle: Muscle) -> None:
+        points, riders = self._path(model, muscle)
+        moving = {Rider.BODY, Rider.LEG} & set(riders)
+        if not moving or len(set(riders)) == 1:
+            return
+        p = self.params
+        in_model = _length(model.places(muscle))
+        scale = _length(points) * METRES_PER_MM / in_model
+        # strength goes with cross section, that is with mass^(2/3)
+        strength = p.muscle_strength * (self.case.patient_mass_kg / MODEL_MASS_KG) ** (2.0 / 3.0)
+        law = muscle.law(scale, strength, p.activation)
+        rest = muscle.slack_length(scale)
+        as_found = _length(self._moved(points, riders, self.found)) * METRES_PER_MM
+        if not self.known:
+            rest = max(rest, as_found)
+        elif as_found < rest:
+            rest -= p.contracture * (rest - as_found)
+        self._add(self._cable(muscle.name, points, riders, rest), law, p.muscle_damping)
+
+    def _path(self, model: MuscleModel, muscle: Muscle) -> tuple[FloatArray, list[Rider]]:
+        """Points (k, 3) of a muscle in the intact pelvis, mm, and what they ride on."""
+        pelvis, places = self.pelvis, model.places(muscle)
+        points = pelvis.map.place(places)
+        riders = []
+        spine = model.frames["torso"][1, 3]
+        for k, at in enumerate(muscle.path):
+            if at.segment == "pelvis":
+                if k in (0, len(points) - 1) and places[k, 1] < spine:
+                    points[k] = pelvis.nearest(points[k : k + 1])[0]
+                owner = pelvis.owners(points[k : k + 1])[0]
+                # the model welds the lumbar spine to the pelvis
+                riders.append(Rider.BODY if owner == self.body and places[k, 1] < spine else Rider.GROUND)
+            elif at.segment == "torso":
+                riders.append(Rider.GROUND)
+            else:
+                side = "left" if at.segment.endswith("_l") else "right"
+                if side in pelvis.hip_centres:
+                    points[k] += pelvis.hip_centres[side] - pelvis.map.place(model.hip_centres[side])
+                riders.append(Rider.LEG if side == self.leg_side else Rider.GROUND)
+        return points, riders
+
+    def _moved(self, points: FloatArray, riders: list[Rider], pose: RigidTransform) -> FloatArray:
+        """Where points of the intact pelvis are while the body stands at a pose, mm."""
+        motion = pose @ self.home.inverse()
+        moved = points.copy()
+        for k, rider in enumerate(riders):
+            if rider == Rider.BODY:
+                moved[k] = motion.apply(points[k])
+            elif rider == Rider.LEG and self.hip_home is not None:
+                moved[k] += motion.apply(self.hip_home) - self.hip_home
+        return moved
+
+    def _cable(self, name: str, points: FloatArray, riders: list[Rider], rest: float) -> Cable:
+        """`points` of the intact pelvis, mm; those on the body go back to where the CT shows it."""
+        back = self.home.inverse()
+        placed = [back.apply(x) if r == Rider.BODY else x for x, r in zip(points, riders, strict=True)]
+        return Cable(name, np.array(placed) * METRES_PER_MM, tuple(riders), rest)
+
+    # -- ligaments -----------------------------------------------------------------------------------
+
+    def _add_ligament(self, strand: Strand) -> None:
+        """A ligament between this body and another, unless the injury tore it."""
+        points = np.array([strand.start, strand.end])
+        owners: list[str | None] = [*self.pelvis.owners(points)]
+        if strand.on_spine:
+            owners[1] = None
+        riders = [Rider.BODY if owner == self.body else Rider.GROUND for owner in owners]
+        if riders.count(Rider.BODY) != 1 or strand.name in self._torn:
+            return
+        p = self.params
+        length = strand.length * METRES_PER_MM
+        rest = length * (1.0 - p.ligament_prestrain)
+        footing = strand.footing * METRES_PER_MM
+        as_found = _length(self._moved(points, riders, self.found)) * METRES_PER_MM + footing
+        if as_found > rest * (1.0 + p.ligament_torn_strain):
+            return
+        # what the injury stretched without tearing it stays long: the fragment lies still as found
+        stretched = (as_found / length - 1.0) / max(p.ligament_prestrain, 1e-6)
+        rest += max(0.0, min(1.0, stretched)) * (as_found - rest)
+        stiffness = strand.stiffness * p.ligament_stiffness
+        toe = p.ligament_toe_strain * rest
+        limit = stiffness * max(p.ligament_failure_strain * rest - 0.5 * toe, 0.25 * toe)
+        law = TensionLaw(limit, stiffness, toe)
+        cable = self._cable(strand.name, points, riders, rest - footing)
+        self._add(cable, law, stiffness * p.damping_time)
+
+    @property
+    def _torn(self) -> tuple[str, ...]:
+        if self.case.torn_ligaments is not None:
+            return self.case.torn_ligaments
+        return TORN.get(self.case.fracture or "", LIGAMENTS)
+
+    # -- bedding -------------------------------------------------------------------------------------
+
+    def _add_bedding(self) -> None:
+        p = self.params
+        sample = self.mesh.vertices[:: max(1, len(self.mesh.vertices) // 2000)]
+        chosen = landmarks.spread_points(sample, p.bedding_points)
+        # strength goes with cross section, that is with mass^(2/3)
+        share = self.size * (self.case.patient_mass_kg / MODEL_MASS_KG) ** (2.0 / 3.0) / len(chosen)
+        law = TensionLaw(p.bedding_limit * share, p.bedding_stiffness * share)
+        for point in sample[chosen]:
+            ends = np.array([point, self.found.apply(point)]) * METRES_PER_MM
+            cable = Cable("bedding", ends, (Rider.BODY, Rider.GROUND), 0.0)
+            self._add(cable, law, p.bedding_stiffness * share * p.damping_time)
 
 
-def _add_bedding(
-    springs: _Springs, mesh: TriangleMesh, relaxed: RigidTransform, p: TissueParams, scale: float
-) -> None:
-    sample = mesh.vertices[:: max(1, len(mesh.vertices) // 2000)]
-    chosen = landmarks.spread_points(sample, p.bedding_points)
-    stiffness = scale * p.bedding_stiffness / len(chosen)
-    limit = scale * p.bedding_limit / len(chosen)
-    for point in sample[chosen]:
-        springs.add("bedding", point, relaxed.apply(point), 0.0, stiffness, 0.0, limit)
-
-
-def _add_ligaments(
-    springs: _Springs,
-    case: Case,
-    meshes: Mapping[str, BodyMesh],
-    body: str,
-    reduced: RigidTransform,
-    p: TissueParams,
-) -> None:
-    """Ligaments between the body and the reference that the injury left, at rest in the reduced pose."""
-    remaining = ligaments.REMAINING.get(case.fracture or "", ())
-    if not remaining:
-        return
-    own = _bones(meshes[body], reduced)
-    reference = _bones(meshes[case.reference.name], RigidTransform.identity())
-    back = reduced.inverse()
-    for strand, on_body, on_reference in _crossing_strands(own, reference, remaining):
-        length = float(np.linalg.norm(strand.end - strand.start))
-        point = back.apply(on_body)
-        if length < 1.0 or np.linalg.norm(on_reference - point) > (1 + p.ligament_torn_strain) * length:
-            continue
-        section = ligaments.CROSS_SECTION_MM2[strand.name] * strand.share * METRES_PER_MM**2
-        stiffness = ligaments.YOUNGS_MODULUS * section / (length * METRES_PER_MM)
-        toe = p.ligament_toe_strain * length * METRES_PER_MM
-        limit = p.ligament_limit * strand.share
-        springs.add(strand.name, point, on_reference, length, stiffness, toe, limit)
-
-
-def _bones(body_mesh: BodyMesh, motion: RigidTransform) -> dict[str, TriangleMesh]:
-    """The parts of a body by bone, moved."""
-    bones = {}
-    for bone, labels in _BONES.items():
-        parts = [part.transformed(motion) for label, part in body_mesh.parts.items() if label in labels]
-        if parts:
-            bones[bone] = merge_meshes(parts)
-    return bones
-
-
-def _crossing_strands(
-    own: dict[str, TriangleMesh], reference: dict[str, TriangleMesh], remaining: tuple[str, ...]
-) -> list[tuple[ligaments.Strand, FloatArray, FloatArray]]:
-    """Strands with one end on the body and the other on the reference: (strand, on body, on reference)."""
-    crossing = []
-    trees = [cKDTree(np.concatenate([m.vertices for m in bones.values()])) for bones in (own, reference)]
-    for strand in _all_strands(_merged(own, reference)):
-        if strand.name not in remaining:
-            continue
-        start_own, end_own = _belongs(strand.start, *trees), _belongs(strand.end, *trees)
-        if start_own != end_own:
-            ends = (strand.start, strand.end) if start_own else (strand.end, strand.start)
-            crossing.append((strand, *ends))
-    return crossing
-
-
-def _merged(own: dict[str, TriangleMesh], reference: dict[str, TriangleMesh]) -> dict[str, TriangleMesh]:
-    names = own.keys() | reference.keys()
-    return {n: merge_meshes([part[n] for part in (own, reference) if n in part]) for n in names}
-
-
-def _all_strands(pelvis: dict[str, TriangleMesh]) -> list[ligaments.Strand]:
-    strands = []
-    for side in ("left", "right"):
-        hip = pelvis.get(f"{side}_hip")
-        if hip is not None and "sacrum" in pelvis:
-            strands += ligaments.sacral_strands(hip, pelvis["sacrum"], side)
-    if "left_hip" in pelvis and "right_hip" in pelvis:
-        strands += ligaments.pubic_strands(pelvis["left_hip"], pelvis["right_hip"])
-    return strands
-
-
-def _belongs(point: FloatArray, own: cKDTree, reference: cKDTree) -> bool:
-    """True when the attachment is on the moving body (the nearer of the two)."""
-    return bool(own.query(point)[0] < reference.query(point)[0])
+def _length(points: FloatArray) -> float:
+    return float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())

@@ -13,7 +13,7 @@ import numpy as np
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue import landmarks
-from rafr.tissue.springs import cross
+from rafr.tissue.cables import cross
 
 
 @dataclass(frozen=True, slots=True)

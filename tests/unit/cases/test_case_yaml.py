@@ -40,6 +40,7 @@ def test_a_case_survives_writing_and_reading(folder):
         fracture="denis2",
         patient_mass_kg=81.5,
         traction=Traction("left", 120.0),
+        torn_ligaments=("iliolumbar", "sacrospinous"),
         schantz_pins=(("left_hip", (pin,)),),
         fiducials_mm=np.arange(12.0).reshape(4, 3),
         table_pose=RigidTransform.from_rotvec([0.1, 0.0, 0.2], [5.0, 6.0, 7.0]),
@@ -48,6 +49,7 @@ def test_a_case_survives_writing_and_reading(folder):
     back = load_case(folder)
     assert back.bodies == case.bodies
     assert back.traction == case.traction
+    assert back.torn_ligaments == case.torn_ligaments
     assert (back.description, back.fracture, back.patient_mass_kg) == (
         "two lines\nof text",
         "denis2",
@@ -73,6 +75,8 @@ def test_a_case_survives_writing_and_reading(folder):
         ({"fracture": "denis9"}, "one of denis1"),
         ({"traction": {"side": "up", "force_n": 3}}, "left or right"),
         ({"traction": {"side": "left", "force": 3}}, "unknown key traction.'force'"),
+        ({"torn_ligaments": "all"}, "a list of ligaments"),
+        ({"torn_ligaments": ["cruciate"]}, "sacrospinous"),
         ({"schantz_pins": {"right_hip": []}}, "a body among"),
         ({"table_pose": np.diag([1, 1, -1, 1]).tolist()}, "proper motion"),
         ({"fiducials_mm": [[0, 0, 0]]}, "four or more"),
