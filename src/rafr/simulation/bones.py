@@ -1,12 +1,11 @@
 """The patient's bones in the plant: where they are, what acts on them, what they do to the clamp.
 
-Frame of every computation: the reference body's CT frame, m; MuJoCo gets world wrenches.
+Frame of every computation: the reference body's CT frame, m; the engine gets world wrenches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.bushing import Load, bushing_load, fixation_bushing
+from rafr.simulation.engine import CLAMP, RigidBodies, bone, turned
 from rafr.simulation.fragment import (
     Fragment,
     Loaded,
@@ -23,7 +23,7 @@ from rafr.simulation.fragment import (
     mass_matrix,
 )
 from rafr.simulation.motion import Motion, carried, relative_pose, rotator, shifter, unchecked
-from rafr.simulation.world import REFERENCE_JOINTS, TIME_STEP, BodyInertia
+from rafr.simulation.world import TIME_STEP, BodyInertia
 from rafr.tissue.cables import cross
 from rafr.tissue.contact import ContactModel
 from rafr.tissue.traction import TractionDevice
@@ -32,12 +32,11 @@ _AT_REST = RigidTransform.identity()
 
 
 class Bones:
-    """Fragments, their contacts and the clamp's grip, on top of a MuJoCo state."""
+    """Fragments, their contacts and the clamp's grip, on top of an engine's rigid bodies."""
 
     def __init__(
         self,
-        model: Any,
-        data: Any,
+        engine: RigidBodies,
         reference: str,
         inertias: Mapping[str, BodyInertia],
         fragments: dict[str, Fragment],
@@ -45,15 +44,13 @@ class Bones:
         traction: TractionDevice | None,
     ) -> None:
         """`traction` pulls at the fragment that holds it, else at the reference."""
-        self._model, self._data = model, data
+        self._engine = engine
         self.reference, self.inertias = reference, inertias
         self.fragments, self.contacts, self.traction = fragments, contacts, traction
-        self._clamp_id = int(model.body("clamp").id)
-        self._reference_id = int(model.body(f"bone_{reference}").id)
+        self._names = {name: bone(name) for name in inertias}
         self._held_by_reference = traction is not None and not any(
             f.traction is traction for f in fragments.values()
         )
-        self._reference_dof = [int(model.joint(name).dofadr[0]) for name in REFERENCE_JOINTS]
         self._reference_mass = mass_matrix(inertias[reference], np.eye(3))
         self.clamped: str | None = None
         self._grip: RigidTransform | None = None
@@ -72,7 +69,7 @@ class Bones:
         pins = self.fragments[body].pins
         if pins is None:
             return False, f"no pins in {body}"
-        pose, clamp = self.motions()[body].pose, self._in_reference(self._clamp_id)
+        pose, clamp = self.motions()[body].pose, self._in_reference(CLAMP)
         gap = (pose @ pins.T_ct_clamp).inverse() @ clamp
         distance, angle = float(np.linalg.norm(gap.translation)), float(np.degrees(gap.angle))
         if distance > reach or angle > angle_deg:
@@ -104,7 +101,7 @@ class Bones:
         return self.fragments[body]
 
     def apply_forces(self) -> None:
-        """Add every force on and between bones, and on the clamp, to MuJoCo's applied forces."""
+        """Push every bone, and the clamp, with every force that acts on them during the step to come."""
         motions = self.motions()
         self.contact_force = 0.0
         self.tool_wrench = np.zeros(6)
@@ -131,11 +128,11 @@ class Bones:
         for pair in pairs:
             if pair.second == self.reference:
                 on_reference -= pair.shift.T @ pair.at_end(change, TIME_STEP)
-        for name, fragment in self.fragments.items():
-            self._push(fragment.body_id, bodies[name].mass @ change[name] / TIME_STEP)
-        self._push(self._reference_id, on_reference)
+        for name in self.fragments:
+            self._push(name, bodies[name].mass @ change[name] / TIME_STEP)
+        self._push(self.reference, on_reference)
         if pin is not None and clamped is not None:
-            # the clamp stands on the robot: what moves there is MuJoCo's
+            # the clamp stands on the robot: how that moves is the engine's
             self._push_tool(-end_of_step(*pin, change[clamped], TIME_STEP), motions[clamped])
 
     def _press(
@@ -177,25 +174,22 @@ class Bones:
         return fragment.traction.wrench(motion.pose)
 
     def _supported(self, wrench: FloatArray) -> Loaded:
-        """The reference under a soft wrench (6,), and what MuJoCo does to it: springs, implicit dampers."""
-        data, dof = self._data, self._reference_dof
-        turned = rotator(self._reference_rotation)
-        D = turned.T @ np.diag(self._model.dof_damping[dof]) @ turned
-        # the bias is gravity, which the passive forces compensate
-        support = Load(turned.T @ (data.qfrc_passive[dof] - data.qfrc_bias[dof]), np.zeros((6, 6)), D)
-        return Loaded(self._reference_mass, wrench, [(support, turned.T @ data.qvel[dof])])
+        """The reference under a soft wrench (6,), and what the engine itself does to it."""
+        name = self._names[self.reference]
+        R, _ = self._engine.place(name)
+        support = turned(self._engine.support(name), R)
+        return Loaded(self._reference_mass, wrench, [(support, rotator(R).T @ self._engine.twist(name))])
 
-    def _push(self, body_id: int, wrench: FloatArray) -> None:
+    def _push(self, body: str, wrench: FloatArray) -> None:
         """A wrench (6,) about a bone's centroid, in the reference's axes."""
-        R, applied = self._reference_rotation, self._data.xfrc_applied
-        applied[body_id, :3] += R @ wrench[:3]
-        applied[body_id, 3:] += R @ wrench[3:]
+        R, _ = self._engine.place(self._names[self.reference])
+        self._engine.push(self._names[body], R @ wrench[:3], R @ wrench[3:])
 
     def _pin_load(self, fragment: Fragment, motion: Motion) -> tuple[Load, FloatArray] | None:
         if fragment.pins is None or self._grip is None:
             return None
-        clamp = self._in_reference(self._clamp_id)
-        twist = self._twist_in_reference(self._clamp_id, clamp.translation)
+        clamp = self._in_reference(CLAMP)
+        twist = self._twist_in_reference(CLAMP, clamp.translation)
         relative = motion.twist - carried(twist, motion.centroid - clamp.translation)
         held = unchecked(
             motion.pose.rotation @ self._grip.rotation,
@@ -205,49 +199,36 @@ class Bones:
 
     def _push_tool(self, wrench: FloatArray, motion: Motion) -> None:
         """Apply the fragment's wrench (6,) (about its centroid, reference frame) to the clamp."""
-        import mujoco
-
-        data, R = self._data, self._reference_rotation
-        force, point = R @ wrench[:3], data.xpos[self._clamp_id]
+        R, origin = self._engine.place(self._names[self.reference])
+        R_clamp, point = self._engine.place(CLAMP)
+        force = R @ wrench[:3]
         centre = R @ (motion.centroid - self.inertias[self.reference].centroid)
-        lever = centre + data.xpos[self._reference_id] - point
-        torque = R @ wrench[3:] + cross(lever, force)
-        mujoco.mj_applyFT(self._model, data, force, torque, point, self._clamp_id, data.qfrc_applied)
-        R_clamp = data.xmat[self._clamp_id].reshape(3, 3)
+        torque = R @ wrench[3:] + cross(centre + origin - point, force)
+        self._engine.push(CLAMP, force, torque)
         self.tool_wrench = np.concatenate([R_clamp.T @ force, R_clamp.T @ torque])
 
-    @property
-    def _reference_rotation(self) -> FloatArray:
-        R: FloatArray = self._data.xmat[self._reference_id].reshape(3, 3)
-        return R
-
-    def _in_reference(self, body_id: int) -> RigidTransform:
+    def _in_reference(self, body: str) -> RigidTransform:
         """Pose of a body's frame in the reference body's CT frame, m."""
-        R, data = self._reference_rotation, self._data
-        offset = data.xpos[body_id] - data.xpos[self._reference_id]
-        translation = R.T @ offset + self.inertias[self.reference].centroid
-        return unchecked(R.T @ data.xmat[body_id].reshape(3, 3), translation)
+        R, origin = self._engine.place(self._names[self.reference])
+        R_body, place = self._engine.place(body)
+        translation = R.T @ (place - origin) + self.inertias[self.reference].centroid
+        return unchecked(R.T @ R_body, translation)
 
-    def _twist_in_reference(self, body_id: int, origin: FloatArray) -> FloatArray:
+    def _twist_in_reference(self, body: str, origin: FloatArray) -> FloatArray:
         """Twist (6,) of a body's frame relative to the reference, in its axes, at `origin`."""
-        import mujoco
-
-        own, carrier = np.empty(6), np.empty(6)
-        body = mujoco.mjtObj.mjOBJ_XBODY
-        mujoco.mj_objectVelocity(self._model, self._data, body, body_id, own, 0)
-        mujoco.mj_objectVelocity(self._model, self._data, body, self._reference_id, carrier, 0)
-        R = self._reference_rotation
+        name = self._names[self.reference]
+        back = rotator(self._engine.place(name)[0]).T
         centre = self.inertias[self.reference].centroid
-        ref = np.concatenate([R.T @ carrier[3:], R.T @ carrier[:3]])
-        return np.concatenate([R.T @ own[3:], R.T @ own[:3]]) - carried(ref, origin - centre)
+        return back @ self._engine.twist(body) - carried(back @ self._engine.twist(name), origin - centre)
 
     def motions(self) -> dict[str, Motion]:
         """Where every fragment is and how it moves, relative to the reference."""
         motions = {}
         for name, fragment in self.fragments.items():
-            frame = self._in_reference(fragment.body_id)
+            body = self._names[name]
+            frame = self._in_reference(body)
             centroid = frame.translation
             offset = frame.rotation @ fragment.inertia.centroid
             pose = unchecked(frame.rotation, centroid - offset)
-            motions[name] = Motion(pose, centroid, self._twist_in_reference(fragment.body_id, centroid))
+            motions[name] = Motion(pose, centroid, self._twist_in_reference(body, centroid))
         return motions

@@ -39,7 +39,6 @@ class Fragment:
     """State of one moving body beside what MuJoCo keeps."""
 
     name: str
-    body_id: int
     inertia: BodyInertia
     tissue: TissueModel
     traction: TractionDevice | None = None

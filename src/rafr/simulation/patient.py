@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rafr.cases.case import Case
 from rafr.geometry import RigidTransform, merge_meshes
 from rafr.simulation.bones import Bones
+from rafr.simulation.engine import RigidBodies
 from rafr.simulation.fragment import Fragment
 from rafr.simulation.world import BodyInertia
 from rafr.tissue.contact import ContactModel, build_contact
@@ -28,22 +29,20 @@ _HIP_LABELS = {"left": range(11, 21), "right": range(21, 31)}
 def build_bones(
     case: Case,
     meshes: Mapping[str, BodyMesh],
-    model: Any,
-    data: Any,
+    engine: RigidBodies,
     inertias: Mapping[str, BodyInertia],
     truth: Truth | None,
     starts_mm: Mapping[str, RigidTransform],
 ) -> Bones:
-    """The bones of a case on a MuJoCo state, at rest where they stand at the start."""
+    """The bones of a case on an engine, at rest where they stand at the start."""
     fragments = {}
     for body in case.moving:
         reduced = truth.T_reduced_displaced if truth is not None else None
         tissue = build_tissue(case, meshes, body.name, reduced, found=starts_mm[body.name])
-        body_id = int(model.body(f"bone_{body.name}").id)
-        fragments[body.name] = Fragment(body.name, body_id, inertias[body.name], tissue)
+        fragments[body.name] = Fragment(body.name, inertias[body.name], tissue)
     traction = _hang_traction(case, meshes, fragments)
     contacts = _contacts(case, meshes)
-    return Bones(model, data, case.reference.name, inertias, fragments, contacts, traction)
+    return Bones(engine, case.reference.name, inertias, fragments, contacts, traction)
 
 
 def _hang_traction(

@@ -21,6 +21,7 @@ from rafr.simulation import world
 from rafr.simulation.arm_drive import ArmDriveConfig
 from rafr.simulation.base_drive import BaseDriveConfig
 from rafr.simulation.bones import Bones
+from rafr.simulation.engine import MujocoBodies, bone
 from rafr.simulation.fragment import Pins
 from rafr.simulation.motion import relative_pose
 from rafr.simulation.patient import build_bones
@@ -110,7 +111,8 @@ class Plant:
             self._model, self._data, room.parking.pose, room.parked_arm, c.world, c.arm_drive, c.base_drive
         )
         mujoco.mj_forward(self._model, self._data)
-        self.bones: Bones = build_bones(case, meshes, self._model, self._data, inertias, truth, starts_mm)
+        engine = MujocoBodies(self._model, self._data, list(inertias))
+        self.bones: Bones = build_bones(case, meshes, engine, inertias, truth, starts_mm)
         self._quiet = 0
         self._pin_plans: dict[str, tuple[SchantzPin, ...]] = {}
         self.set_holding(False)
@@ -297,7 +299,7 @@ class Plant:
 
     def world_from_ct(self, body: str) -> RigidTransform:
         """`T_world_ct` of any body, m: where its CT coordinates are in the room now."""
-        body_id = self._model.body(f"bone_{body}").id
+        body_id = self._model.body(bone(body)).id
         R = self._data.xmat[body_id].reshape(3, 3).copy()
         return RigidTransform(R, self._data.xpos[body_id] - R @ self.bones.inertias[body].centroid)
 

@@ -178,9 +178,10 @@ class _Builder:
         law = muscle.law(scale, strength, p.activation)
         rest = muscle.slack_length(scale)
         as_found = _length(self._moved(points, riders, self.found)) * METRES_PER_MM
-        if not self.known:
-            rest = max(rest, as_found)
-        elif as_found < rest:
+        # what the injury stretched has given way, what it slackened has contracted: the fragment lies still
+        if as_found > rest:
+            rest = as_found
+        elif self.known:
             rest -= p.contracture * (rest - as_found)
         self._add(self._cable(muscle.name, points, riders, rest), law, p.muscle_damping)
 

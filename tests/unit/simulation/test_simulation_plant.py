@@ -84,7 +84,7 @@ def test_contact_stops_the_fragment_at_the_bone(blocks, target):
     plant = blocks.clamped()
     beyond = RigidTransform.from_translation([-0.0015, 0.0, 0.0]) @ target  # 1.5 mm into the reference
     peak = reduce(blocks, plant, beyond, seconds=3.0, settle=1.0)
-    assert plant.truth().contact > 50.0  # N
+    assert plant.truth().contact > 20.0  # N
     assert 1e3 * peak < 0.5  # mm
 
 
