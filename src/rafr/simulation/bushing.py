@@ -28,14 +28,16 @@ _DAMPING_TIME = 2e-3
 class Bushing:
     """Stiffness (6,) along and about the axes of the holder's frame: N/m, then N m/rad.
 
-    `damping_time` (s): damping is stiffness times it.
+    `damping_time` (s): damping is stiffness times it. `play` (m): free way along each axis, both ways.
     """
 
     stiffness: FloatArray
     damping_time: float = _DAMPING_TIME
+    play: float = 0.0
 
-    def scaled(self, factor: float) -> Bushing:
-        return Bushing(self.stiffness * factor, self.damping_time)
+    def loosened(self, factor: float, play: float) -> Bushing:
+        """With less of its stiffness left, and play."""
+        return Bushing(self.stiffness * factor, self.damping_time, play)
 
 
 def pin_bushing(pins: Sequence[SchantzPin]) -> Bushing:
@@ -96,7 +98,12 @@ def bushing_load(
     to_local[:3, :3] = to_local[3:, 3:] = R.T
     to_local[:3, 3:] = -R.T @ skew(arm)
     deviation = np.concatenate([R.T @ (held.translation - holder.translation), angle])
-    weighted = to_local.T * bushing.stiffness
+    within = np.clip(deviation[:3], -bushing.play, bushing.play)
+    deviation[:3] -= within
+    gripping = np.ones(6)
+    if bushing.play:
+        gripping[:3] = deviation[:3] != 0.0
+    weighted = to_local.T * (bushing.stiffness * gripping)
     stiffness = weighted @ to_local
     damping = stiffness * bushing.damping_time
     return Load(-weighted @ deviation - damping @ relative_twist, stiffness, damping)

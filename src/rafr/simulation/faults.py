@@ -19,9 +19,10 @@ FAULTS: dict[str, str] = {
     "wrench-spike": "single readings of the wrist sensor are 900 N off, twice a second",
     "wrench-nan": "the wrist sensor says NaN",
     "traction-break": "the traction cord snaps",
+    "traction-slip": "the boot slips on the foot: the cord has 20 mm more to reel in",
     "arm-connection-lost": "the arm answers nothing and follows nothing any more",
     "joint-stuck": "the arm's elbow no longer follows its commands",
-    "pin-loosen": "the Schantz pins loosen: a twentieth of their stiffness is left",
+    "pin-loosen": "the Schantz pins loosen: play, and a twentieth of their stiffness is left",
     "node-kill": "the arm controller's process is killed (by the supervisor of `rafr sim`)",
 }
 
@@ -81,6 +82,8 @@ class FaultInjector:
     def _break(self, name: str, plant: Plant) -> None:
         if name == "traction-break":
             plant.break_traction()
+        elif name == "traction-slip":
+            plant.slip_traction()
         elif name == "joint-stuck":
             plant.stick_joint(_ELBOW)
         elif name == "pin-loosen" and plant.clamped is not None:

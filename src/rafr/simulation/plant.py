@@ -53,6 +53,16 @@ class PlantConfig:
     grip_angle_deg: float = option(
         8.0, "and within this angle of its own axes", unit="deg", lower=0.5, upper=30.0
     )
+    pin_force: float = option(
+        1200.0, "force at which the pins' threads give way (two in the iliac crest)", unit="N", lower=100.0
+    )
+    pin_torque: float = option(40.0, "torque at which they do", unit="N m", lower=1.0)
+    pin_remains: float = option(0.05, "share of the stiffness that loose pins keep", lower=0.0, upper=1.0)
+    pin_play: float = option(5e-4, "free way of loose pins", unit="m", lower=0.0, upper=0.01)
+    holding_force: float = option(
+        800.0, "force at which the pelvis slides in the holding device", unit="N", lower=50.0
+    )
+    boot_slip: float = option(0.02, "way the boot slips when it does", unit="m", lower=0.0, upper=0.2)
     max_speed: float = option(5.0, "a bone faster than this is a defect", unit="m/s", lower=0.1)
     max_excursion: float = option(0.5, "a bone farther than this from its start too", unit="m", lower=0.05)
     rest_speed: float = option(
@@ -113,6 +123,7 @@ class Plant:
         mujoco.mj_forward(self._model, self._data)
         engine = MujocoBodies(self._model, self._data, list(inertias))
         self.bones: Bones = build_bones(case, meshes, engine, inertias, truth, starts_mm)
+        self._reference_qpos = [int(self._model.joint(n).qposadr[0]) for n in world.REFERENCE_JOINTS]
         self._quiet = 0
         self._pin_plans: dict[str, tuple[SchantzPin, ...]] = {}
         self.set_holding(False)
@@ -150,11 +161,12 @@ class Plant:
     def set_holding(self, on: bool) -> None:
         """Clamp the pelvis to the table where it lies now, or let it lie on the mattress."""
         self._quiet = 0
+        self.holding = on
         w = self.config.world
         stiffness = w.held_stiffness if on else w.free_stiffness
         joints = world.REFERENCE_JOINTS
         world.set_support(self._model, joints, stiffness, w.reference_mass, w.lever, _TURNS)
-        adr = [int(self._model.joint(n).qposadr[0]) for n in joints]
+        adr = self._reference_qpos
         self._model.qpos_spring[adr] = self._data.qpos[adr]
 
     def set_traction(self, tension: float) -> bool:
@@ -223,13 +235,20 @@ class Plant:
         self._quiet = 0
         self.robot.arm.stuck = index
 
-    def loosen_pins(self, body: str, factor: float = 0.05) -> None:
-        """The pins' threads give way: their stiffness falls to `factor` of what it was."""
+    def slip_traction(self) -> None:
+        """The boot slips on the foot."""
         self._quiet = 0
-        fragment = self.bones.fragment(body)
-        if fragment.pins is not None:
+        if self.bones.traction is not None:
+            self.bones.traction.slip(self.config.boot_slip)
+
+    def loosen_pins(self, body: str) -> None:
+        """The pins' threads give way."""
+        self._quiet = 0
+        fragment, c = self.bones.fragment(body), self.config
+        if fragment.pins is not None and fragment.pins.bushing.play == 0.0:
             pins = fragment.pins
-            fragment.pins = Pins(pins.pins, pins.T_ct_clamp, pins.bushing.scaled(factor))
+            loose = pins.bushing.loosened(c.pin_remains, c.pin_play)
+            fragment.pins = Pins(pins.pins, pins.T_ct_clamp, loose)
 
     # ---- time ---------------------------------------------------------------------------------
 
@@ -255,8 +274,23 @@ class Plant:
             mujoco.mj_step2(model, data)
             self.time += TIME_STEP
         self._check()
+        self._give_way()
         still = float(np.abs(data.qvel).max()) < self.config.rest_speed
         self._quiet = self._quiet + n if still else 0
+
+    def _give_way(self) -> None:
+        """What holds bone gives way to more than it can bear: pins loosen, the pelvis slides."""
+        wrench, c = self.bones.tool_wrench, self.config
+        overloaded = np.linalg.norm(wrench[:3]) > c.pin_force or np.linalg.norm(wrench[3:]) > c.pin_torque
+        if self.clamped is not None and overloaded:
+            self.loosen_pins(self.clamped)
+        if not self.holding:
+            return
+        adr, k = self._reference_qpos[:3], c.world.held_stiffness
+        stretch = self._model.qpos_spring[adr] - self._data.qpos[adr]
+        force = k * float(np.linalg.norm(stretch))
+        if force > c.holding_force:
+            self._model.qpos_spring[adr] -= (1.0 - c.holding_force / force) * stretch
 
     @property
     def resting(self) -> bool:

@@ -26,6 +26,11 @@ class TractionConfig:
     """N/s, how fast the winch changes the tension."""
     max_tension: float = 400.0
     """N, the device gives no more."""
+    hysteresis: float = 0.06
+    """Share of the tension that friction (pulley, rubber) adds while the leg draws the cord out, and takes
+    while it runs back."""
+    hysteresis_travel: float = 2e-3
+    """m, of the leg's way over which that friction turns round."""
     length: float = 0.9
     """m, from the hip centre to the winch."""
     flexion: float = float(np.radians(15.0))
@@ -46,6 +51,8 @@ class TractionDevice:
         self._winch = hip_centre + self.config.length * cord_direction(side, self.config)
         self._slack_length = self.config.length
         self._command = 0.0
+        self._length = self.config.length
+        self._friction = 0.0  # -1 running back … 1 being drawn out
         self.broken = False
 
     def command(self, tension: float) -> None:
@@ -61,6 +68,13 @@ class TractionDevice:
         wanted = self._cord(T_current_displaced)[1] - self._command / self.config.stiffness
         step = self.config.rate / self.config.stiffness * dt
         self._slack_length += min(max(wanted - self._slack_length, -step), step)
+        length = self._cord(T_current_displaced)[1]
+        turned = self._friction + (length - self._length) / self.config.hysteresis_travel
+        self._friction, self._length = min(max(turned, -1.0), 1.0), length
+
+    def slip(self, distance: float) -> None:
+        """The boot slips on the foot by a distance (m): the cord is longer by as much."""
+        self._slack_length += distance
 
     def wrench(self, T_current_displaced: RigidTransform) -> FloatArray:
         """Wrench (6,) on the pulled body, torque about its current centroid."""
@@ -75,7 +89,10 @@ class TractionDevice:
         return line, math.sqrt(line @ line)
 
     def _tension(self, length: float) -> float:
-        return 0.0 if self.broken else max(0.0, self.config.stiffness * (length - self._slack_length))
+        if self.broken:
+            return 0.0
+        elastic = max(0.0, self.config.stiffness * (length - self._slack_length))
+        return elastic * (1.0 + self.config.hysteresis * self._friction)
 
 
 def cord_direction(side: str, config: TractionConfig) -> FloatArray:

@@ -147,7 +147,7 @@ def test_traction_pulls_the_fragment_towards_the_feet_at_its_rate(blocks):
     plant.step(500)
     assert 4.0 < plant.truth().traction < 20.5  # N: 40 N/s at most, less as the fragment gives way
     plant.step(5000)
-    assert plant.truth().traction == pytest.approx(80.0, abs=0.5)  # N
+    assert plant.truth().traction == pytest.approx(80.0, rel=0.065)  # N, less or more by friction
     moved = plant.fragment_pose("left").apply(blocks.meshes["left"].mesh.centroid) - start
     assert moved[2] < -2.0  # mm, LPS z is cranial
     plant.break_traction()
@@ -256,6 +256,41 @@ def test_loose_pins_give_way(blocks):
         centroid = blocks.meshes["left"].mesh.centroid
         reached.append(np.linalg.norm(plant.fragment_pose("left").apply(centroid) - start.apply(centroid)))
     assert reached[1] < reached[0] - 0.5  # mm
+
+
+def test_pins_give_way_to_more_than_their_threads_bear(blocks):
+    plant = blocks.clamped(pin_force=150.0)
+    q, _ = plant.joint_state()
+    bushing = plant.pins()["left"].bushing
+    assert bushing.play == 0.0
+    for k in range(150):  # pull until they do
+        plant.command_joints(q - 4e-4 * k * np.eye(6)[1])
+        plant.step(10)
+    loose = plant.pins()["left"].bushing
+    assert loose.play == plant.config.pin_play
+    assert loose.stiffness == pytest.approx(plant.config.pin_remains * bushing.stiffness)
+
+
+def test_the_pelvis_slides_in_the_holding_device_under_more_than_it_holds(blocks):
+    def way(force):
+        plant = blocks.plant(docked=False)
+        plant.set_holding(True)
+        start = plant.world_from_ct("reference").translation
+        apply_forces = plant.bones.apply_forces
+
+        def pushed():
+            apply_forces()
+            plant.bones._push("reference", np.array([0.0, 0.0, -force, 0.0, 0.0, 0.0]))
+
+        plant.bones.apply_forces = pushed
+        for _ in range(40):
+            plant.step(10)
+        plant.bones.apply_forces = apply_forces
+        plant.step(600)
+        return np.linalg.norm(plant.world_from_ct("reference").translation - start)
+
+    assert way(700.0) < 2e-4  # m: springs back
+    assert way(1500.0) > 2e-3
 
 
 def test_a_stuck_joint_does_not_follow(blocks):

@@ -216,6 +216,44 @@ def test_traction_follows_its_command_at_its_rate_and_is_elastic():
     assert device.tension(here) == pytest.approx(config.max_tension)
 
 
+def draw(device, heights):
+    """Tensions (N) while the leg is moved along the cord (m), faster than the winch follows."""
+    tensions = []
+    for height in heights:
+        pose = RigidTransform.from_translation([0.0, 0.0, height])
+        device.advance(1e-6, pose)
+        tensions.append(device.tension(pose))
+    return np.array(tensions)
+
+
+def taut(**changes):
+    device = TractionDevice(np.zeros(3), "left", np.zeros(3), TractionConfig(**changes))
+    device.command(120.0)
+    for _ in range(4000):
+        device.advance(1e-3, RigidTransform.identity())
+    return device
+
+
+def test_the_cord_loses_work_in_a_loop_and_never_gives_any():
+    way = np.concatenate([np.linspace(0, 0.01, 200), np.linspace(0.01, 0, 200)])
+    out_and_back = [draw(taut(hysteresis=h), way) for h in (0.06, 0.0)]
+    lost = [float(np.trapezoid(t, way)) for t in out_and_back]
+    # about twice the friction times the way, less what it takes to turn round
+    assert lost[0] == pytest.approx(2 * 0.06 * 130.0 * 0.01, rel=0.3)
+    assert lost[1] == pytest.approx(0.0, abs=1e-3)
+    slow = draw(taut(hysteresis_travel=0.02), way)
+    assert float(np.trapezoid(slow, way)) < 0.5 * lost[0]
+
+
+def test_a_boot_that_slips_lets_the_tension_down_until_the_winch_has_reeled_in():
+    device, here = taut(), RigidTransform.identity()
+    device.slip(0.02)
+    assert device.tension(here) == pytest.approx(120.0 - 2.5e3 * 0.02, rel=1e-3)
+    for _ in range(4000):
+        device.advance(1e-3, here)
+    assert device.tension(here) == pytest.approx(120.0)
+
+
 def test_planner_and_plant_get_the_same_tissue_for_the_same_target(pelvis):
     reduced = displacement(pelvis, (0.0, 0.0, -20.0))
     case, meshes = patient(pelvis, "denis2", reduced)
