@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.lapack import dgesv
 
 from rafr.cases.case import SchantzPin
+from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.bushing import Bushing, Load
@@ -107,7 +109,10 @@ def implicit_step(
         matrix[b, b] += S.T @ CS
         right[a] += push
         right[b] -= S.T @ push
-    change: FloatArray = np.asarray(np.linalg.solve(matrix, dt * right), dtype=float)
+    # numpy's solve does the same with five times the overhead, which 1 kHz feels
+    _, _, change, failed = dgesv(matrix, dt * right, overwrite_a=1, overwrite_b=1)
+    if failed:
+        raise RafrError("the forces between the bones have no solution (masses or stiffnesses are absurd)")
     return {name: change[row] for name, row in rows.items()}
 
 
