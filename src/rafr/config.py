@@ -6,6 +6,7 @@ ROS parameters are declared from these dataclasses, so a default stands in one p
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 from rafr.errors import InputError
@@ -22,9 +23,12 @@ def check_config(config: Any, source: str) -> None:
     """Raise InputError naming the first field that lies outside its bounds or is not finite."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            check_config(value, f"{source}, {field.name}")
+            continue
         lower, upper = field.metadata.get("lower"), field.metadata.get("upper")
-        if isinstance(value, float) and value != value:
-            raise InputError(source, f"parameter {field.name} is NaN", "a finite number")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(source, f"parameter {field.name} is {value}", "a finite number")
         if (lower is not None and value < lower) or (upper is not None and value > upper):
             unit = field.metadata.get("unit", "")
             low = "-inf" if lower is None else lower

@@ -13,7 +13,7 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.bushing import Load, bushing_load, fixation_bushing
-from rafr.simulation.engine import CLAMP, RigidBodies, bone, turned
+from rafr.simulation.engine import CLAMP, TIME_STEP, Engine, bone
 from rafr.simulation.fragment import (
     Fragment,
     Loaded,
@@ -22,8 +22,9 @@ from rafr.simulation.fragment import (
     implicit_step,
     mass_matrix,
 )
+from rafr.simulation.holding import HoldingDevice
+from rafr.simulation.inertia import BodyInertia
 from rafr.simulation.motion import Motion, carried, relative_pose, rotator, shifter, unchecked
-from rafr.simulation.world import TIME_STEP, BodyInertia
 from rafr.tissue.cables import cross
 from rafr.tissue.contact import ContactModel
 from rafr.tissue.traction import TractionDevice
@@ -36,22 +37,25 @@ class Bones:
 
     def __init__(
         self,
-        engine: RigidBodies,
+        engine: Engine,
         reference: str,
         inertias: Mapping[str, BodyInertia],
         fragments: dict[str, Fragment],
         contacts: list[tuple[str, str, ContactModel]],
         traction: TractionDevice | None,
+        holding: HoldingDevice,
     ) -> None:
         """`traction` pulls at the fragment that holds it, else at the reference."""
         self._engine = engine
         self.reference, self.inertias = reference, inertias
         self.fragments, self.contacts, self.traction = fragments, contacts, traction
+        self._holding = holding
         self._names = {name: bone(name) for name in inertias}
         self._held_by_reference = traction is not None and not any(
             f.traction is traction for f in fragments.values()
         )
         self._reference_mass = mass_matrix(inertias[reference], np.eye(3))
+        self.hold(False)
         self.clamped: str | None = None
         self._grip: RigidTransform | None = None
         self.tool_wrench = np.zeros(6)
@@ -84,6 +88,14 @@ class Bones:
         """Fix a body to the reference where it is (K-wires, screws)."""
         fragment, motion = self.fragment(body), self.motions()[body]
         fragment.fixed_at = RigidTransform(motion.pose.rotation.copy(), motion.centroid)
+
+    def hold(self, on: bool) -> None:
+        """Clamp the reference to the table where it lies now, or let it lie on the mattress."""
+        self._holding.set(on, self._engine.place(self._names[self.reference]))
+
+    def give_way(self) -> None:
+        """The reference slides under more than the holding device can hold."""
+        self._holding.give_way(self._engine.place(self._names[self.reference]))
 
     def tension(self) -> float:
         """Traction, N."""
@@ -123,14 +135,10 @@ class Bones:
         if self._held_by_reference and self.traction is not None:
             self.traction.advance(TIME_STEP, _AT_REST)
             on_reference += self.traction.wrench(_AT_REST)
-        bodies[self.reference] = self._supported(on_reference)
+        bodies[self.reference] = self._held(on_reference)
         change = implicit_step(bodies, pairs, TIME_STEP)
-        for pair in pairs:
-            if pair.second == self.reference:
-                on_reference -= pair.shift.T @ pair.at_end(change, TIME_STEP)
-        for name in self.fragments:
-            self._push(name, bodies[name].mass @ change[name] / TIME_STEP)
-        self._push(self.reference, on_reference)
+        for name, body in bodies.items():
+            self._push(name, body.mass @ change[name] / TIME_STEP)
         if pin is not None and clamped is not None:
             # the clamp stands on the robot: how that moves is the engine's
             self._push_tool(-end_of_step(*pin, change[clamped], TIME_STEP), motions[clamped])
@@ -173,12 +181,11 @@ class Bones:
         fragment.traction.advance(TIME_STEP, motion.pose)
         return fragment.traction.wrench(motion.pose)
 
-    def _supported(self, wrench: FloatArray) -> Loaded:
-        """The reference under a soft wrench (6,), and what the engine itself does to it."""
+    def _held(self, wrench: FloatArray) -> Loaded:
+        """The reference under a soft wrench (6,) and what holds it."""
         name = self._names[self.reference]
-        R, _ = self._engine.place(name)
-        support = turned(self._engine.support(name), R)
-        return Loaded(self._reference_mass, wrench, [(support, rotator(R).T @ self._engine.twist(name))])
+        load = self._holding.load(self._engine.place(name), self._engine.twist(name))
+        return Loaded(self._reference_mass, wrench, [load])
 
     def _push(self, body: str, wrench: FloatArray) -> None:
         """A wrench (6,) about a bone's centroid, in the reference's axes."""
@@ -206,6 +213,14 @@ class Bones:
         torque = R @ wrench[3:] + cross(centre + origin - point, force)
         self._engine.push(CLAMP, force, torque)
         self.tool_wrench = np.concatenate([R_clamp.T @ force, R_clamp.T @ torque])
+
+    def kinetic_energies(self, motions: Mapping[str, Motion]) -> dict[str, float]:
+        """J, of every fragment relative to the reference."""
+        energies = {}
+        for name, motion in motions.items():
+            momentum = mass_matrix(self.inertias[name], motion.pose.rotation) @ motion.twist
+            energies[name] = 0.5 * float(motion.twist @ momentum)
+        return energies
 
     def _in_reference(self, body: str) -> RigidTransform:
         """Pose of a body's frame in the reference body's CT frame, m."""

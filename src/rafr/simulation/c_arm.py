@@ -12,8 +12,8 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.progress import Progress, silent
 from rafr.room import R_WORLD_SUPINE
+from rafr.simulation.live import LivePlant
 from rafr.simulation.markers import Markers, steel_pins_mm
-from rafr.simulation.plant import Plant
 from rafr.units import to_mm
 
 _TURN_DEG = 6.0
@@ -36,10 +36,11 @@ class Exposure:
     seed: tuple[int, ...]
 
 
-def expose(plant: Plant, markers: Markers, case_folder: Path, seed: int, number: int) -> Exposure:
+def expose(plant: LivePlant, markers: Markers, case_folder: Path, seed: int, number: int) -> Exposure:
     """Freeze what the C-arm will see; its own place in the room is drawn by `seed` and `number`."""
     rng = np.random.default_rng([seed, 5, number])
-    centre = plant.world_from_ct(markers.reference).apply(plant.bones.inertias[markers.reference].centroid)
+    centroid = plant.arrangement.inertias[markers.reference].centroid
+    centre = plant.world_from_ct(markers.reference).apply(centroid)
     turn = np.radians(_TURN_DEG) * rng.uniform(-1, 1, 3)
     shift = _SHIFT_M * rng.uniform(-1, 1, 3)
     upright = RigidTransform(R_WORLD_SUPINE.T.copy(), -R_WORLD_SUPINE.T @ centre)

@@ -9,7 +9,7 @@ import numpy as np
 from rafr.config import option
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.simulation.plant import Plant
+from rafr.simulation.live import LivePlant
 from rafr.simulation.sensors import TrackerFrame
 
 FAULTS: dict[str, str] = {
@@ -67,7 +67,7 @@ class FaultInjector:
         """Faults that have happened."""
         return frozenset(self._active)
 
-    def update(self, now: float, plant: Plant) -> tuple[str, ...]:
+    def update(self, now: float, plant: LivePlant) -> tuple[str, ...]:
         """Let faults happen whose time has come; returns the new ones."""
         if self._began is None and plant.clamped is not None:
             self._began = now
@@ -79,7 +79,7 @@ class FaultInjector:
             self._break(name, plant)
         return tuple(due)
 
-    def _break(self, name: str, plant: Plant) -> None:
+    def _break(self, name: str, plant: LivePlant) -> None:
         if name == "traction-break":
             plant.break_traction()
         elif name == "traction-slip":

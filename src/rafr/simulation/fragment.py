@@ -18,7 +18,7 @@ from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.bushing import Bushing, Load
-from rafr.simulation.world import BodyInertia
+from rafr.simulation.inertia import BodyInertia
 from rafr.tissue.model import TissueModel
 from rafr.tissue.traction import TractionDevice
 
@@ -38,7 +38,7 @@ class Pins:
 
 @dataclass(slots=True, eq=False)
 class Fragment:
-    """State of one moving body beside what MuJoCo keeps."""
+    """State of one moving body beside what the engine keeps."""
 
     name: str
     inertia: BodyInertia
@@ -65,11 +65,6 @@ class PairLoad:
     load: Load
     twist: FloatArray
     shift: FloatArray
-
-    def at_end(self, change: Mapping[str, FloatArray], dt: float) -> FloatArray:
-        """The wrench (6,) on the first at the end of a step, from both bodies' changes of twist."""
-        relative = change[self.first] - self.shift @ change[self.second]
-        return end_of_step(self.load, self.twist, relative, dt)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from rafr.cases.reference_marker import place_reference_marker
 from rafr.geometry import RigidTransform, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.pins import patient_axes
-from rafr.simulation.plant import Plant
+from rafr.simulation.live import LivePlant
 from rafr.tracking.tools import BASE_TOOL, FIDUCIALS_MM, REFERENCE_TOOL, fragment_tool
 from rafr.units import to_metres
 
@@ -43,7 +43,7 @@ class Markers:
     T_base_marker: RigidTransform
     pins_mm: dict[str, tuple[FloatArray, FloatArray]]
 
-    def in_world(self, plant: Plant) -> dict[str, RigidTransform]:
+    def in_world(self, plant: LivePlant) -> dict[str, RigidTransform]:
         """True `T_world_marker` (m) of every tool now."""
         tools = {BASE_TOOL: plant.world_from("base") @ self.T_base_marker}
         for body, mount in self.T_ct_marker.items():
@@ -81,9 +81,9 @@ def _carrier(vertices: FloatArray, tool: FloatArray) -> tuple[FloatArray, FloatA
     return entry + _PIN_IN_BONE_MM * inward, tool + 20.0 * inward
 
 
-def steel_pins_mm(plant: Plant, markers: Markers) -> list[tuple[str, FloatArray, FloatArray]]:
+def steel_pins_mm(plant: LivePlant, markers: Markers) -> list[tuple[str, FloatArray, FloatArray]]:
     """Every steel pin now in the patient: (body, end, end), LPS mm in the body's CT."""
     found = [(body, *ends) for body, ends in markers.pins_mm.items()]
-    for body, pins in plant.pins().items():
-        found += [(body, p.entry_mm + p.depth_mm * p.direction, p.tail_mm) for p in pins.pins]
+    for body, pins in plant.steel_pins().items():
+        found += [(body, p.entry_mm + p.depth_mm * p.direction, p.tail_mm) for p in pins]
     return found

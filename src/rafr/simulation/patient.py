@@ -8,41 +8,38 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rafr.cases.case import Case
-from rafr.geometry import RigidTransform, merge_meshes
+from rafr.geometry import merge_meshes
+from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.bones import Bones
-from rafr.simulation.engine import RigidBodies
+from rafr.simulation.engine import Engine
 from rafr.simulation.fragment import Fragment
-from rafr.simulation.world import BodyInertia
+from rafr.simulation.holding import HoldingDevice
 from rafr.tissue.contact import ContactModel, build_contact
 from rafr.tissue.landmarks import hip_centre
 from rafr.tissue.model import body_side, build_tissue
 from rafr.tissue.traction import TractionDevice
-from rafr.units import METRES_PER_MM
+from rafr.units import METRES_PER_MM, to_mm
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
-    from rafr.cases.truth import Truth
 
 _HIP_LABELS = {"left": range(11, 21), "right": range(21, 31)}
 
 
-def build_bones(
-    case: Case,
-    meshes: Mapping[str, BodyMesh],
-    engine: RigidBodies,
-    inertias: Mapping[str, BodyInertia],
-    truth: Truth | None,
-    starts_mm: Mapping[str, RigidTransform],
-) -> Bones:
+def build_bones(arrangement: Arrangement, engine: Engine) -> Bones:
     """The bones of a case on an engine, at rest where they stand at the start."""
-    fragments = {}
+    case, meshes, truth = arrangement.case, arrangement.meshes, arrangement.truth
+    inertias, fragments = arrangement.inertias, {}
+    reduced = truth.T_reduced_displaced if truth is not None else None
     for body in case.moving:
-        reduced = truth.T_reduced_displaced if truth is not None else None
-        tissue = build_tissue(case, meshes, body.name, reduced, found=starts_mm[body.name])
+        found = to_mm(arrangement.starts[body.name])
+        tissue = build_tissue(case, meshes, body.name, reduced, found=found)
         fragments[body.name] = Fragment(body.name, inertias[body.name], tissue)
     traction = _hang_traction(case, meshes, fragments)
     contacts = _contacts(case, meshes)
-    return Bones(engine, case.reference.name, inertias, fragments, contacts, traction)
+    reference = arrangement.reference
+    holding = HoldingDevice(arrangement.config.holding, inertias[reference].mass)
+    return Bones(engine, reference, inertias, fragments, contacts, traction, holding)
 
 
 def _hang_traction(

@@ -1,77 +1,34 @@
-"""The operating room's physics: robot, patient, pins, traction; stepped at 1 ms.
+"""The plant behind the operating room's devices: patient, robot, tissue, traction. No sensors, no ROS.
 
-Nothing outside the simulator and the final measurement may read `truth()`.
+Commands and states are in SI units; poses of fragments are in mm where the case's other files have them so.
+An engine (MuJoCo in this process, or Gazebo) carries the rigid bodies; everything that acts on them is here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from rafr.cases.case import Case, SchantzPin
-from rafr.config import option
+from rafr.cases.case import SchantzPin
 from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.room import OperatingRoom
-from rafr.simulation import world
-from rafr.simulation.arm_drive import ArmDriveConfig
-from rafr.simulation.base_drive import BaseDriveConfig
+from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.bones import Bones
-from rafr.simulation.engine import MujocoBodies, bone
+from rafr.simulation.engine import TIME_STEP, Engine, bone
 from rafr.simulation.fragment import Pins
 from rafr.simulation.motion import relative_pose
 from rafr.simulation.patient import build_bones
 from rafr.simulation.robot import Robot
-from rafr.simulation.setup import SetupConfig, insert_pins, patient_pose, start_poses
-from rafr.simulation.world import TIME_STEP, WorldConfig
-from rafr.units import to_metres, to_mm
-
-if TYPE_CHECKING:
-    from rafr.cases.meshes import BodyMesh
-    from rafr.cases.truth import Truth
+from rafr.simulation.setup import insert_pins
+from rafr.units import to_mm
 
 _REST_STEPS = 500
-_TURNS = (False, False, False, True, True, True)
 
 
 class PlantError(RafrError):
     """The simulation has left what is physically possible (a defect of the model, not of the robot)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlantConfig:
-    """Tunables of the plant."""
-
-    arm: str = option("ur16e", "robot arm of the description")
-    grip_reach: float = option(
-        0.010, "the clamp's jaws close on pins within this distance", unit="m", lower=0.001, upper=0.05
-    )
-    grip_angle_deg: float = option(
-        8.0, "and within this angle of its own axes", unit="deg", lower=0.5, upper=30.0
-    )
-    pin_force: float = option(
-        1200.0, "force at which the pins' threads give way (two in the iliac crest)", unit="N", lower=100.0
-    )
-    pin_torque: float = option(40.0, "torque at which they do", unit="N m", lower=1.0)
-    pin_remains: float = option(0.05, "share of the stiffness that loose pins keep", lower=0.0, upper=1.0)
-    pin_play: float = option(5e-4, "free way of loose pins", unit="m", lower=0.0, upper=0.01)
-    holding_force: float = option(
-        800.0, "force at which the pelvis slides in the holding device", unit="N", lower=50.0
-    )
-    boot_slip: float = option(0.02, "way the boot slips when it does", unit="m", lower=0.0, upper=0.2)
-    max_speed: float = option(5.0, "a bone faster than this is a defect", unit="m/s", lower=0.1)
-    max_excursion: float = option(0.5, "a bone farther than this from its start too", unit="m", lower=0.05)
-    rest_speed: float = option(
-        1e-5, "when everything is slower for half a second, time passes without computing", lower=0.0
-    )
-    setup: SetupConfig = field(default_factory=SetupConfig)
-    world: WorldConfig = field(default_factory=WorldConfig)
-    arm_drive: ArmDriveConfig = field(default_factory=ArmDriveConfig)
-    base_drive: BaseDriveConfig = field(default_factory=BaseDriveConfig)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,48 +48,23 @@ class PlantTruth:
 
 
 class Plant:
-    """Physics of one case. Commands set what the devices are asked for; `step` lets time pass."""
+    """Physics of one case on an engine. Commands set what the devices are asked for."""
 
-    def __init__(
-        self,
-        case: Case,
-        meshes: Mapping[str, BodyMesh],
-        room: OperatingRoom,
-        truth: Truth | None,
-        seed: int = 0,
-        config: PlantConfig | None = None,
-    ) -> None:
-        """`truth` of a simulated case says where fragments stand and where they belong; None for a
-        real patient, whose tissue is then known by its present state only."""
-        import mujoco
-
-        self.config = c = config or PlantConfig()
+    def __init__(self, arrangement: Arrangement, engine: Engine) -> None:
+        self.arrangement = arrangement
+        self.config = c = arrangement.config
         self.time = 0.0
-        self._case, self._meshes, self._seed = case, dict(meshes), seed
-        rng = np.random.default_rng([seed, 1])
-        T_world_ct = patient_pose(case, meshes, room, c.setup, rng)
-        starts_mm = start_poses(case, meshes, truth, c.setup, rng)
-        self._starts = {name: to_metres(T) for name, T in starts_mm.items()}
-        inertias, self._model = world.build_patient_world(
-            case, meshes, T_world_ct, self._starts, c.world, c.arm
-        )
-        self._data: Any = mujoco.MjData(self._model)
-        self.robot = Robot(
-            self._model, self._data, room.parking.pose, room.parked_arm, c.world, c.arm_drive, c.base_drive
-        )
-        mujoco.mj_forward(self._model, self._data)
-        engine = MujocoBodies(self._model, self._data, list(inertias))
-        self.bones: Bones = build_bones(case, meshes, engine, inertias, truth, starts_mm)
-        self._reference_qpos = [int(self._model.joint(n).qposadr[0]) for n in world.REFERENCE_JOINTS]
+        self._engine = engine
+        self.robot = Robot(engine, arrangement.parking, arrangement.parked_arm, c.arm_drive, c.base_drive)
+        self.bones: Bones = build_bones(arrangement, engine)
         self._quiet = 0
         self._pin_plans: dict[str, tuple[SchantzPin, ...]] = {}
-        self.set_holding(False)
 
     # ---- commands -----------------------------------------------------------------------------
 
     @property
     def joint_names(self) -> tuple[str, ...]:
-        return self.robot.joint_names
+        return self._engine.joint_names
 
     def command_joints(self, q: FloatArray) -> None:
         """Joint positions (n,) rad to be at in 10 ms.
@@ -161,13 +93,7 @@ class Plant:
     def set_holding(self, on: bool) -> None:
         """Clamp the pelvis to the table where it lies now, or let it lie on the mattress."""
         self._quiet = 0
-        self.holding = on
-        w = self.config.world
-        stiffness = w.held_stiffness if on else w.free_stiffness
-        joints = world.REFERENCE_JOINTS
-        world.set_support(self._model, joints, stiffness, w.reference_mass, w.lever, _TURNS)
-        adr = self._reference_qpos
-        self._model.qpos_spring[adr] = self._data.qpos[adr]
+        self.bones.hold(on)
 
     def set_traction(self, tension: float) -> bool:
         """Ask for a tension, N. False when there is no leg to pull at or the value is not finite."""
@@ -187,7 +113,7 @@ class Plant:
         fragment = self.bones.fragment(body)
         if fragment.pins is None:
             index = list(self.bones.fragments).index(body)
-            rng = np.random.default_rng([self._seed, 2, index])
+            rng = np.random.default_rng([self.arrangement.seed, 2, index])
             fragment.pins = insert_pins(self.plan_pins(body), self.config.setup, rng)
         return fragment.pins
 
@@ -200,14 +126,8 @@ class Plant:
         from rafr.planning.pins import propose_pins
 
         if body not in self._pin_plans:
-            self._pin_plans[body] = propose_pins(self._case, self._meshes, body)
+            self._pin_plans[body] = propose_pins(self.arrangement.case, self.arrangement.meshes, body)
         return self._pin_plans[body]
-
-    def settle(self, longest: float = 5.0) -> None:
-        """Let the patient lie until nothing moves (at most `longest` s); the clock starts after that."""
-        while not self.resting and self.time < longest:
-            self.step(10)
-        self.time = 0.0
 
     def set_clamp(self, closed: bool, body: str = "") -> tuple[bool, str]:
         """Open the clamp, or close it on a body's pins; (done, why not)."""
@@ -252,31 +172,38 @@ class Plant:
 
     # ---- time ---------------------------------------------------------------------------------
 
-    def step(self, n: int = 1) -> None:
-        """Let `n` ms pass.
+    def act(self) -> None:
+        """Everything that acts on the bodies during the next ms; the engine integrates after it."""
+        self.robot.advance_base()
+        self._engine.begin()
+        self.bones.apply_forces()
+        self.robot.apply_torque()
+        self.time += TIME_STEP
+
+    def notice(self, n: int) -> None:
+        """What a look at the room tells, `n` ms after the last one.
 
         Raises:
             PlantError: the state is no longer finite or physically possible.
         """
-        import mujoco
-
-        model, data = self._model, self._data
-        if self.resting:
-            self.time += n * TIME_STEP
-            return
-        for _ in range(n):
-            self.robot.advance_base()
-            mujoco.mj_step1(model, data)
-            data.qfrc_applied[:] = 0.0
-            data.xfrc_applied[:] = 0.0
-            self.bones.apply_forces()
-            self.robot.apply_torque()
-            mujoco.mj_step2(model, data)
-            self.time += TIME_STEP
-        self._check()
+        fastest = self._engine.fastest()
+        if not np.isfinite(fastest):
+            raise PlantError(f"state not finite at t = {self.time:.3f} s")
+        self._watch()
         self._give_way()
-        still = float(np.abs(data.qvel).max()) < self.config.rest_speed
-        self._quiet = self._quiet + n if still else 0
+        self._quiet = self._quiet + n if fastest < self.config.rest_speed else 0
+
+    def _watch(self) -> None:
+        """The watchdog: a silent explosion is worse than an error."""
+        motions = self.bones.motions()
+        for name, energy in self.bones.kinetic_energies(motions).items():
+            start = self.arrangement.starts[name].apply(self.bones.inertias[name].centroid)
+            away = float(np.linalg.norm(motions[name].centroid - start))
+            if energy > self.config.max_energy or away > self.config.max_excursion:
+                raise PlantError(
+                    f"{name} has {energy:.1f} J and is {away:.3f} m from its start at t = {self.time:.3f} s: "
+                    f"stiffness or force out of all proportion?"
+                )
 
     def _give_way(self) -> None:
         """What holds bone gives way to more than it can bear: pins loosen, the pelvis slides."""
@@ -284,43 +211,23 @@ class Plant:
         overloaded = np.linalg.norm(wrench[:3]) > c.pin_force or np.linalg.norm(wrench[3:]) > c.pin_torque
         if self.clamped is not None and overloaded:
             self.loosen_pins(self.clamped)
-        if not self.holding:
-            return
-        adr, k = self._reference_qpos[:3], c.world.held_stiffness
-        stretch = self._model.qpos_spring[adr] - self._data.qpos[adr]
-        force = k * float(np.linalg.norm(stretch))
-        if force > c.holding_force:
-            self._model.qpos_spring[adr] -= (1.0 - c.holding_force / force) * stretch
+        self.bones.give_way()
 
     @property
     def resting(self) -> bool:
-        """True while nothing moves and nothing was asked for: steps then cost nothing."""
+        """True while nothing moves and nothing was asked for: steps then need not be computed."""
         return self._quiet >= _REST_STEPS
-
-    def _check(self) -> None:
-        """The watchdog: a silent explosion is worse than an error."""
-        data = self._data
-        if not (np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()):
-            raise PlantError(f"state not finite at t = {self.time:.3f} s")
-        for name, motion in self.bones.motions().items():
-            speed = float(np.linalg.norm(motion.twist[:3]))
-            start = self._starts[name].apply(self.bones.inertias[name].centroid)
-            away = float(np.linalg.norm(motion.centroid - start))
-            if speed > self.config.max_speed or away > self.config.max_excursion:
-                raise PlantError(
-                    f"{name} moves at {speed:.2f} m/s, {away:.3f} m from its start, at t = {self.time:.3f} s"
-                )
 
     # ---- state --------------------------------------------------------------------------------
 
     def joint_state(self) -> tuple[FloatArray, FloatArray]:
         """Joint positions and velocities (n,), rad and rad/s."""
-        q, qd = self.robot.joint_state()
+        q, qd = self._engine.joint_state()
         return q.copy(), qd.copy()
 
     def base_state(self) -> tuple[FloatArray, float, float]:
         """Pose (x, y, theta) on the floor, forward speed, yaw rate."""
-        return self.robot.base_pose().copy(), self.robot.base.v, self.robot.base.omega
+        return self._engine.base_pose().copy(), self.robot.base.v, self.robot.base.omega
 
     def wrench(self) -> FloatArray:
         """(6,) of the fragment on the tool: N and N m at the clamp frame, in its axes."""
@@ -333,13 +240,12 @@ class Plant:
 
     def world_from_ct(self, body: str) -> RigidTransform:
         """`T_world_ct` of any body, m: where its CT coordinates are in the room now."""
-        body_id = self._model.body(bone(body)).id
-        R = self._data.xmat[body_id].reshape(3, 3).copy()
-        return RigidTransform(R, self._data.xpos[body_id] - R @ self.bones.inertias[body].centroid)
+        R, centroid = self._engine.place(bone(body))
+        return RigidTransform(R.copy(), centroid - R @ self.bones.inertias[body].centroid)
 
     def world_from(self, link: str) -> RigidTransform:
         """Pose of a link of the robot in the room, m."""
-        return self.robot.link(link)
+        return self._engine.link(link)
 
     @property
     def clamped(self) -> str | None:
@@ -349,6 +255,10 @@ class Plant:
     def pins(self) -> dict[str, Pins]:
         """The pins inserted so far."""
         return {name: f.pins for name, f in self.bones.fragments.items() if f.pins is not None}
+
+    def steel_pins(self) -> dict[str, tuple[SchantzPin, ...]]:
+        """Where they truly are, LPS mm in the body's CT."""
+        return {name: pins.pins for name, pins in self.pins().items()}
 
     def penetration(self) -> float:
         """Deepest overlap of any two bodies, m (for tests and reports)."""

@@ -11,9 +11,12 @@ from rafr.cases.case import Case
 from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.room import OperatingRoom
+from rafr.simulation.arrangement import arrange
+from rafr.simulation.config import PlantConfig
+from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
+from rafr.simulation.live import LivePlant
 from rafr.simulation.markers import Markers, mount_markers
-from rafr.simulation.plant import Plant, PlantConfig
 from rafr.simulation.sensors import (
     EmgConfig,
     EmgSensor,
@@ -42,28 +45,28 @@ class SensorSuite:
     emg_config: EmgConfig
     wheels: np.random.Generator
 
-    def arm(self, now: float, plant: Plant) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def arm(self, now: float, plant: LivePlant) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Joint positions, velocities and wrench as the arm's driver reports them."""
         q, qd = self.joints.read(*plant.joint_state())
         return q, qd, self.faults.wrench(self.wrist.read(plant.wrench()), now)
 
-    def tracker_frames(self, now: float, plant: Plant) -> list[tuple[TrackerFrame, bool]]:
+    def tracker_frames(self, now: float, plant: LivePlant) -> list[tuple[TrackerFrame, bool]]:
         """Frames delivered now, each with whether unseen poses are (wrongly) called valid."""
         if self.tracker.due(now):
             self.tracker.expose(now, self.markers.in_world(plant))
         return [self.faults.frame(frame) for frame in self.tracker.delivered(now)]
 
-    def odometry(self, plant: Plant) -> tuple[FloatArray, float, float]:
+    def odometry(self, plant: LivePlant) -> tuple[FloatArray, float, float]:
         pose, v, omega = plant.base_state()
         return pose + _ODOMETRY_NOISE * self.wheels.standard_normal(3), v, omega
 
-    def emg(self, duration: float, plant: Plant) -> FloatArray:
+    def emg(self, duration: float, plant: LivePlant) -> FloatArray:
         return self.muscles.read(duration, float(np.linalg.norm(plant.wrench()[:3])))
 
 
 def open_room(
     case: Case, room: OperatingRoom, seed: int, arm: str, faults: str = ""
-) -> tuple[Plant, SensorSuite]:
+) -> tuple[LivePlant, SensorSuite]:
     """Build plant and sensors of a case; the truth is read where the case has one.
 
     Raises:
@@ -75,7 +78,7 @@ def open_room(
     names = parse_faults(faults)
     meshes = body_meshes(case)
     truth = read_truth(case) if case.truth_path.is_file() else None
-    plant = Plant(case, meshes, room, truth, seed, PlantConfig(arm=arm))
+    plant = EmbeddedPlant(arrange(case, meshes, room, truth, seed, PlantConfig(arm=arm)))
     plant.settle()
     for body in case.moving:
         with suppress(InfeasibleError):  # said when the surgeon asks for that body's pins

@@ -12,7 +12,9 @@ from rafr.cases.meshes import BodyMesh
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.robot.arm import ArmModel
 from rafr.room import FloorPose, OperatingRoom
-from rafr.simulation.plant import Plant, PlantConfig
+from rafr.simulation.arrangement import arrange
+from rafr.simulation.config import PlantConfig
+from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.setup import SetupConfig
 from rafr.units import to_metres
 
@@ -65,7 +67,9 @@ class Room:
     def plant(self, seed=0, docked=True, truth=True, **changes):
         config = PlantConfig(**{"setup": EXACT, **changes})
         room = self._dock() if docked else self.room
-        return Plant(self.case, self.meshes, room, self.truth if truth else None, seed, config)
+        return EmbeddedPlant(
+            arrange(self.case, self.meshes, room, self.truth if truth else None, seed, config)
+        )
 
     def _dock(self):
         if self._docked is None:

@@ -71,13 +71,3 @@ def test_fragments_that_do_not_touch_move_as_if_alone():
     alone = implicit_step({"first": bodies["first"]}, [], DT)
     assert together["first"] == pytest.approx(alone["first"])
     assert mass["second"] @ together["second"] == pytest.approx(DT * np.ones(6))
-
-
-def test_what_the_second_feels_is_what_the_first_feels_turned_round():
-    mass = masses(0.1, 0.5)
-    K = springs(1e6)
-    pair = PairLoad("first", "second", Load(np.arange(6.0), K, 1e-3 * K), np.full(6, 1e-3), shifter(ARM))
-    change = implicit_step({name: Loaded(m, np.zeros(6)) for name, m in mass.items()}, [pair], DT)
-    wrench = pair.at_end(change, DT)
-    assert mass["first"] @ change["first"] == pytest.approx(DT * wrench)
-    assert mass["second"] @ change["second"] == pytest.approx(-DT * pair.shift.T @ wrench)

@@ -1,0 +1,94 @@
+"""The room as the operation begins: drawn once, carried by whichever engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rafr.cases.case import Case
+from rafr.config import check_config
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.room import OperatingRoom
+from rafr.simulation.config import PlantConfig
+from rafr.simulation.inertia import BodyInertia, fragment_inertia, reference_inertia
+from rafr.simulation.setup import patient_pose, start_poses
+from rafr.units import to_metres
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
+    from rafr.cases.truth import Truth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrangement:
+    """Robot and patient at the start.
+
+    Attributes:
+        truth: of a simulated case; None for a real patient.
+        parking: (x, y, theta) of the base, m and rad.   parked_arm: (6,) rad.
+        inertias: of every bone body.
+        starts: `T_current_displaced` (m) of the moving bodies.
+        poses: `T_world_ct` (m) of every bone body.
+    """
+
+    case: Case
+    meshes: Mapping[str, BodyMesh]
+    room: OperatingRoom
+    truth: Truth | None
+    seed: int
+    config: PlantConfig
+    inertias: dict[str, BodyInertia]
+    starts: dict[str, RigidTransform]
+    poses: dict[str, RigidTransform]
+
+    @property
+    def reference(self) -> str:
+        """The body on the table."""
+        return self.case.reference.name
+
+    @property
+    def parking(self) -> tuple[float, float, float]:
+        return self.room.parking.pose
+
+    @property
+    def parked_arm(self) -> FloatArray:
+        return self.room.parked_arm
+
+    @property
+    def urdf(self) -> str:
+        """The robot's description."""
+        from rafr.robot.description import urdf_text
+
+        return urdf_text(self.config.arm)
+
+
+def arrange(
+    case: Case,
+    meshes: Mapping[str, BodyMesh],
+    room: OperatingRoom,
+    truth: Truth | None,
+    seed: int = 0,
+    config: PlantConfig | None = None,
+) -> Arrangement:
+    """Draw how the patient lies; the same seed arranges the same room.
+
+    `truth` of a simulated case says where fragments stand and where they belong; None for a real patient,
+    whose tissue is then known by its present state only.
+
+    Raises:
+        InputError: a parameter of the plant is absurd.
+    """
+    config = config or PlantConfig()
+    check_config(config, "plant")
+    rng = np.random.default_rng([seed, 1])
+    T_world_ct = patient_pose(case, meshes, room, config.setup, rng)
+    starts = {n: to_metres(T) for n, T in start_poses(case, meshes, truth, config.setup, rng).items()}
+    reference = case.reference.name
+    inertias = {name: fragment_inertia(m.mesh, config.masses) for name, m in meshes.items()}
+    inertias[reference] = reference_inertia(meshes[reference].mesh, config.masses)
+    poses = {name: T_world_ct @ starts.get(name, RigidTransform.identity()) for name in meshes}
+    return Arrangement(case, dict(meshes), room, truth, seed, config, inertias, starts, poses)

@@ -1,0 +1,116 @@
+"""The engine interface over a MuJoCo model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.simulation.arm_drive import ROTOR_INERTIA
+from rafr.simulation.arrangement import Arrangement
+from rafr.simulation.embedded.world import BASE_JOINTS, build_world, support_base
+from rafr.simulation.engine import CLAMP, bone
+
+
+class MujocoEngine:
+    """Robot on floor springs and free bones; `finish` integrates what `begin` prepared."""
+
+    def __init__(self, arrangement: Arrangement) -> None:
+        import mujoco
+
+        self._model: Any = build_world(arrangement.urdf, arrangement.inertias, arrangement.poses)
+        self._data: Any = mujoco.MjData(self._model)
+        model, data = self._model, self._data
+        names = [model.joint(i).name for i in range(model.njnt)]
+        self.joint_names: tuple[str, ...] = tuple(n for n in names if n.endswith("_joint"))
+        self._qpos, self._dof = self._addresses(self.joint_names)
+        self._base_qpos, _ = self._addresses(BASE_JOINTS)
+        self._ids = {name: int(model.body(name).id) for name in (CLAMP, *map(bone, arrangement.inertias))}
+        self._velocity, self._acceleration, self._torque = np.empty(6), np.zeros(model.nv), np.zeros(model.nv)
+        self.effort: FloatArray = np.array(
+            [model.jnt_actfrcrange[model.joint(n).id, 1] for n in self.joint_names]
+        )
+        model.dof_armature[self._dof] = ROTOR_INERTIA
+        support_base(model)
+        data.qpos[self._qpos] = arrangement.parked_arm
+        data.qpos[self._base_qpos] = model.qpos_spring[self._base_qpos] = arrangement.parking
+        mujoco.mj_forward(model, data)
+
+    def _addresses(self, joints: tuple[str, ...]) -> tuple[list[int], list[int]]:
+        found = [self._model.joint(n) for n in joints]
+        return [int(j.qposadr[0]) for j in found], [int(j.dofadr[0]) for j in found]
+
+    # ---- time ---------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        import mujoco
+
+        mujoco.mj_step1(self._model, self._data)
+        self._data.qfrc_applied[:] = 0.0
+        self._data.xfrc_applied[:] = 0.0
+
+    def finish(self) -> None:
+        """Integrate."""
+        import mujoco
+
+        mujoco.mj_step2(self._model, self._data)
+
+    def fastest(self) -> float:
+        data = self._data
+        if not (np.isfinite(data.qpos).all() and np.isfinite(data.qvel).all()):
+            return float("nan")
+        return float(np.abs(data.qvel).max())
+
+    # ---- bodies -------------------------------------------------------------------------------
+
+    def place(self, body: str) -> tuple[FloatArray, FloatArray]:
+        i = self._ids[body]
+        return self._data.xmat[i].reshape(3, 3), self._data.xpos[i]
+
+    def twist(self, body: str) -> FloatArray:
+        import mujoco
+
+        found = self._velocity
+        kind = mujoco.mjtObj.mjOBJ_XBODY
+        mujoco.mj_objectVelocity(self._model, self._data, kind, self._ids[body], found, 0)
+        return np.concatenate([found[3:], found[:3]])
+
+    def push(self, body: str, force: FloatArray, torque: FloatArray) -> None:
+        import mujoco
+
+        data, i = self._data, self._ids[body]
+        if body == CLAMP:  # its frame is not where MuJoCo applies body forces
+            mujoco.mj_applyFT(self._model, data, force, torque, data.xpos[i], i, data.qfrc_applied)
+            return
+        data.xfrc_applied[i, :3] += force
+        data.xfrc_applied[i, 3:] += torque
+
+    def link(self, name: str) -> RigidTransform:
+        i = self._model.body(name).id
+        return RigidTransform(self._data.xmat[i].reshape(3, 3).copy(), self._data.xpos[i].copy())
+
+    # ---- arm and base -------------------------------------------------------------------------
+
+    def joint_state(self) -> tuple[FloatArray, FloatArray]:
+        return self._data.qpos[self._qpos], self._data.qvel[self._dof]
+
+    def joint_torque(self, acceleration: FloatArray) -> FloatArray:
+        import mujoco
+
+        self._acceleration[self._dof] = acceleration
+        mujoco.mj_mulM(self._model, self._data, self._torque, self._acceleration)
+        torque: FloatArray = self._torque[self._dof] + self._data.qfrc_bias[self._dof]
+        return torque
+
+    def push_joints(self, torque: FloatArray) -> None:
+        self._data.qfrc_applied[self._dof] += torque
+
+    def move_base(self, pose: FloatArray, v: float, omega: float) -> None:
+        """Move the floor springs that carry the base."""
+        self._model.qpos_spring[self._base_qpos] = pose
+
+    def base_pose(self) -> FloatArray:
+        pose: FloatArray = self._data.qpos[self._base_qpos]
+        return pose
