@@ -38,6 +38,7 @@ NODES = (
     "review",
     "recorder",
     "or_simulator",
+    "gazebo_bridge",
 )
 
 setup(

@@ -1,6 +1,7 @@
-"""The whole procedure in the embedded simulator, as `rafr sim` runs it, from the same list of nodes.
+"""The whole procedure in a simulator, as `rafr sim` runs it, from the same list of nodes.
 
-ros2 launch rafr sim.launch.py [case:=FOLDER] [headless:=true] [seed:=N] [auto_approve:=true] …
+ros2 launch rafr sim.launch.py [sim:=embedded|gazebo] [case:=FOLDER] [headless:=true] [seed:=N]
+    [auto_approve:=true] … (--show-args lists them all)
 """
 
 import sys
@@ -36,7 +37,7 @@ def start(context):
 def console(values, options):
     """What starts the procedure, follows it and writes the report; the launch ends with it."""
     command = [sys.executable, "-m", "rafr.cli.main", "sim", options.case, "--attach", "--headless"]
-    command += ["--out", options.out, "--seed", str(options.seed), "--arm", options.arm]
+    command += ["--sim", options.sim, "--out", options.out, "--seed", str(options.seed), "--arm", options.arm]
     if options.faults:
         command += ["--faults", ",".join(options.faults)]
     if flag(values, "auto_approve"):

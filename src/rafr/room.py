@@ -6,10 +6,12 @@ patient's right, z up) and SI.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -176,6 +178,12 @@ class OperatingRoom:
             OperatingRoom, resource_path("config/operating_room.yaml") if path is None else path
         )
 
+    def to_yaml(self, path: Path) -> None:
+        """Write it so that `from_yaml` reads the same room."""
+        import yaml
+
+        path.write_text(yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False))
+
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:
         """Everything the mobile base must not touch, the table first."""
@@ -226,6 +234,15 @@ class OperatingRoom:
 def side_of(T_world_clamp: RigidTransform) -> str:
     """The side of the table on which a clamp pose lies: "right" (y > 0) or "left"."""
     return "right" if T_world_clamp.translation[1] >= 0 else "left"
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, numpy's numbers as Python's."""
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _require_positive(**values: float) -> None:

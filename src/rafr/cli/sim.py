@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
         _print_faults()
         return EXIT_REDUCED
     if args.sim == "gazebo":
-        raise InputError(
-            "--sim gazebo", "the Gazebo bridge is not part of this version", "--sim embedded (the default)"
-        )
+        from rafr.simulation.gazebo.server import require_gazebo
+
+        require_gazebo("--sim gazebo")
     if args.seed < 0:
         raise InputError("--seed", f"{args.seed} is negative", "0 or more")
     faults, kill = _faults(args.faults)
@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         case=str(case.folder.resolve()),
         out=str(out),
         seed=args.seed,
+        sim=args.sim,
         arm=args.arm,
         faults=faults,
         page=page,

@@ -49,7 +49,7 @@ class GraphOptions:
 
     Attributes:
         case: case folder.   out: folder of the recording and the CBCTs.   seed: of the simulation.
-        sim: embedded | none (hardware or an external simulator).
+        sim: embedded | gazebo | none (hardware, or a simulator somebody else starts).
         arm: robot arm of the description (ur16e, ur10e).
         rate: simulated seconds per wall second; 0 = as fast as possible.
         faults: names of faults the simulator injects.
@@ -81,6 +81,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
     }
     specs = (
         NodeSpec("or_simulator", "or_simulator", simulator, condition="embedded"),
+        NodeSpec("gazebo_bridge", "or_simulator", simulator, condition="gazebo"),
         NodeSpec("tracker", "tracker", {**sim_time}),
         NodeSpec("registration", "registration", {**case, "out": options.out, "seed": options.seed}),
         NodeSpec("reduction_planner", "reduction_planner", case),
@@ -94,8 +95,8 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
         NodeSpec("recorder", "recorder", {"out": options.out}, essential=False),
         NodeSpec("review", "review", {**case, "port": options.page_port}, essential=False, condition="page"),
     )
-    active = {"": True, "embedded": options.sim == "embedded", "page": options.page}
-    chosen = tuple(s for s in specs if active[s.condition])
+    active = {"": True, options.sim: True, "page": options.page}
+    chosen = tuple(s for s in specs if active.get(s.condition, False))
     essential = [s.name for s in chosen if s.essential and s.name != "safety"]
     return tuple(_watching(s, essential) if s.name == "safety" else s for s in chosen)
 

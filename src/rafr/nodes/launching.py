@@ -10,9 +10,10 @@ from rafr.errors import InputError
 from rafr.nodes.graph import NAMESPACE, GraphOptions, NodeSpec
 
 PACKAGE = "rafr"
+SIMULATORS = ("embedded", "gazebo")
 # launch argument -> (default, meaning); the launch file declares exactly these
 SIM_ARGUMENTS: dict[str, tuple[str, str]] = {
-    "sim": ("embedded", "simulator: embedded"),
+    "sim": ("embedded", "simulator: embedded or gazebo"),
     "case": ("", "case folder; empty: a virtual patient"),
     "fracture": ("", "kind of the virtual patient's fracture"),
     "headless": ("false", "no review page, no RViz"),
@@ -45,8 +46,8 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
     Raises:
         InputError: a text does not say what its argument needs.
     """
-    if values["sim"] != "embedded":
-        raise InputError("sim", f"{values['sim']!r} is not part of this version", "embedded")
+    if values["sim"] not in SIMULATORS:
+        raise InputError("sim", f"{values['sim']!r} is unknown", f"one of {', '.join(SIMULATORS)}")
     faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
     if any(name.startswith("node-kill") for name in faults):
         raise InputError("faults", "node-kill needs the supervisor of rafr sim", "it given there")
@@ -54,6 +55,7 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
         case=str(case),
         out=str(out),
         seed=integer(values, "seed"),
+        sim=values["sim"],
         arm=values["arm"],
         faults=faults,
         page=not flag(values, "headless"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +24,16 @@ from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
 from rafr.config import option
-from rafr.errors import RafrError
+from rafr.errors import InputError, RafrError
 from rafr.nodes.convert import seconds, time_message
 from rafr.nodes.or_outputs import Outputs
 from rafr.nodes.runtime import OK, RELIABLE, WARN, RafrNode
 from rafr.nodes.work import case_of
 from rafr.nodes.worker import WorkerError, run_in_process
-from rafr.room import OperatingRoom
+from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.c_arm import expose, write_cbct
+from rafr.simulation.embedded import EmbeddedPlant
+from rafr.simulation.live import LivePlant
 from rafr.simulation.room import open_room
 
 TICK = 0.01  # s of simulated time
@@ -40,6 +43,7 @@ _STREAMING = 0.5  # s, wall time since the last command: the controller is alive
 # s; always the same: rclpy starts its round of ready callbacks anew when the timeout changes, and a service
 # that awaits something would then be the only one ever served
 _SPIN = 0.002
+_PAUSED_SPIN = 0.02  # s
 _ODOM_TICKS, _TRUTH_TICKS, _EMG_TICKS = 2, 5, 10
 
 
@@ -58,14 +62,18 @@ class OrSimulatorConfig:
 
 
 class OrSimulator(RafrNode):
+    """The room on the embedded plant; a subclass may have another engine carry it."""
+
+    carry: Callable[[Arrangement], LivePlant] = EmbeddedPlant
+
     def __init__(self) -> None:
         super().__init__("or_simulator")
         self._config = self.config(OrSimulatorConfig)
         self._case = case_of(self._config.case)
         c = self._config
-        self._plant, self._sensors = open_room(self._case, OperatingRoom.from_yaml(), c.seed, c.arm, c.faults)
+        self._plant, self._sensors = open_room(self._case, c.seed, c.arm, c.faults, self.carry)
         self._outputs = Outputs(self, self._plant.joint_names)
-        self._ticks, self._cbcts = 0, 0
+        self._ticks, self._cbcts, self._paused = 0, 0, False
         self._answered, self._command_t, self._command_wall = -1.0, -np.inf, -np.inf
         self._velocity_t = -np.inf
         self._next_wall = time.monotonic()
@@ -85,11 +93,16 @@ class OrSimulator(RafrNode):
         self.create_service(SetBool, "holding_device", self._switch(plant.set_holding))
         self.create_service(SetBool, "base/brakes", self._switch(plant.set_brakes))
         self.create_service(SetTraction, "traction", self._traction)
+        self.create_service(SetBool, "simulation/pause", self._pause)
         self.create_service(FixBody, "fix_body", self._for_body(plant.fix_body))
         self.create_service(FixBody, "insert_pins", self._for_body(plant.insert_pins))
         # a group of its own: while it waits for the image it would keep every other callback of its group out
         own = MutuallyExclusiveCallbackGroup()
         self.create_service(AcquireCbct, "acquire_cbct", self._acquire, callback_group=own)
+
+    def close(self) -> None:
+        """End what carries the plant."""
+        self._plant.close()
 
     # -- time ----------------------------------------------------------------------------------------
 
@@ -100,7 +113,9 @@ class OrSimulator(RafrNode):
             plant.stop_arm()
         if now - self._velocity_t > _COMMAND_AGE:
             plant.command_base(0.0, 0.0)
-        plant.step(_STEPS)
+        if self._paused or not plant.step(_STEPS):
+            executor.spin_once(timeout_sec=_PAUSED_SPIN)
+            return
         self._ticks += 1
         now = self._ticks * TICK
         for name in self._sensors.faults.update(now, plant):
@@ -186,6 +201,13 @@ class OrSimulator(RafrNode):
 
         return serve
 
+    def _pause(self, request: Any, response: Any) -> Any:
+        """The room's time stands still, and with it /clock and everything that goes by it."""
+        self._paused = bool(request.data)
+        self._command_wall = -np.inf  # nobody is asked to answer a tick that does not come
+        response.success, response.message = True, "paused" if self._paused else "goes on"
+        return response
+
     def _traction(self, request: Any, response: Any) -> Any:
         response.success = self._plant.set_traction(request.tension)
         response.message = "" if response.success else "no leg to pull at, or not a finite tension"
@@ -225,26 +247,31 @@ class OrSimulator(RafrNode):
 
 
 def main() -> None:
-    sys.exit(run())
+    sys.exit(run_simulator(OrSimulator))
 
 
-def run(argv: list[str] | None = None) -> int:
+def run_simulator(room: type[OrSimulator], argv: list[str] | None = None) -> int:
     """Simulate until told to end; exit code as `rafr.nodes.runtime.run_node`."""
     rclpy.init(args=argv)
     node: OrSimulator | None = None
     try:
-        node = OrSimulator()
+        node = room()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while rclpy.ok():
             node.tick(executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         return 0
-    except RafrError as error:
+    except InputError as error:
         print(f"rafr: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
         return 2
+    except RafrError as error:  # the plant has failed: a defect, or somebody ended the simulator
+        print(f"rafr: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        return 1
     finally:
         if node is not None:
+            with suppress(Exception):
+                node.close()
             with suppress(Exception):
                 node.destroy_node()
         rclpy.try_shutdown()

@@ -90,6 +90,18 @@ class ArmModel:
         ).copy()
         return torque
 
+    def inertia_and_bias(self, q: ArrayLike, qd: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """M (dof, dof) and h (dof,) of M qdd + h = torque, the base upright and at rest: kg m^2 and N m."""
+        import pinocchio as pin
+
+        q, qd = np.asarray(q, dtype=float), np.asarray(qd, dtype=float)
+        upper = np.triu(pin.crba(self._model, self._data, q))
+        inertia: FloatArray = upper + np.triu(upper, 1).T
+        bias: FloatArray = pin.nonLinearEffects(
+            self._model, self._data, q, np.asarray(qd, dtype=float)
+        ).copy()
+        return inertia, bias
+
     def manipulability(self, q: ArrayLike) -> float:
         """Smallest singular value of the Jacobian, rotations weighted by 0.3 m; 0 at a singularity.
 

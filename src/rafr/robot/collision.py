@@ -15,7 +15,8 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 
 _TOOL = ("clamp", "ft_sensor", "wrist_3_link")  # what has to come close to the patient
-_RIGID = ("base", "column", "caster", "left_wheel", "right_wheel", "arm_base")
+_BASE = ("base", "column", "front_caster", "rear_caster", "left_wheel", "right_wheel")
+_RIGID = (*_BASE, "arm_base")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +115,7 @@ def _self_pairs(links: list[str]) -> list[tuple[int, int]]:
     # the shoulder turns on arm_base and the upper arm's housing passes just above it, always
     order = ("shoulder_link", "upper_arm_link", "forearm_link", "wrist_1_link")
     rank = {"arm_base": 1} | {name: i + 1 for i, name in enumerate(order)}
-    rank |= dict.fromkeys(("base", "column", "caster", "left_wheel", "right_wheel"), 0)
+    rank |= dict.fromkeys(_BASE, 0)
     # wrist 2 keeps its distance to the forearm; sensor and clamp turn with wrist 3
     rank["wrist_2_link"] = rank["wrist_1_link"]
     ranks = [rank.get(link, len(order) + 1) for link in links]

@@ -91,6 +91,21 @@ def joint_limits(chain: tuple[Joint, ...]) -> JointLimits:
     return JointLimits(**{n: np.array(v) for n, v in columns.items()})
 
 
+def link_mass(urdf: str, link: str) -> tuple[float, FloatArray]:
+    """Mass (kg) and centre of mass (3,) of a link, in its own frame.
+
+    Raises:
+        InputError: no such link, or it has no mass.
+    """
+    for element in ET.fromstring(urdf).findall("link"):
+        inertial = element.find("inertial")
+        if element.get("name") == link and inertial is not None:
+            mass = inertial.find("mass")
+            centre = _numbers(inertial.find("origin"), "xyz", "0 0 0")
+            return (0.0 if mass is None else float(mass.get("value", "0"))), np.array(centre)
+    raise InputError("URDF", f"no link {link!r} with a mass", "one")
+
+
 def _joint(element: ET.Element) -> Joint:
     kind = element.get("type", "")
     if kind not in ("fixed", "revolute"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -92,3 +93,21 @@ def arrange(
     inertias[reference] = reference_inertia(meshes[reference].mesh, config.masses)
     poses = {name: T_world_ct @ starts.get(name, RigidTransform.identity()) for name in meshes}
     return Arrangement(case, dict(meshes), room, truth, seed, config, inertias, starts, poses)
+
+
+def arrange_case(case: Case | str, seed: int, arm: str, room: OperatingRoom | None = None) -> Arrangement:
+    """A case (or its folder) in a room, else the standard one; its truth is read where it has one.
+
+    Raises:
+        InputError: unusable case, labels or truth.
+    """
+    from rafr.cases.load import open_case
+    from rafr.cases.meshes import body_meshes
+    from rafr.cases.truth import read_truth
+
+    if isinstance(case, str):
+        case = open_case(Path(case))
+    truth = read_truth(case) if case.truth_path.is_file() else None
+    return arrange(
+        case, body_meshes(case), room or OperatingRoom.from_yaml(), truth, seed, PlantConfig(arm=arm)
+    )

@@ -9,6 +9,10 @@ import numpy as np
 from rafr.config import option
 from rafr.geometry.rigid_transform import FloatArray
 
+# between the standing base and the floor: stabilisers or braked wheels
+FLOOR_STIFFNESS = np.array([2.0e6, 2.0e6, 3.2e5])  # along x and y (N/m), about z (N m/rad)
+FLOOR_DAMPING = 2.0 * np.sqrt(FLOOR_STIFFNESS * [330.0, 330.0, 53.0])  # critical, for base and arm
+
 
 @dataclass(frozen=True, slots=True)
 class BaseDriveConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,9 +11,7 @@ import numpy as np
 from rafr.cases.case import Case
 from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.room import OperatingRoom
-from rafr.simulation.arrangement import arrange
-from rafr.simulation.config import PlantConfig
+from rafr.simulation.arrangement import Arrangement, arrange_case
 from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
 from rafr.simulation.live import LivePlant
@@ -65,20 +64,20 @@ class SensorSuite:
 
 
 def open_room(
-    case: Case, room: OperatingRoom, seed: int, arm: str, faults: str = ""
+    case: Case,
+    seed: int,
+    arm: str,
+    faults: str = "",
+    carry: Callable[[Arrangement], LivePlant] = EmbeddedPlant,
 ) -> tuple[LivePlant, SensorSuite]:
-    """Build plant and sensors of a case; the truth is read where the case has one.
+    """Build plant and sensors of a case; `carry` brings an arrangement to life in an engine.
 
     Raises:
         InputError: unusable labels or truth, or an unknown fault.
     """
-    from rafr.cases.meshes import body_meshes
-    from rafr.cases.truth import read_truth
-
     names = parse_faults(faults)
-    meshes = body_meshes(case)
-    truth = read_truth(case) if case.truth_path.is_file() else None
-    plant = EmbeddedPlant(arrange(case, meshes, room, truth, seed, PlantConfig(arm=arm)))
+    arrangement = arrange_case(case, seed, arm)
+    plant = carry(arrangement)
     plant.settle()
     for body in case.moving:
         with suppress(InfeasibleError):  # said when the surgeon asks for that body's pins
@@ -86,11 +85,11 @@ def open_room(
     streams = [np.random.default_rng([seed, 3, k]) for k in range(7)]
     emg_config = EmgConfig()
     return plant, SensorSuite(
-        markers=mount_markers(case, meshes, room.T_base_marker, streams[0]),
+        markers=mount_markers(case, arrangement.meshes, arrangement.room.T_base_marker, streams[0]),
         faults=FaultInjector(names, FaultConfig(), streams[1]),
         joints=JointSensor(JointSensorConfig(), streams[2]),
         wrist=WrenchSensor(WrenchSensorConfig(), streams[3]),
-        tracker=TrackerSensor(TrackerConfig(), room.T_world_tracker, streams[4]),
+        tracker=TrackerSensor(TrackerConfig(), arrangement.room.T_world_tracker, streams[4]),
         muscles=EmgSensor(emg_config, streams[5]),
         emg_config=emg_config,
         wheels=streams[6],

@@ -13,14 +13,12 @@ from typing import Any
 import numpy as np
 
 from rafr.geometry import RigidTransform
+from rafr.simulation.base_drive import FLOOR_DAMPING, FLOOR_STIFFNESS
 from rafr.simulation.engine import TIME_STEP, bone
 from rafr.simulation.inertia import BodyInertia
 
 _log = logging.getLogger(__name__)
 BASE_JOINTS = ("base_x", "base_y", "base_theta")
-_BASE_STIFFNESS = 2.0e6  # N/m, base against floor: stabilisers or braked wheels
-_BASE_MASS = 330.0  # kg, of base and arm, for the damping
-_BASE_LEVER = 0.4  # m, half the distance of the stabilisers
 
 
 def build_world(urdf: str, bodies: Mapping[str, BodyInertia], poses: Mapping[str, RigidTransform]) -> Any:
@@ -71,9 +69,8 @@ def _add_bone(spec: Any, name: str, inertia: BodyInertia, T_world_ct: RigidTrans
 
 
 def support_base(model: Any) -> None:
-    """Springs and critical damping between base and floor."""
-    for name, lever in zip(BASE_JOINTS, (1.0, 1.0, _BASE_LEVER), strict=True):
-        k, m = _BASE_STIFFNESS * lever**2, _BASE_MASS * lever**2
+    """Springs and dampers between base and floor."""
+    for name, k, d in zip(BASE_JOINTS, FLOOR_STIFFNESS, FLOOR_DAMPING, strict=True):
         joint = model.joint(name)
         model.jnt_stiffness[joint.id] = k
-        model.dof_damping[int(joint.dofadr[0])] = 2.0 * np.sqrt(k * m)
+        model.dof_damping[int(joint.dofadr[0])] = d
