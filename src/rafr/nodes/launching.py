@@ -8,6 +8,7 @@ from typing import Any
 
 from rafr.errors import InputError
 from rafr.nodes.graph import NAMESPACE, GraphOptions, NodeSpec
+from rafr.simulation.gazebo.server import require_gazebo
 
 PACKAGE = "rafr"
 SIMULATORS = ("embedded", "gazebo")
@@ -48,6 +49,8 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
     """
     if values["sim"] not in SIMULATORS:
         raise InputError("sim", f"{values['sim']!r} is unknown", f"one of {', '.join(SIMULATORS)}")
+    if values["sim"] == "gazebo":
+        require_gazebo("sim:=gazebo")
     faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
     if any(name.startswith("node-kill") for name in faults):
         raise InputError("faults", "node-kill needs the supervisor of rafr sim", "it given there")

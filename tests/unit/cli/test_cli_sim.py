@@ -19,7 +19,6 @@ def no_processes(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sim", "gazebo"], "embedded"),
         (["--seed", "-1"], "--seed"),
         (["--faults", "tracker-freez"], "tracker-freeze"),
         (["--faults", "node-kill:nobody"], "no node 'nobody'"),
@@ -35,6 +34,15 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, words, tmp_path, ca
     assert len(captured.err.strip().splitlines()) == 1
     assert words in captured.err
     assert not out.exists()
+
+
+def test_without_gazebo_one_line_says_how_to_get_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["sim", "--sim", "gazebo", "--out", str(tmp_path / "run"), "--headless"]) == 2
+    captured = capsys.readouterr()
+    assert len(captured.err.strip().splitlines()) == 1
+    assert "no `gz` on the PATH" in captured.err
+    assert "gazebosim.org" in captured.err
 
 
 def test_a_damaged_case_is_refused_before_anything_starts(tmp_path, capsys):

@@ -61,11 +61,21 @@ def test_only_keeps_the_lists_order():
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("seed", "-1"), ("seed", "x"), ("headless", "maybe"), ("sim", "gazebo"), ("faults", "node-kill")],
+    [("seed", "-1"), ("seed", "x"), ("headless", "maybe"), ("sim", "webots"), ("faults", "node-kill")],
 )
 def test_a_bad_launch_argument_is_refused_in_words(name, text):
     with pytest.raises(InputError, match=name):
         graph_options({**DEFAULTS, name: text}, Path("c"), Path("o"))
+
+
+def test_gazebo_is_carried_by_the_bridge_and_nothing_else_changes(monkeypatch):
+    monkeypatch.setattr("rafr.nodes.launching.require_gazebo", lambda option: None)
+    options = graph_options({**DEFAULTS, "sim": "gazebo"}, Path("c"), Path("o"))
+    gazebo, embedded = build_graph(options), build_graph(GraphOptions(case="c", out="o"))
+    assert gazebo[0].executable == "gazebo_bridge"
+    assert gazebo[0].name == embedded[0].name == "or_simulator"
+    assert gazebo[0].parameters == embedded[0].parameters
+    assert gazebo[1:] == embedded[1:]
 
 
 class Recorded:

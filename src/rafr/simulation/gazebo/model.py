@@ -107,7 +107,7 @@ def _add_link(
     assert inertial is not None
     _add_inertia(element, inertial)
     for i, visual in enumerate(link.findall("visual")):
-        shape = _add_shape(element, "visual", f"{name}_{i}", visual)
+        shape = _add_shape(element, "visual", f"visual_{i}", visual)
         material = visual.find("material")
         if material is not None:
             colour = colours.get(material.get("name")) or _colour(material)
@@ -116,7 +116,7 @@ def _add_link(
             add_text(paint, "diffuse", colour)
     if name in _TOUCHING:
         for i, collision in enumerate(link.findall("collision")):
-            shape = _add_shape(element, "collision", f"{name}_{i}", collision)
+            shape = _add_shape(element, "collision", f"collision_{i}", collision)
             friction = ET.SubElement(ET.SubElement(ET.SubElement(shape, "surface"), "friction"), "ode")
             mu = "0" if name in _SLIPPERY else "1"
             add_text(friction, "mu", mu)

@@ -159,6 +159,10 @@ class GazeboPlant:
             if np.abs(self._state.qd).max() < _REST and self._state.resting:
                 return
 
+    def complaints(self) -> list[str]:
+        """What Gazebo has called an error so far."""
+        return self._server.errors()
+
     def close(self) -> None:
         """End Gazebo."""
         with suppress(PlantError):

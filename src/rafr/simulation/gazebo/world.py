@@ -73,7 +73,7 @@ def _table(table: Table) -> ET.Element:
     add_text(model, "pose", f"0 0 {table.height - table.thickness / 2:.12g} 0 0 0")
     link = ET.SubElement(model, "link", name="top")
     for kind in ("collision", "visual"):
-        shape = ET.SubElement(link, kind, name="top")
+        shape = ET.SubElement(link, kind, name=kind)
         box = ET.SubElement(ET.SubElement(shape, "geometry"), "box")
         add_text(box, "size", f"{table.length:.12g} {table.width:.12g} {table.thickness:.12g}")
     return model
