@@ -1,8 +1,8 @@
 """The cartilage of a sacroiliac joint: elastic columns that fill the gap between the bones and only press.
 
 SI; poses are those of the sacrum, from where it belongs. A column keeps its direction while the bones move:
-over the few mm a joint gives way the surfaces are flat enough (against their full shape, the sacrum's
-displacements on the test bench change by less than 10 %).
+over the few mm a joint gives way the surfaces are flat enough (against their full shape, two pelves' sacra on
+the test bench moved 0 to 14 % less; under the loads that the experiment measured, 0 to 5 %).
 """
 
 from __future__ import annotations
