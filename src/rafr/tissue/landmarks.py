@@ -13,6 +13,9 @@ from scipy.spatial import cKDTree
 from rafr.geometry import TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 
+# bones nearer than this are joint: the gap of 400 patients' sacroiliac joints is 1.7 (SD 0.6) mm, 2.5 (0.7)
+# mm below 40 years (Demir 2007, Kobe J Med Sci). 19 cm² of 18 pelves' sacra on average, of 15 (2.4) published
+JOINT_SPACE_MM = 3.0
 _HEAD_RADII_MM = (21.0, 23.0, 25.0, 27.0, 29.0)
 _VOTE_RADIUS_MM = 4.0
 _MAX_VOTERS = 3000

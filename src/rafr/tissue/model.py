@@ -15,7 +15,7 @@ from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue import landmarks
 from rafr.tissue.cables import Cable, Rider, TissueModel
-from rafr.tissue.ligaments import TORN, Strand, strands_of
+from rafr.tissue.ligaments import DORSAL, TORN, Strand, strands_of
 from rafr.tissue.muscles import MODEL_MASS_KG, Muscle, MuscleModel, Posture, load_muscles
 from rafr.tissue.pelvis import Pelvis
 from rafr.tissue.tension import TensionLaw, TensionLaws
@@ -49,9 +49,15 @@ class TissueParams:
     )
     bedding_limit: float = option(100.0, "the bedding gives way above this", unit="N", lower=0.0)
     bedding_points: int = option(12, "points the bedding is spread over", lower=1, upper=100)
-    ligament_stiffness: float = option(1.6, "factor on every ligament's E A / L", lower=0.0, upper=10.0)
+    ligament_stiffness: float = option(1.0, "factor on every ligament's stiffness", lower=0.0, upper=10.0)
     ligament_toe_strain: float = option(
-        0.06, "strain below which a ligament's fibres uncrimp", lower=0.0, upper=0.2
+        0.03, "strain below which a ligament's fibres uncrimp", lower=0.0, upper=0.2
+    )
+    dorsal_toe_strain: float = option(
+        0.25,
+        "the same of interosseous and posterior sacroiliac ligaments: crossing bundles come taut one by one",
+        lower=0.0,
+        upper=0.5,
     )
     ligament_prestrain: float = option(
         0.0, "strain in the intact pelvis (in situ; 0 to 0.05 is published)", lower=0.0, upper=0.1
@@ -246,7 +252,7 @@ class _Builder:
         stretched = (as_found / length - 1.0) / max(p.ligament_prestrain, 1e-6)
         rest += max(0.0, min(1.0, stretched)) * (as_found - rest)
         stiffness = strand.stiffness * p.ligament_stiffness
-        toe = p.ligament_toe_strain * rest
+        toe = (p.dorsal_toe_strain if strand.name in DORSAL else p.ligament_toe_strain) * rest
         limit = stiffness * max(p.ligament_failure_strain * rest - 0.5 * toe, 0.25 * toe)
         law = TensionLaw(limit, stiffness, toe)
         cable = self._cable(strand.name, points, riders, rest - footing)

@@ -164,6 +164,7 @@ def test_the_muscles_of_a_file_are_used(pelvis, data_folder):
         {"bedding_points": 4},
         {"ligament_stiffness": 2.0},
         {"ligament_toe_strain": 0.01},
+        {"dorsal_toe_strain": 0.05},
         {"ligament_prestrain": 0.05},
         {"ligament_torn_strain": 0.0},
         {"ligament_failure_strain": 0.02},
