@@ -49,7 +49,7 @@ class ReviewNode(RafrNode):
         self._approve = self.create_client(ApprovePlan, "approve_plan")
         self.create_subscription(Plan, "plan", self._plan, LATCHED)
         self.create_subscription(Approval, "approval", self._approved, LATCHED)
-        self.create_subscription(ProcedureState, "procedure/state", self._procedure, LATCHED)
+        self.create_subscription(ProcedureState, "procedure/state", self._live.take_procedure, LATCHED)
         self.create_wall_timer(0.1, self._hand_on)
         self.create_wall_timer(config.period, self._live.show)
         self.get_logger().info(f"review page: {self._page.url}")
@@ -71,11 +71,6 @@ class ReviewNode(RafrNode):
         if message.plan_hash and message.plan_hash == self._plan_hash:
             how = "automatically" if message.automatic else f"by {message.approver}"
             self._page.close_decision(f"Approved {how}.")
-
-    def _procedure(self, message: ProcedureState) -> None:
-        self._live.take_procedure(message)
-        if message.phase != "approval":
-            self._page.say(f"{message.phase}: {message.message}")
 
     def _hand_on(self) -> None:
         while not self._decisions.empty():

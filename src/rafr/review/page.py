@@ -28,10 +28,10 @@ from rafr.review.stage import (
     turn_camera,
 )
 from rafr.review.tension import legend_html
-from rafr.review.theatre import Surroundings, Theatre
+from rafr.review.theatre import ROOM_BUTTONS, Surroundings, Theatre
 
 _PATH, _CT, _TARGET, _LIVE = "along the path", "as in the CT", "target", "live"
-_ROOM = "room"
+_FIELD, _AP = "field", "AP"  # where one looks from at first: at the operation, at a plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +144,14 @@ class ReviewPage:
         """Choose what is shown, and look at it from where it is seen best."""
         self._shown.value = state
         self._refresh()
-        viewpoint = self._viewpoint(_ROOM if state == _LIVE and self.theatre else "AP")
+        viewpoint = self._viewpoint(_FIELD if state == _LIVE and self.theatre else _AP)
         set_first_camera(self._server, viewpoint)
         for client in self._server.get_clients().values():
             turn_camera(client, viewpoint)
 
     def _viewpoint(self, button: str) -> Viewpoint:
-        if button == _ROOM and self.theatre is not None:
-            return self.theatre.viewpoint
+        if button in ROOM_BUTTONS and self.theatre is not None:
+            return self.theatre.viewpoint(button)
         return clinical({**VIEW_BUTTONS, **SIDE_BUTTONS}[button], self._scene.half)
 
     def _refresh(self) -> None:
@@ -193,9 +193,9 @@ class ReviewPage:
         gui.main_panel.dock_right()  # beside the bones, not over them
         gui.set_panel_label(title)
         self._status = gui.add_markdown("Waiting for a plan.")
-        room = (_ROOM,) if self.theatre is not None else ()
-        for label, buttons in (("view", tuple(VIEW_BUTTONS)), ("", (*SIDE_BUTTONS, *room))):
-            gui.add_button_group(label, buttons).on_click(self._turn)
+        room = [ROOM_BUTTONS] if self.theatre is not None else []
+        for row, buttons in enumerate([tuple(VIEW_BUTTONS), tuple(SIDE_BUTTONS), *room]):
+            gui.add_button_group("" if row else "view", buttons).on_click(self._turn)
         states = (_PATH, _CT, _TARGET, *((_LIVE,) if self._on_decision else ()))
         self._shown = gui.add_dropdown("show", states, initial_value=_PATH)
         self._slider = gui.add_slider("pose on the path", min=0, max=1, step=1, initial_value=0)

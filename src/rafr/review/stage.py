@@ -20,6 +20,7 @@ _FILLED = 0.72  # share of the picture's height and width that the bones take
 _ASPECT = 1.1  # width by height of what the panel leaves of a small window
 _LETTERS = {"R": (-1, 0, 0), "L": (1, 0, 0), "H": (0, 0, 1), "F": (0, 0, -1), "A": (0, -1, 0), "P": (0, 1, 0)}
 _GAP = 12.0  # mm between bones and letters
+_LETTER_SIZE = 0.013  # m
 # button -> view of rafr.review.picture
 VIEW_BUTTONS = {"AP": "anterior", "inlet": "inlet", "outlet": "outlet", "PA": "posterior"}
 SIDE_BUTTONS = {"from the right": "lateral-right", "from the left": "lateral-left"}
@@ -69,7 +70,8 @@ def add_letters(server: Any, half: FloatArray) -> None:
             f"/letter/{letter}",
             letter,
             position=tuple(at * METRES_PER_MM),
-            font_screen_scale=1.4,
+            font_size_mode="scene",
+            font_scene_height=_LETTER_SIZE,
             anchor="center-center",
             depth_test=True,  # bones hide the letter on their far side
         )

@@ -22,9 +22,12 @@ from rafr.units import METRES_PER_MM
 
 _TABLE, _STEEL = (104, 130, 146), (200, 205, 212)
 _TABLE_OPACITY = 0.45  # seen from below, the bones must still be seen
-_SIGHT = np.array([-0.58, -0.10, 0.75])  # from which one looks: the feet, the side away from the robot, above
-_SIGHT_DISTANCE = 1.45  # m
-_LOOK_AT = np.array([0.02, 0.06, 0.06])  # m from the middle of the bones, towards robot and clamp
+# from where one looks, and at what: m from the middle of the bones, axes of `world`, y towards the robot
+_VIEWPOINTS = {
+    "field": ((-0.78, -0.08, 1.10), (0.0, 0.06, 0.07)),  # over the patient's feet, down on pelvis and clamp
+    "room": ((-3.6, -2.6, 2.7), (-0.35, 0.35, -0.15)),
+}
+ROOM_BUTTONS = tuple(_VIEWPOINTS)
 _GAMMA = 2.2  # the browser takes the colours of lines for linear ones
 _ROOM_MOVED = (5e-4, 5e-4)  # m, rad: less is the tracker's noise
 _LINK_MOVED = (1e-4, 1e-4)
@@ -86,13 +89,12 @@ class Theatre:
         self._links = self._add_robot(surroundings.shapes)
         self.place_patient(surroundings.T_world_pelvis)
 
-    @property
-    def viewpoint(self) -> Viewpoint:
-        """From the patient's feet over the side away from the robot: the pelvis, the arm behind it."""
+    def viewpoint(self, name: str) -> Viewpoint:
+        """One of `ROOM_BUTTONS`: the surgical field, or the whole room."""
         R = self._T_scene_world.rotation
-        sight = _SIGHT * (1.0, self._surroundings.robot_side, 1.0)
-        position = _SIGHT_DISTANCE * (R @ (sight / np.linalg.norm(sight)))
-        return Viewpoint(position, R @ (_LOOK_AT * (1.0, self._surroundings.robot_side, 1.0)), R[:, 2])
+        towards = np.array([1.0, self._surroundings.robot_side, 1.0])
+        position, look_at = (R @ (towards * point) for point in np.array(_VIEWPOINTS[name]))
+        return Viewpoint(position, look_at, R[:, 2])
 
     def show(self, visible: bool) -> None:
         self._root.visible = visible
