@@ -19,6 +19,7 @@ from rafr.nodes.cord_markers import QOS, TOPIC, drawn_cords
 from rafr.nodes.runtime import RELIABLE, WARN, RafrNode
 from rafr.nodes.whereabouts import Whereabouts
 from rafr.planning.pins import propose_pins
+from rafr.registration.live import Sighting
 from rafr.review.page import ReviewPage
 from rafr.review.readout import Numbers
 from rafr.robot.links import LinkPoses
@@ -47,8 +48,10 @@ class LiveFeed:
         room: OperatingRoom,
         urdf: str,
     ) -> None:
+        if page.theatre is None:
+            raise ValueError("the page has nothing to draw the operation in")
         self.order: tuple[str, ...] = ()
-        self._node, self._page = node, page
+        self._node, self._page, self._theatre = node, page, page.theatre
         self._case, self._meshes = case, meshes
         self._T_base_marker = room.T_base_marker
         self._links = LinkPoses(urdf)
@@ -69,31 +72,35 @@ class LiveFeed:
 
     def _take_tissue(self, message: MarkerArray) -> None:
         cords, label = drawn_cords(message)
-        if self._page.theatre is not None:
-            self._page.theatre.show_cords(cords, label)
+        self._theatre.show_cords(cords, label)
         self._traction = label[0].removeprefix("traction ") if label is not None else ""
         self._page.explain_cords()
 
     def show(self) -> None:
         """Bring the page up to date."""
         self._listen_to_tissue(self._page.watched)
-        if not self._page.watched or self._page.theatre is None:
+        if not self._page.watched:
             return
         seen = self._whereabouts.sighting()
-        reference = self._case.reference.name
-        self._poses |= {
-            name: to_mm(T) for name, T in seen.bodies(reference, [b.name for b in self._case.moving]).items()
-        }
+        self._show_patient(seen)
+        self._show_robot(seen)
+        self._show_pins()
+        self._page.tell(self._numbers())
+
+    def _show_patient(self, seen: Sighting) -> None:
+        """A bone that is not seen now stays where it was seen last."""
+        reference, moving = self._case.reference.name, [b.name for b in self._case.moving]
+        self._poses |= {name: to_mm(T) for name, T in seen.bodies(reference, moving).items()}
         self._page.show_poses(self._poses)
         T_world_pelvis = seen.T_world_pelvis(reference, self._T_base_marker)
         if T_world_pelvis is not None and self._whereabouts.base_stands:
-            self._page.theatre.place_patient(T_world_pelvis)
+            self._theatre.place_patient(T_world_pelvis)
+
+    def _show_robot(self, seen: Sighting) -> None:
         angles = self._whereabouts.angles()
         if seen.T_world_base is not None and angles:
             links = {name: seen.T_world_base @ T for name, T in self._links.at(angles).items()}
-            self._page.theatre.place_robot({self._links.root: seen.T_world_base, **links})
-        self._show_pins()
-        self._page.tell(self._numbers())
+            self._theatre.place_robot({self._links.root: seen.T_world_base, **links})
 
     def _listen_to_tissue(self, wanted: bool) -> None:
         """The simulator computes that picture only while somebody listens."""
@@ -113,8 +120,7 @@ class LiveFeed:
             except InfeasibleError as error:
                 self._node.diagnose(WARN, f"pins of {body} cannot be shown: {error}")
                 continue
-            if self._page.theatre is not None:
-                self._page.theatre.add_pins(body, pins)
+            self._theatre.add_pins(body, pins)
 
     def _numbers(self) -> Numbers:
         arm, procedure = self._arm, self._procedure

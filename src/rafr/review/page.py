@@ -96,7 +96,7 @@ class ReviewPage:
         with self._lock:
             self._live = dict(T_current_displaced)
             if self._shown.value == _LIVE:
-                self._refresh()
+                self._scene.move(self._poses())
 
     def tell(self, numbers: Numbers) -> None:
         """Show what is measured now."""

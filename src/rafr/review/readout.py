@@ -49,7 +49,8 @@ def readout_html(now: Numbers) -> str:
     parts = [f'<div style="font-size:130%"><b>{escape(_words(now.phase)) or "starting"}</b></div>']
     parts += [f"<div>{escape(now.message)}</div>"] if now.message else []
     if now.arm:
-        parts.append(_ROW.format("arm", escape(f"{_words(now.arm)} {_words(now.body)}".strip())))
+        held = "" if now.arm == "IDLE" else _words(now.body)
+        parts.append(_ROW.format("arm", escape(f"{_words(now.arm)} {held}".strip())))
     if now.body and math.isfinite(now.progress):
         parts.append(_ROW.format("path", f"{100 * now.progress:.0f} %") + _bar(now.progress, _GOOD))
     if now.body and math.isfinite(now.distance):
