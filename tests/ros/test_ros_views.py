@@ -93,6 +93,7 @@ def test_the_page_shows_what_the_topics_say_and_listens_to_the_tissue_while_one_
     assert tissue.get_subscription_count() == 0
     browser.open(re.search(r"http://localhost:\d+", lab.log("review")).group())
     assert lab.wait(lambda: tissue.get_subscription_count() == 1)
+    assert lab.wait(lambda: lab.node.count_subscribers("joint_states") == 1)
     arm = lab.node.create_publisher(ArmState, "arm/state", 10)
     phase = lab.node.create_publisher(ProcedureState, "procedure/state", LATCHED)
     cord = Cords(np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, -0.9]]]), np.array([120.0]))
@@ -110,4 +111,5 @@ def test_the_page_shows_what_the_topics_say_and_listens_to_the_tissue_while_one_
     browser.screenshot(tmp_path / "page.png")
     browser.open("about:blank")
     assert lab.wait(lambda: tissue.get_subscription_count() == 0)
+    assert lab.wait(lambda: lab.node.count_subscribers("joint_states") == 0)
     assert lab.stop("review") == 0

@@ -78,8 +78,10 @@ class LiveFeed:
 
     def show(self) -> None:
         """Bring the page up to date."""
-        self._listen_to_tissue(self._page.watched)
-        if not self._page.watched:
+        watched = self._page.watched
+        self._whereabouts.listen(watched)
+        self._listen_to_tissue(watched)
+        if not watched:
             return
         seen = self._whereabouts.sighting()
         self._show_patient(seen)

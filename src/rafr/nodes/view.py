@@ -61,6 +61,7 @@ class ViewNode(RafrNode):
         urdf = urdf_text(config.arm)
         self._links = LinkPoses(urdf)
         self._whereabouts = Whereabouts(self)
+        self._whereabouts.listen()
         self._plan: ReductionPlan | None = None
         self._wire(urdf, config.period)
         self.set_ready()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nav_msgs.msg import Odometry
 from rafr_msgs.msg import Registration, ToolPoses
 from rclpy.node import Node
@@ -19,14 +21,25 @@ class Whereabouts:
     """The last message of each topic, read on demand: they come far oftener than anybody looks."""
 
     def __init__(self, node: Node) -> None:
+        self._node = node
+        self._subscriptions: list[Any] = []
         self._joints: JointState | None = None
         self._odometry: Odometry | None = None
         self._tools: ToolPoses | None = None
         self._T_marker_ct: dict[str, RigidTransform] = {}
-        node.create_subscription(JointState, "joint_states", self._take_joints, SENSOR)
-        node.create_subscription(Odometry, "odom", self._take_odometry, SENSOR)
-        node.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
-        node.create_subscription(Registration, "registration", self._take_registration, LATCHED)
+
+    def listen(self, wanted: bool = True) -> None:
+        """Begin to listen, or stop, which costs nothing then."""
+        node = self._node
+        if wanted and not self._subscriptions:
+            self._subscriptions = [
+                node.create_subscription(JointState, "joint_states", self._take_joints, SENSOR),
+                node.create_subscription(Odometry, "odom", self._take_odometry, SENSOR),
+                node.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR),
+                node.create_subscription(Registration, "registration", self._take_registration, LATCHED),
+            ]
+        while not wanted and self._subscriptions:
+            node.destroy_subscription(self._subscriptions.pop())
 
     def angles(self) -> dict[str, float]:
         """Joint angles by name, rad."""
