@@ -131,3 +131,20 @@ def test_an_unknown_fault_is_bad_input(lab, case_folder):
 
 def test_it_ends_cleanly_on_an_interrupt(room):
     assert room.stop("or_simulator") == 0
+
+
+def test_the_soft_tissue_is_drawn_for_whoever_looks(room):
+    from visualization_msgs.msg import Marker, MarkerArray
+
+    from rafr.nodes.cord_markers import TOPIC
+
+    assert room.wait(lambda: len(room.driver.states) > 20)
+    room.listen(MarkerArray, TOPIC)
+    assert room.wait(lambda: len(room.received[TOPIC]) > 2)
+    markers = {m.ns: m for m in room.received[TOPIC][-1].markers}
+    assert {"muscles", "bedding", "traction"} <= set(markers)
+    for marker in markers.values():
+        assert marker.header.frame_id == "pelvis"
+        if marker.type == Marker.LINE_LIST:
+            assert len(marker.points) == len(marker.colors) > 0
+    assert markers["label"].text == "traction 0 N"

@@ -72,3 +72,44 @@ def test_the_page_is_served_and_survives_a_plan_that_is_not_what_it_says(lab, bo
     with urllib.request.urlopen(url, timeout=60) as answer:
         assert answer.status == 200
     assert lab.stop("review") == 0
+
+
+@pytest.mark.slow
+def test_the_page_shows_what_the_topics_say_and_listens_to_the_tissue_while_one_looks(
+    lab, box_case, browser, tmp_path
+):
+    import numpy as np
+    from rafr_msgs.msg import ArmState, ProcedureState
+    from visualization_msgs.msg import MarkerArray
+
+    from rafr.nodes.cord_markers import TOPIC, cord_markers
+    from rafr.nodes.runtime import LATCHED
+    from rafr.simulation.cords import Cords
+
+    lab.start("review", case=str(box_case))
+    lab.wait_ready("review")
+    tissue = lab.node.create_publisher(MarkerArray, TOPIC, 1)
+    lab.wait(lambda: False, seconds=2.0)
+    assert tissue.get_subscription_count() == 0
+    browser.open(re.search(r"http://localhost:\d+", lab.log("review")).group())
+    assert lab.wait(lambda: tissue.get_subscription_count() == 1)
+    assert lab.wait(lambda: lab.node.count_subscribers("joint_states") == 1)
+    arm = lab.node.create_publisher(ArmState, "arm/state", 10)
+    phase = lab.node.create_publisher(ProcedureState, "procedure/state", LATCHED)
+    cord = Cords(np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, -0.9]]]), np.array([120.0]))
+
+    def shown(text):
+        phase.publish(ProcedureState(phase="reduction", message="reduce"))
+        state = ArmState(state=ArmState.REDUCING, body="wing", fragment_tracked=True, force=42.0)
+        state.force_limit, state.target_distance = 300.0, 0.0031
+        arm.publish(state)
+        tissue.publish(cord_markers({"traction": cord}, 0.0))
+        return browser.run(f"document.body.innerText.includes({text!r})")
+
+    for text in ("reducing wing", "42 of 300 N", "3.1 mm", "120 N"):
+        assert lab.wait(lambda text=text: shown(text)), browser.run("document.body.innerText")
+    browser.screenshot(tmp_path / "page.png")
+    browser.open("about:blank")
+    assert lab.wait(lambda: tissue.get_subscription_count() == 0)
+    assert lab.wait(lambda: lab.node.count_subscribers("joint_states") == 0)
+    assert lab.stop("review") == 0

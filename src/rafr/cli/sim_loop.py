@@ -15,6 +15,8 @@ from rafr.supervisor import Supervisor
 if TYPE_CHECKING:
     from rafr.nodes.console import Console
 
+_PAGE = "review"  # the node that serves the page
+
 
 @dataclass(frozen=True, slots=True)
 class LoopConfig:
@@ -146,7 +148,7 @@ class Follower:
 
     def _hint(self) -> str:
         if not self._waiting_for_approval() or self.record.plan is None:
-            return ""
+            return f"live view: {self.page}" if self.page and self.record.nodes.get(_PAGE) else ""
         ways = [f"open {self.page}"] if self.page else []
         if self.keys is not no_keys:
             ways.append("press a to approve, r to reject")

@@ -93,7 +93,9 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
         NodeSpec("risk", "risk", {**sim_time}, essential=False),
         NodeSpec("view", "view", {**case, **arm}, essential=False),
         NodeSpec("recorder", "recorder", {"out": options.out}, essential=False),
-        NodeSpec("review", "review", {**case, "port": options.page_port}, essential=False, condition="page"),
+        NodeSpec(
+            "review", "review", {**case, **arm, "port": options.page_port}, essential=False, condition="page"
+        ),
     )
     active = {"": True, options.sim: True, "page": options.page}
     chosen = tuple(s for s in specs if active.get(s.condition, False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 from geometry_msgs.msg import WrenchStamped
@@ -11,12 +12,18 @@ from rafr_msgs.msg import MuscleSignals, SimulationTruth, ToolPose, ToolPoses
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
+from visualization_msgs.msg import MarkerArray
 
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import invalid_pose_message, pose_message, time_message
+from rafr.nodes.cord_markers import QOS, TOPIC, cord_markers
 from rafr.nodes.runtime import RELIABLE, SENSOR
+from rafr.simulation.bones import Bones
+from rafr.simulation.cords import cords_of
 from rafr.simulation.plant import PlantTruth
 from rafr.simulation.sensors import EMG_CHANNELS, EmgConfig, ToolReading, TrackerFrame
+
+_PICTURE_PERIOD = 0.2  # s of wall time: the viewer's
 
 
 class Outputs:
@@ -31,6 +38,8 @@ class Outputs:
         self._odom = node.create_publisher(Odometry, "odom", SENSOR)
         self._emg = node.create_publisher(MuscleSignals, "emg", SENSOR)
         self._truth = node.create_publisher(SimulationTruth, "simulation/truth", RELIABLE)
+        self._tissue = node.create_publisher(MarkerArray, TOPIC, QOS)
+        self._next_picture = 0.0
 
     def clock(self, now: float) -> None:
         self._clock.publish(Clock(clock=time_message(now)))
@@ -82,6 +91,14 @@ class Outputs:
         )
         message.header.stamp = time_message(now)
         self._truth.publish(message)
+
+    def tissue(self, now: float, bones: Bones) -> None:
+        """The soft tissue as a picture, at a steady rate of wall time and only while somebody looks."""
+        wall = time.monotonic()
+        if wall < self._next_picture or not self._tissue.get_subscription_count():
+            return
+        self._next_picture = wall + _PICTURE_PERIOD
+        self._tissue.publish(cord_markers(cords_of(bones), now))
 
 
 def _tool(reading: ToolReading, unseen_is_valid: bool) -> ToolPose:

@@ -23,6 +23,7 @@ from rosbags.interfaces import (
 
 from rafr.config import option
 from rafr.errors import InputError
+from rafr.nodes.graph import NAMESPACE
 from rafr.nodes.runtime import OK, WARN, RafrNode, run_node
 from rafr.review.recording import Recording, typestore
 
@@ -34,7 +35,10 @@ _FOREVER = QosTime(2**31 - 1, 2**32 - 1)
 @dataclass(frozen=True, slots=True)
 class RecorderConfig:
     out: str = option("", "folder in which the folder `recording` is made")
-    exclude: tuple[str, ...] = option(("/clock", "/rosout", "/parameter_events"), "topics left out")
+    # the simulator draws its tissue only while somebody looks: the recorder does not
+    exclude: tuple[str, ...] = option(
+        ("/clock", "/rosout", "/parameter_events", f"{NAMESPACE}/simulation/tissue"), "topics left out"
+    )
     look: float = option(0.5, "wall time between looks for new topics", unit="s", lower=0.05)
     flush: float = option(1.0, "wall time between flushes: what a crash may cost", unit="s", lower=0.05)
 

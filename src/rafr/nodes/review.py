@@ -1,4 +1,4 @@
-"""Serves the review page: plan and live poses in, decisions out through `approve_plan`."""
+"""Serves the page: plan and live picture in, decisions out through `approve_plan`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,28 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from rafr_msgs.msg import Approval, ArmState, Plan, ProcedureState
+from rafr_msgs.msg import Approval, Plan, ProcedureState
 from rafr_msgs.srv import ApprovePlan
 
 from rafr.cases.meshes import body_meshes
 from rafr.config import option
 from rafr.errors import InputError
-from rafr.nodes.convert import plan_from_message, transform_from_pose
-from rafr.nodes.runtime import ERROR, LATCHED, OK, RELIABLE, WARN, RafrNode, run_node
+from rafr.nodes.convert import plan_from_message
+from rafr.nodes.live_feed import LiveFeed
+from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
 from rafr.nodes.work import case_of
 from rafr.review.page import Decision, ReviewPage
-from rafr.units import to_mm
+from rafr.review.theatre import surroundings_of
+from rafr.robot.description import urdf_text
+from rafr.room import OperatingRoom
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewNodeConfig:
     case: str = option("", "case folder")
+    arm: str = option("ur16e", "robot arm of the description")
     port: int = option(0, "of the page on this machine; 0 = any free one", lower=0, upper=65535)
+    period: float = option(0.15, "wall time between two live pictures", unit="s", lower=0.02, upper=5.0)
 
 
 class ReviewNode(RafrNode):
@@ -31,19 +36,22 @@ class ReviewNode(RafrNode):
         super().__init__("review")
         config = self.config(ReviewNodeConfig)
         case = case_of(config.case)
-        meshes = {name: body.mesh for name, body in body_meshes(case).items()}
+        bodies = body_meshes(case)
+        meshes = {name: body.mesh for name, body in bodies.items()}
         # the page calls from its own thread; ROS is spoken in the executor's only
         self._decisions: queue.SimpleQueue[Decision] = queue.SimpleQueue()
-        self._page = ReviewPage(f"rafr review · {case.id}", meshes, self._decisions.put, config.port)
-        self._poses: dict[str, Any] = {}
+        title = f"rafr · {case.id}"
+        around, urdf = OperatingRoom.from_yaml(), urdf_text(config.arm)
+        surroundings = surroundings_of(case, meshes, around, urdf)
+        self._page = ReviewPage(title, meshes, self._decisions.put, config.port, surroundings)
+        self._live = LiveFeed(self, self._page, case, bodies, around, urdf)
         self._plan_hash = ""
         self._approve = self.create_client(ApprovePlan, "approve_plan")
         self.create_subscription(Plan, "plan", self._plan, LATCHED)
         self.create_subscription(Approval, "approval", self._approved, LATCHED)
-        self.create_subscription(ProcedureState, "procedure/state", self._procedure, LATCHED)
-        self.create_subscription(ArmState, "arm/state", self._arm, RELIABLE)
+        self.create_subscription(ProcedureState, "procedure/state", self._live.take_procedure, LATCHED)
         self.create_wall_timer(0.1, self._hand_on)
-        self.create_wall_timer(0.2, lambda: self._page.show_poses(self._poses))
+        self.create_wall_timer(config.period, self._live.show)
         self.get_logger().info(f"review page: {self._page.url}")
         self.set_ready()
         self.diagnose(OK, "serving", url=self._page.url)
@@ -55,6 +63,7 @@ class ReviewNode(RafrNode):
             self.diagnose(ERROR, str(error))
             return
         self._plan_hash = plan.hash
+        self._live.order = plan.order
         self._page.show_plan(plan)
         self._page.say("A plan waits for your decision.")
 
@@ -62,15 +71,6 @@ class ReviewNode(RafrNode):
         if message.plan_hash and message.plan_hash == self._plan_hash:
             how = "automatically" if message.automatic else f"by {message.approver}"
             self._page.close_decision(f"Approved {how}.")
-
-    def _procedure(self, message: ProcedureState) -> None:
-        if message.phase != "approval":
-            self._page.say(f"{message.phase}: {message.message}")
-
-    def _arm(self, message: ArmState) -> None:
-        pose = transform_from_pose(message.fragment) if message.fragment_tracked else None
-        if message.body and pose is not None:
-            self._poses[message.body] = to_mm(pose)
 
     def _hand_on(self) -> None:
         while not self._decisions.empty():

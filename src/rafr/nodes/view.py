@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from geometry_msgs.msg import Point, Transform, TransformStamped, Vector3
-from nav_msgs.msg import Odometry
-from rafr_msgs.msg import Plan, Registration, ToolPoses
+from rafr_msgs.msg import Plan
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import JointState
 from std_msgs.msg import ColorRGBA, String
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -27,16 +25,16 @@ from rafr.cases.meshes import body_meshes
 from rafr.config import option
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, write_mesh
-from rafr.nodes.convert import plan_from_message, pose_message, transform_from_pose
-from rafr.nodes.runtime import ERROR, LATCHED, OK, SENSOR, RafrNode, run_node
+from rafr.nodes.convert import plan_from_message, pose_message
+from rafr.nodes.runtime import ERROR, LATCHED, OK, RafrNode, run_node
+from rafr.nodes.whereabouts import Whereabouts
 from rafr.nodes.work import case_of
 from rafr.planning.plan import ReductionPlan
-from rafr.registration import chain
+from rafr.registration.live import Sighting
 from rafr.review.picture import body_colours
 from rafr.robot.description import urdf_text
 from rafr.robot.links import LinkPoses
 from rafr.room import OperatingRoom
-from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
 from rafr.units import METRES_PER_MM, to_metres
 
 _GHOST = ColorRGBA(r=0.35, g=0.8, b=0.5, a=0.35)
@@ -62,10 +60,8 @@ class ViewNode(RafrNode):
         self._T_base_marker = OperatingRoom.from_yaml().T_base_marker
         urdf = urdf_text(config.arm)
         self._links = LinkPoses(urdf)
-        self._angles: dict[str, float] = {}
-        self._T_world_base: RigidTransform | None = None
-        self._tools: dict[str, RigidTransform] = {}
-        self._marker_from_ct: dict[str, RigidTransform] = {}
+        self._whereabouts = Whereabouts(self)
+        self._whereabouts.listen()
         self._plan: ReductionPlan | None = None
         self._wire(urdf, config.period)
         self.set_ready()
@@ -78,10 +74,6 @@ class ViewNode(RafrNode):
         self._tf, self._tf_message = None, _tf_message()
         if self._tf_message is not None:
             self._tf = self.create_publisher(self._tf_message, "/tf", QoSProfile(depth=100))
-        self.create_subscription(JointState, "joint_states", self._joints, SENSOR)
-        self.create_subscription(Odometry, "odom", self._odometry, SENSOR)
-        self.create_subscription(ToolPoses, "tracker/tools", self._tracked, SENSOR)
-        self.create_subscription(Registration, "registration", self._registered, LATCHED)
         self.create_subscription(Plan, "plan", self._planned, LATCHED)
         self.create_wall_timer(period, self._show)
 
@@ -95,20 +87,6 @@ class ViewNode(RafrNode):
 
     # -- what arrives --------------------------------------------------------------------------------
 
-    def _joints(self, message: JointState) -> None:
-        self._angles = dict(zip(message.name, message.position, strict=False))
-
-    def _odometry(self, message: Odometry) -> None:
-        self._T_world_base = transform_from_pose(message.pose.pose)
-
-    def _tracked(self, message: ToolPoses) -> None:
-        poses = {t.name: transform_from_pose(t.pose) for t in message.tools if t.valid}
-        self._tools = {name: pose for name, pose in poses.items() if pose is not None}
-
-    def _registered(self, message: Registration) -> None:
-        poses = {b.name: transform_from_pose(b.marker_from_ct) for b in message.bodies}
-        self._marker_from_ct = {name: pose for name, pose in poses.items() if pose is not None}
-
     def _planned(self, message: Plan) -> None:
         try:
             self._plan = plan_from_message(message)
@@ -118,30 +96,12 @@ class ViewNode(RafrNode):
     # -- what is shown -------------------------------------------------------------------------------
 
     def _show(self) -> None:
-        poses = self._body_poses()
+        seen = self._whereabouts.sighting()
+        poses = seen.bodies(self._reference, self._moving)
         self._markers.publish(MarkerArray(markers=list(self._all_markers(poses))))
         if self._tf is not None and self._tf_message is not None:
-            self._tf.publish(self._tf_message(transforms=list(self._frames())))
+            self._tf.publish(self._tf_message(transforms=list(self._frames(seen))))
         self.diagnose(OK, "showing", tracked=", ".join(sorted(poses)))
-
-    def _T_tracker_pelvis(self) -> RigidTransform | None:
-        marker, T_marker_ct = self._tools.get(REFERENCE_TOOL), self._marker_from_ct.get(self._reference)
-        if marker is None or T_marker_ct is None:
-            return None
-        return chain.tracker_from_pelvis(marker, T_marker_ct)
-
-    def _body_poses(self) -> dict[str, RigidTransform]:
-        """`T_current_displaced` (m) of the moving bodies that are tracked now."""
-        T_tracker_pelvis = self._T_tracker_pelvis()
-        if T_tracker_pelvis is None:
-            return {}
-        return {
-            name: chain.current_from_displaced(
-                T_tracker_pelvis, self._tools[fragment_tool(name)], self._marker_from_ct[name]
-            )
-            for name in self._moving
-            if fragment_tool(name) in self._tools and name in self._marker_from_ct
-        }
 
     def _all_markers(self, poses: dict[str, RigidTransform]) -> Iterator[Marker]:
         for name in self._meshes:
@@ -177,20 +137,18 @@ class ViewNode(RafrNode):
         marker.action = Marker.ADD
         return marker
 
-    def _frames(self) -> Iterator[TransformStamped]:
+    def _frames(self, seen: Sighting) -> Iterator[TransformStamped]:
         """Every frame of docs/conventions.md whose place is known now."""
-        for link, T in self._links.at(self._angles).items():
+        for link, T in self._links.at(self._whereabouts.angles()).items():
             yield self._frame(self._links.root, link, T)
-        if self._T_world_base is not None:
-            yield self._frame("world", "base", self._T_world_base)
-            if BASE_TOOL in self._tools:
-                T_tracker_world = (
-                    self._tools[BASE_TOOL] @ (self._T_world_base @ self._T_base_marker).inverse()
-                )
-                yield self._frame("world", "tracker", T_tracker_world.inverse())
-        for tool, T in self._tools.items():
+        if seen.T_world_base is not None:
+            yield self._frame("world", "base", seen.T_world_base)
+        T_world_tracker = seen.T_world_tracker(self._T_base_marker)
+        if T_world_tracker is not None:
+            yield self._frame("world", "tracker", T_world_tracker)
+        for tool, T in seen.tools.items():
             yield self._frame("tracker", f"{tool}_marker", T)
-        T_tracker_pelvis = self._T_tracker_pelvis()
+        T_tracker_pelvis = seen.T_tracker_pelvis(self._reference)
         if T_tracker_pelvis is not None:
             yield self._frame("tracker", "pelvis", T_tracker_pelvis)
 

@@ -1,4 +1,5 @@
-"""The review page: bones, target and path of a plan in the browser; a person approves or rejects it.
+"""The page in the browser: a plan's bones, targets and paths, which a person approves or rejects, and the
+operation as it goes: robot, bones, pins and cords, with the numbers beside.
 
 It serves this machine only. It decides nothing itself: a decision names the hash of the plan that
 was shown and goes to whoever made the page.
@@ -11,24 +12,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.planning.plan import ReductionPlan
+from rafr.review.bones import BoneScene
 from rafr.review.facts import path_facts, plan_facts
-from rafr.review.picture import body_colours, bounds_of
+from rafr.review.readout import Numbers, framed, readout_html
 from rafr.review.stage import (
     SIDE_BUTTONS,
     VIEW_BUTTONS,
+    Viewpoint,
     add_letters,
+    clinical,
     serve,
     set_first_camera,
     turn_camera,
 )
-from rafr.units import METRES_PER_MM
+from rafr.review.tension import legend_html
+from rafr.review.theatre import ROOM_BUTTONS, Surroundings, Theatre
 
 _PATH, _CT, _TARGET, _LIVE = "along the path", "as in the CT", "target", "live"
-_GHOST = (130, 255, 170)
+_FIELD, _AP = "field", "AP"  # where one looks from at first: at the operation, at a plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class ReviewPage:
         meshes: surface of every body, the reference first, LPS mm in the CT.
         on_decision: called in the page's thread; None = the page shows only.
         port: 0 = any free one.
+        surroundings: what to draw round the bones during the operation; None = bones alone.
     """
 
     def __init__(
@@ -55,20 +59,21 @@ class ReviewPage:
         meshes: Mapping[str, TriangleMesh],
         on_decision: Callable[[Decision], None] | None = None,
         port: int = 0,
+        surroundings: Surroundings | None = None,
     ) -> None:
-        self._meshes = dict(meshes)
-        lower, upper = bounds_of(list(self._meshes.values()))
-        self._centre, self._half = 0.5 * (lower + upper), 0.5 * (upper - lower)
         self._on_decision = on_decision
         self._lock = threading.RLock()
         self._plan: ReductionPlan | None = None
         self._live: dict[str, RigidTransform] = {}
+        self._names = tuple(meshes)
         self._server = serve(title, port)
-        set_first_camera(self._server, self._half)
-        add_letters(self._server, self._half)
-        self._bodies = self._add_bodies()
-        self._targets: dict[str, Any] = {}
+        self._scene = BoneScene(self._server, meshes)
+        add_letters(self._server, self._scene.half)
+        self.theatre: Theatre | None = None
+        if surroundings is not None:
+            self.theatre = Theatre(self._server, self._scene.centre, surroundings)
         self._build_panel(title)
+        self._show(_LIVE if on_decision else _PATH)
 
     @property
     def url(self) -> str:
@@ -82,17 +87,29 @@ class ReviewPage:
             self._slider.max = max(steps - 1, 1)
             self._slider.value = 0
             self._facts.content = plan_facts(plan)
-            self._add_targets(plan)
-            self._add_paths(plan)
+            self._scene.show_plan(plan)
             self._allow_decision(self._on_decision is not None)
-            self._refresh()
+            self._show(_PATH)
 
     def show_poses(self, T_current_displaced: Mapping[str, RigidTransform]) -> None:
         """Show where the bodies are now (mm, reference body's CT frame), while `live` is chosen."""
         with self._lock:
             self._live = dict(T_current_displaced)
             if self._shown.value == _LIVE:
-                self._refresh()
+                self._scene.move(self._poses())
+
+    def tell(self, numbers: Numbers) -> None:
+        """Show what is measured now."""
+        self._readout.content = readout_html(numbers)
+
+    def explain_cords(self) -> None:
+        """Show what the cords' colours mean, and that they are no measurement."""
+        self._legend.content = framed(legend_html())
+
+    @property
+    def watched(self) -> bool:
+        """Whether any browser looks."""
+        return bool(self._server.get_clients())
 
     def say(self, text: str) -> None:
         """Show a line about the state of the procedure or of the decision."""
@@ -102,8 +119,7 @@ class ReviewPage:
         """The plan shown has been decided upon; from now on what happens is of more interest."""
         self._allow_decision(False)
         with self._lock:
-            self._shown.value = _LIVE
-            self._refresh()
+            self._show(_LIVE)
         self.say(text)
 
     def decide(self, *, approve: bool) -> None:
@@ -122,62 +138,44 @@ class ReviewPage:
     def close(self) -> None:
         self._server.stop()
 
-    # -- the scene -----------------------------------------------------------------------------------
+    # -- what is shown -------------------------------------------------------------------------------
 
-    def _add_bodies(self) -> dict[str, Any]:
-        colours = body_colours(list(self._meshes))
-        return {name: self._add_mesh(name, mesh, colours[name]) for name, mesh in self._meshes.items()}
+    def _show(self, state: str) -> None:
+        """Choose what is shown, and look at it from where it is seen best."""
+        self._shown.value = state
+        self._refresh()
+        viewpoint = self._viewpoint(_FIELD if state == _LIVE and self.theatre else _AP)
+        set_first_camera(self._server, viewpoint)
+        for client in self._server.get_clients().values():
+            turn_camera(client, viewpoint)
 
-    def _add_mesh(
-        self, name: str, mesh: TriangleMesh, colour: tuple[float, ...], opacity: float | None = None
-    ) -> Any:
-        return self._server.scene.add_mesh_simple(
-            f"/{name}",
-            ((mesh.vertices - self._centre) * METRES_PER_MM).astype(np.float32),
-            mesh.faces.astype(np.uint32),
-            color=tuple(round(255 * c) for c in colour),
-            opacity=opacity,
-            cast_shadow=False,
-            receive_shadow=False,
-        )
-
-    def _add_targets(self, plan: ReductionPlan) -> None:
-        ghost = tuple(c / 255 for c in _GHOST)
-        for body in plan.bodies:
-            handle = self._add_mesh(f"target/{body.name}", self._meshes[body.name], ghost, opacity=0.3)
-            self._place(handle, body.T_reduced_displaced)
-            self._targets[body.name] = handle
-
-    def _add_paths(self, plan: ReductionPlan) -> None:
-        """The way of each body's centroid."""
-        for body in plan.bodies:
-            centroid = self._meshes[body.name].centroid
-            way = np.array([p.T_path_displaced.apply(centroid) for p in body.path])
-            points = (way - self._centre) * METRES_PER_MM
-            segments = np.stack([points[:-1], points[1:]], axis=1).astype(np.float32)
-            if len(segments):
-                self._server.scene.add_line_segments(f"/path/{body.name}", segments, _GHOST, thickness=0.0015)
-
-    def _place(self, handle: Any, T: RigidTransform) -> None:
-        x, y, z, w = T.quaternion_xyzw
-        handle.wxyz = (w, x, y, z)
-        handle.position = (T.apply(self._centre) - self._centre) * METRES_PER_MM
+    def _viewpoint(self, button: str) -> Viewpoint:
+        if button in ROOM_BUTTONS and self.theatre is not None:
+            return self.theatre.viewpoint(button)
+        return clinical({**VIEW_BUTTONS, **SIDE_BUTTONS}[button], self._scene.half)
 
     def _refresh(self) -> None:
-        """Place the bodies as chosen, and say where on the path that is."""
-        for name, T in self._poses().items():
-            self._place(self._bodies[name], T)
+        """Place the bodies as chosen, and show what belongs to that."""
+        self._scene.move(self._poses())
         shown = self._shown.value
-        for handle in self._targets.values():
+        live = shown == _LIVE
+        for handle in self._scene.targets.values():
             handle.visible = self._ghosts.value and shown != _TARGET
-        self._slider.disabled = shown != _PATH
+        if self.theatre is not None:
+            self.theatre.show(live)
+            self.theatre.want_cords(self._cords.value)
+        self._now.visible = live
+        self._cords.visible = live and self.theatre is not None
+        self._facts.visible = not live
+        self._decision.visible = not live and self._on_decision is not None
+        self._slider.visible = shown == _PATH
         if self._plan is not None and shown == _PATH:
             self._where.content = path_facts(self._plan, int(self._slider.value))
         else:
             self._where.content = ""
 
     def _poses(self) -> dict[str, RigidTransform]:
-        poses = {name: RigidTransform.identity() for name in self._meshes}
+        poses = {name: RigidTransform.identity() for name in self._names}
         shown = self._shown.value
         if shown == _LIVE:
             return poses | {n: T for n, T in self._live.items() if n in poses}
@@ -195,26 +193,31 @@ class ReviewPage:
         gui.main_panel.dock_right()  # beside the bones, not over them
         gui.set_panel_label(title)
         self._status = gui.add_markdown("Waiting for a plan.")
-        for label, buttons in (("view", VIEW_BUTTONS), ("", SIDE_BUTTONS)):
-            gui.add_button_group(label, tuple(buttons)).on_click(self._turn)
+        room = [ROOM_BUTTONS] if self.theatre is not None else []
+        for row, buttons in enumerate([tuple(VIEW_BUTTONS), tuple(SIDE_BUTTONS), *room]):
+            gui.add_button_group("" if row else "view", buttons).on_click(self._turn)
         states = (_PATH, _CT, _TARGET, *((_LIVE,) if self._on_decision else ()))
         self._shown = gui.add_dropdown("show", states, initial_value=_PATH)
         self._slider = gui.add_slider("pose on the path", min=0, max=1, step=1, initial_value=0)
-        self._ghosts = gui.add_checkbox("show the target", True)
+        self._ghosts = gui.add_checkbox("target", True)
+        self._cords = gui.add_checkbox("soft tissue", True)
+        with gui.add_folder("now") as self._now:
+            self._readout = gui.add_html(readout_html(Numbers()))
+            self._legend = gui.add_html("")
         self._where = gui.add_markdown("")
         self._facts = gui.add_markdown("")
-        with gui.add_folder("decision", visible=self._on_decision is not None):
+        with gui.add_folder("decision") as self._decision:
             self._name = gui.add_text("your name", "")
             self._approve = gui.add_button("Approve exactly this plan", color="green", disabled=True)
             self._reject = gui.add_button("Reject", color="red", disabled=True)
-        for handle in (self._shown, self._slider, self._ghosts):
+        for handle in (self._shown, self._slider, self._ghosts, self._cords):
             handle.on_update(lambda _: self._locked_refresh())
         self._approve.on_click(lambda _: self.decide(approve=True))
         self._reject.on_click(lambda _: self.decide(approve=False))
 
     def _turn(self, event: Any) -> None:
         if event.client is not None:
-            turn_camera(event.client, {**VIEW_BUTTONS, **SIDE_BUTTONS}[event.target.value], self._half)
+            turn_camera(event.client, self._viewpoint(event.target.value))
 
     def _locked_refresh(self) -> None:
         with self._lock:

@@ -64,13 +64,13 @@ class PlainScreen:
         self._stream = stream
         self._lines = PlainLines()
         self._start = time.monotonic()
-        self._hint = ""
+        self._hints: set[str] = set()
 
     def show(self, record: RunRecord, hint: str = "") -> None:
         news = self._lines.news(record)
-        if hint and hint != self._hint:
+        if hint and hint not in self._hints:
             news.append(hint)
-        self._hint = hint
+            self._hints.add(hint)
         for line in news:
             print(f"[{time.monotonic() - self._start:6.1f} s] {line}", file=self._stream, flush=True)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rafr.errors import InputError
+from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.review.picture import beam
 from rafr.units import METRES_PER_MM
@@ -18,6 +20,7 @@ _FILLED = 0.72  # share of the picture's height and width that the bones take
 _ASPECT = 1.1  # width by height of what the panel leaves of a small window
 _LETTERS = {"R": (-1, 0, 0), "L": (1, 0, 0), "H": (0, 0, 1), "F": (0, 0, -1), "A": (0, -1, 0), "P": (0, 1, 0)}
 _GAP = 12.0  # mm between bones and letters
+_LETTER_SIZE = 0.013  # m
 # button -> view of rafr.review.picture
 VIEW_BUTTONS = {"AP": "anterior", "inlet": "inlet", "outlet": "outlet", "PA": "posterior"}
 SIDE_BUTTONS = {"from the right": "lateral-right", "from the left": "lateral-left"}
@@ -62,12 +65,13 @@ def add_letters(server: Any, half: FloatArray) -> None:
         half: (3,) half of the box's edges, LPS mm.
     """
     for letter, axis in _LETTERS.items():
-        place = np.array(axis) * (half + _GAP)
+        at = np.array(axis) * (half + _GAP)
         server.scene.add_label(
             f"/letter/{letter}",
             letter,
-            position=tuple(place * METRES_PER_MM),
-            font_screen_scale=1.4,
+            position=tuple(at * METRES_PER_MM),
+            font_size_mode="scene",
+            font_scene_height=_LETTER_SIZE,
             anchor="center-center",
             depth_test=True,  # bones hide the letter on their far side
         )
@@ -85,19 +89,58 @@ def camera_position(view: str, half: FloatArray) -> FloatArray:
     return position
 
 
-def set_first_camera(server: Any, half: FloatArray) -> None:
-    """What a browser shows that has just come: the patient from in front, the right side on the left."""
-    server.initial_camera.fov = float(_FIELD_OF_VIEW)
-    server.initial_camera.position = tuple(camera_position("anterior", half))
-    server.initial_camera.look_at = (0.0, 0.0, 0.0)
+@dataclass(frozen=True, slots=True, eq=False)
+class Viewpoint:
+    """From where one looks, at what, and what is up there; (3,) each, m, axes of the scene (LPS)."""
+
+    position: FloatArray
+    look_at: FloatArray
+    up: FloatArray
 
 
-def turn_camera(client: Any, view: str, half: FloatArray) -> None:
+def clinical(view: str, half: FloatArray) -> Viewpoint:
+    """A clinical view of a box centred at the origin, the patient's head up."""
+    return Viewpoint(camera_position(view, half), np.zeros(3), np.array([0.0, 0.0, 1.0]))
+
+
+def set_first_camera(server: Any, viewpoint: Viewpoint) -> None:
+    """What a browser shows that has just come."""
+    camera = server.initial_camera
+    camera.fov = float(_FIELD_OF_VIEW)
+    camera.up = tuple(viewpoint.up)
+    camera.position = tuple(viewpoint.position)
+    camera.look_at = tuple(viewpoint.look_at)
+
+
+def turn_camera(client: Any, viewpoint: Viewpoint) -> None:
     """Show one browser another view."""
     camera = client.camera
-    camera.position = camera_position(view, half)
-    camera.look_at = (0.0, 0.0, 0.0)
-    camera.up_direction = (0.0, 0.0, 1.0)
+    camera.up_direction = viewpoint.up
+    camera.position = viewpoint.position
+    camera.look_at = viewpoint.look_at
+
+
+def place(handle: Any, T: RigidTransform, least: float = 0.0, least_angle: float = 0.0) -> None:
+    """Move something in the scene (m), unless by less than `least` m and `least_angle` rad."""
+    turn = wxyz(T)
+    moved = np.linalg.norm(T.translation - handle.position) > least
+    # half the angle between two unit quaternions has their scalar product as cosine
+    if moved or 2 * np.arccos(min(1.0, abs(float(np.dot(turn, handle.wxyz))))) > least_angle:
+        handle.wxyz, handle.position = turn, T.translation
+
+
+def wxyz(T: RigidTransform) -> tuple[float, float, float, float]:
+    """The rotation as the scene's quaternion."""
+    x, y, z, w = T.quaternion_xyzw
+    return (w, x, y, z)
+
+
+def rotation_to(direction: FloatArray) -> RigidTransform:
+    """Turns z to a unit vector (3,)."""
+    aside = np.eye(3)[int(np.argmin(np.abs(direction)))]
+    x = np.cross(aside, direction)
+    x /= np.linalg.norm(x)
+    return RigidTransform(np.column_stack([x, np.cross(direction, x), direction]), np.zeros(3))
 
 
 def _free_port() -> int:

@@ -110,26 +110,28 @@ def _joint(element: ET.Element) -> Joint:
     kind = element.get("type", "")
     if kind not in ("fixed", "revolute"):
         raise InputError("URDF", f"joint {element.get('name')} is {kind!r}", "fixed or revolute joints")
-    axis = np.array(_numbers(element.find("axis"), "xyz", "1 0 0"))
+    axis = np.array(numbers(element.find("axis"), "xyz", "1 0 0"))
     limit = element.find("limit")
     return Joint(
         name=element.get("name", ""),
         kind=kind,
         parent=_attribute(element.find("parent"), "link"),
         child=_attribute(element.find("child"), "link"),
-        T_parent_joint=_origin(element.find("origin")),
+        T_parent_joint=origin(element.find("origin")),
         axis=axis / np.linalg.norm(axis) if kind == "revolute" else np.zeros(3),
         limit={} if limit is None else {k: float(v) for k, v in limit.attrib.items()},
     )
 
 
-def _origin(element: ET.Element | None) -> RigidTransform:
+def origin(element: ET.Element | None) -> RigidTransform:
+    """Pose of an `<origin>` (m); identity without one."""
     # URDF: fixed-axis roll, pitch, yaw
-    rotation = Rotation.from_euler("xyz", _numbers(element, "rpy", "0 0 0")).as_matrix()
-    return RigidTransform(rotation, np.array(_numbers(element, "xyz", "0 0 0")))
+    rotation = Rotation.from_euler("xyz", numbers(element, "rpy", "0 0 0")).as_matrix()
+    return RigidTransform(rotation, np.array(numbers(element, "xyz", "0 0 0")))
 
 
-def _numbers(element: ET.Element | None, name: str, default: str) -> list[float]:
+def numbers(element: ET.Element | None, name: str, default: str) -> list[float]:
+    """The numbers in an attribute."""
     text = default if element is None else element.get(name, default)
     return [float(v) for v in text.split()]
 

@@ -24,8 +24,9 @@ from rafr.units import METRES_PER_MM
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
 
-__all__ = ["TissueModel", "TissueParams", "build_tissue"]
+__all__ = ["BEDDING", "TissueModel", "TissueParams", "build_tissue"]
 
+BEDDING = "bedding"  # name of its cables
 _HIP_AREA_MM2 = 45_000.0  # surface of one adult hip bone (18 subjects of 10.1038/s41597-023-02669-z)
 
 
@@ -275,7 +276,7 @@ class _Builder:
         law = TensionLaw(p.bedding_limit * share, p.bedding_stiffness * share)
         for point in sample[chosen]:
             ends = np.array([point, self.found.apply(point)]) * METRES_PER_MM
-            cable = Cable("bedding", ends, (Rider.BODY, Rider.GROUND), 0.0)
+            cable = Cable(BEDDING, ends, (Rider.BODY, Rider.GROUND), 0.0)
             self._add(cable, law, p.bedding_stiffness * share * p.damping_time)
 
 

@@ -63,6 +63,10 @@ class TractionDevice:
         """N, at a pose of the pulled body."""
         return self._tension(self._cord(T_current_displaced)[1])
 
+    def line(self, T_current_displaced: RigidTransform) -> FloatArray:
+        """(2, 3) m, where the cord runs: from the hip centre to the winch."""
+        return np.stack([T_current_displaced.apply(self._point), self._winch])
+
     def advance(self, dt: float, T_current_displaced: RigidTransform) -> None:
         """Reel for `dt` s towards the tension asked for; quick motions stretch the cord meanwhile."""
         wanted = self._cord(T_current_displaced)[1] - self._command / self.config.stiffness

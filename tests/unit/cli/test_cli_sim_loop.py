@@ -203,6 +203,16 @@ def test_the_hint_shows_the_hash_and_the_ways_to_approve(make):
     assert "press a" in hint
 
 
+def test_the_hint_names_the_live_view_once_its_page_is_served(make):
+    def serve(record):
+        record.nodes["review"] = True
+
+    follower = make([nothing, serve, *[nothing] * 3, finish("reduced")], page="http://localhost:8123")
+    follower.run()
+    assert follower.screen.hints[0] == ""
+    assert "live view: http://localhost:8123" in follower.screen.hints
+
+
 def test_an_interrupt_cancels_the_procedure_and_is_passed_on(make):
     def interrupt(record):
         raise KeyboardInterrupt

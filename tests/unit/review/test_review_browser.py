@@ -1,4 +1,4 @@
-"""The review page in a real browser: a person looks, moves the slider, gives a name, and approves."""
+"""The page in a real browser: a person looks, moves the slider, gives a name, approves, and watches."""
 
 import queue
 
@@ -9,10 +9,18 @@ from rafr.assessment import Assessment
 from rafr.geometry import Plane, RigidTransform, TriangleMesh, screw_interpolate
 from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
 from rafr.review.page import Decision, ReviewPage
+from rafr.review.readout import Numbers
+from rafr.review.tension import tension_colours
+from rafr.review.theatre import DrawnCords, Surroundings
+from rafr.robot.description import urdf_text
+from rafr.robot.links import LinkPoses
+from rafr.robot.shapes import robot_shapes
+from rafr.room import R_WORLD_SUPINE, OperatingRoom
 
 TARGET = RigidTransform.from_rotvec((0.0, 0.0, 0.2), (30.0, -3.0, 5.0))
 # the last field to write in: viser keeps hidden ones of its own before ours, and not all name their type
 NAME = "[...document.querySelectorAll('input')].filter(i => i.type === 'text' && !i.readOnly).at(-1)"
+JOINTS = [f"{n}_joint" for n in ("shoulder_pan", "shoulder_lift", "elbow", "wrist_1", "wrist_2", "wrist_3")]
 SLIDER = "document.querySelector('[role=slider]')"
 # the part of the window that shows bones, left of the panel and below viser's own notices
 BONES = (slice(200, 700), slice(20, 860))
@@ -101,3 +109,55 @@ def test_nothing_on_the_page_is_cut_off_or_wider_than_its_window(page, browser):
         "Math.max(...[...document.querySelectorAll('td, th')].map(c => c.getBoundingClientRect().right))"
     )
     assert right <= browser.run("window.innerWidth")
+
+
+@pytest.fixture
+def operation():
+    """A page in the middle of an operation: the arm over the bones, taut and slack cords."""
+    room, urdf = OperatingRoom.from_yaml(), urdf_text()
+    lying = RigidTransform(R_WORLD_SUPINE, np.array([0.0, 0.0, room.table.height + room.pelvis_height]))
+    meshes = {"sacrum": box((0, 0, 0)), "left_wing": box((60, 0, 0))}
+    around = Surroundings(room, robot_shapes(urdf), lying, robot_side=-1.0)
+    page = ReviewPage("operation", meshes, lambda decision: None, surroundings=around)
+    links = LinkPoses(urdf)
+    angles = dict(zip(JOINTS, np.radians([60.0, -100.0, 110.0, -100.0, -90.0, 0.0]), strict=True))
+    T_world_base = RigidTransform.from_translation((-0.1, -0.75, 0.0))
+    at = {name: T_world_base @ T for name, T in links.at(angles).items()}
+    page.theatre.place_robot({links.root: T_world_base, **at})
+    start = np.array([0.06, 0.0, 0.0])
+    ends = start + np.array([[0.1, -0.02, -0.1], [0.12, -0.05, -0.1], [0.05, -0.1, -0.25]])
+    segments = np.stack([np.broadcast_to(start, ends.shape), ends], axis=1)
+    colours = np.repeat(tension_colours([0.0, 25.0, 400.0])[:, None], 2, axis=1)
+    page.theatre.show_cords({"muscles": DrawnCords(segments, colours, 0.006)}, ("traction 399 N", ends[2]))
+    page.explain_cords()
+    page.tell(
+        Numbers(phase="reduction", body="left_wing", distance=0.005, angle=0.02, force=84, force_limit=300)
+    )
+    yield page
+    page.close()
+
+
+def share_of(picture, like, tolerance=40) -> float:
+    """Share of the pixels in about this colour (0..255)."""
+    return float((np.abs(picture - np.array(like)).max(axis=-1) < tolerance).mean())
+
+
+@pytest.mark.slow
+def test_a_person_watches_the_operation_in_the_browser(operation, browser, tmp_path):
+    browser.open(operation.url)
+    browser.wait("document.body.innerText.includes('84 of 300 N')")
+    assert browser.run("document.body.innerText.includes('5.0 mm')")
+    ticks = browser.run("[...document.querySelectorAll('span')].map(s => s.innerText)")
+    assert {"0", "25", "100", "225", "400"} <= set(ticks)
+    picture = bones_of(browser, tmp_path / "operation.png")
+    assert coloured(picture) > 0.005  # the bone that moves
+    red, blue = 255 * tension_colours([400.0, 25.0])
+    assert share_of(picture, red) > 0.0005
+    assert share_of(picture, blue) > 0.0002
+    # what changes is seen without loading the page again
+    operation.show_poses({"left_wing": TARGET})
+    operation.tell(Numbers(phase="temporary_fixation", force=12, force_limit=300))
+    browser.wait("document.body.innerText.includes('temporary fixation')")
+    assert browser.run("document.body.innerText.includes('12 of 300 N')")
+    after = bones_of(browser, tmp_path / "moved.png")
+    assert (np.abs(after - picture).max(axis=-1) > 40).mean() > 0.002

@@ -55,10 +55,10 @@ def page():
 
 def shown_pose(page, name):
     """The pose (mm) a body is drawn with."""
-    handle = page._bodies[name]
+    handle = page._scene.bodies[name]
     w, x, y, z = handle.wxyz
     rotation = RigidTransform.from_quaternion_xyzw((x, y, z, w), (0.0, 0.0, 0.0))
-    centre = page._centre
+    centre = page._scene.centre
     # drawn points are (p - centre) in m: p' = R (p - centre) + position + centre
     translation = centre + np.asarray(handle.position) * 1e3 - rotation.apply(centre)
     return RigidTransform(rotation.rotation, translation)
@@ -140,14 +140,14 @@ def test_the_page_turns_to_what_really_happens_once_the_plan_is_decided_upon(pag
 
 def test_the_target_is_not_drawn_twice_and_can_be_hidden(page):
     page.show_plan(make_plan())
-    assert all(ghost.visible for ghost in page._targets.values())
+    assert all(ghost.visible for ghost in page._scene.targets.values())
     page._shown.value = "target"
     page._locked_refresh()
-    assert not any(ghost.visible for ghost in page._targets.values())
+    assert not any(ghost.visible for ghost in page._scene.targets.values())
     page._shown.value = "as in the CT"
     page._ghosts.value = False
     page._locked_refresh()
-    assert not any(ghost.visible for ghost in page._targets.values())
+    assert not any(ghost.visible for ghost in page._scene.targets.values())
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,11 @@ def test_without_a_terminal_lines_are_printed():
     stream = io.StringIO()
     with open_screen(stream, plain=False) as screen:
         screen.show(running())
-        screen.show(running(), hint="plan abc waits for approval")
+        for hint in ("live view: here", "plan abc waits for approval", "live view: here"):
+            screen.show(running(), hint=hint)
     assert "phase: reduction" in stream.getvalue()
     assert stream.getvalue().count("plan abc waits") == 1
+    assert stream.getvalue().count("live view") == 1
 
 
 def test_the_summary_names_outcome_reference_and_automatic_approval():
