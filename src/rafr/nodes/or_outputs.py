@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from geometry_msgs.msg import WrenchStamped
@@ -18,8 +19,7 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import invalid_pose_message, pose_message, time_message
 from rafr.nodes.cord_markers import QOS, TOPIC, cord_markers
 from rafr.nodes.runtime import RELIABLE, SENSOR
-from rafr.simulation.bones import Bones
-from rafr.simulation.cords import cords_of
+from rafr.simulation.cords import Cords
 from rafr.simulation.plant import PlantTruth
 from rafr.simulation.sensors import EMG_CHANNELS, EmgConfig, ToolReading, TrackerFrame
 
@@ -92,13 +92,13 @@ class Outputs:
         message.header.stamp = time_message(now)
         self._truth.publish(message)
 
-    def tissue(self, now: float, bones: Bones) -> None:
+    def tissue(self, now: float, cords: Callable[[], Mapping[str, Cords]]) -> None:
         """The soft tissue as a picture, at a steady rate of wall time and only while somebody looks."""
         wall = time.monotonic()
         if wall < self._next_picture or not self._tissue.get_subscription_count():
             return
         self._next_picture = wall + _PICTURE_PERIOD
-        self._tissue.publish(cord_markers(cords_of(bones), now))
+        self._tissue.publish(cord_markers(cords(), now))
 
 
 def _tool(reading: ToolReading, unseen_is_valid: bool) -> ToolPose:

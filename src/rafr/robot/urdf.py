@@ -101,7 +101,7 @@ def link_mass(urdf: str, link: str) -> tuple[float, FloatArray]:
         inertial = element.find("inertial")
         if element.get("name") == link and inertial is not None:
             mass = inertial.find("mass")
-            centre = _numbers(inertial.find("origin"), "xyz", "0 0 0")
+            centre = numbers(inertial.find("origin"), "xyz", "0 0 0")
             return (0.0 if mass is None else float(mass.get("value", "0"))), np.array(centre)
     raise InputError("URDF", f"no link {link!r} with a mass", "one")
 

@@ -16,6 +16,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.bones import Bones
+from rafr.simulation.cords import Cords, cords_of
 from rafr.simulation.engine import TIME_STEP, Engine, bone
 from rafr.simulation.fragment import Pins
 from rafr.simulation.motion import relative_pose
@@ -259,6 +260,10 @@ class Plant:
     def steel_pins(self) -> dict[str, tuple[SchantzPin, ...]]:
         """Where they truly are, LPS mm in the body's CT."""
         return {name: pins.pins for name, pins in self.pins().items()}
+
+    def cords(self) -> dict[str, Cords]:
+        """Where the soft tissue runs and pulls, by kind."""
+        return cords_of(self.bones)
 
     def penetration(self) -> float:
         """Deepest overlap of any two bodies, m (for tests and reports)."""

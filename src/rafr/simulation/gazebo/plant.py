@@ -16,6 +16,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.simulation.arrangement import Arrangement
+from rafr.simulation.cords import Cords
 from rafr.simulation.gazebo.names import REPLIES, REQUESTS, TICK_MS, WRIST
 from rafr.simulation.gazebo.server import GazeboServer, require_gazebo
 from rafr.simulation.gazebo.wire import RoomState, error_from, state_from
@@ -255,3 +256,7 @@ class GazeboPlant:
 
     def truth(self) -> PlantTruth:
         return self._state.truth
+
+    def cords(self) -> dict[str, Cords]:
+        found = self._do("cords")
+        return {kind: Cords(np.array(lines), np.array(pull)) for kind, (lines, pull) in found.items()}

@@ -19,7 +19,7 @@ CALLS = frozenset(
     (
         "command_joints", "stop_arm", "command_base", "set_brakes", "set_holding", "set_traction",
         "set_clamp", "fix_body", "plan_pins", "insert_pins", "break_traction", "slip_traction",
-        "stick_joint", "loosen_pins",
+        "stick_joint", "loosen_pins", "cords",
     )
 )  # fmt: skip
 _ANSWERING = frozenset(("set_traction", "set_clamp"))
@@ -107,6 +107,8 @@ def call(plant: Plant, name: str, arguments: list[Any]) -> Any:
     if name == "command_joints":
         arguments = [np.array(arguments[0], dtype=float)]
     answer = getattr(plant, name)(*arguments)
+    if name == "cords":
+        return {kind: [c.segments.tolist(), c.tensions.tolist()] for kind, c in answer.items()}
     return answer if name in _ANSWERING else None
 
 

@@ -33,6 +33,9 @@ def test_calls_do_what_they_say_and_nothing_else_is_served(blocks):
     assert call(plant, "insert_pins", ["left"]) is None
     assert call(plant, "set_clamp", [True, "left"])[0]
     call(plant, "command_joints", [(plant.joint_state()[0] + 0.01).tolist()])
+    cords = call(plant, "cords", [])
+    assert set(cords) == set(plant.cords())
+    assert np.array_equal(cords["traction"][1], plant.cords()["traction"].tensions)
     with pytest.raises(InputError, match="unknown"):
         call(plant, "truth", [])
     with pytest.raises(InputError, match="joint command"):
