@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
 
 
 class LinkPoses:
@@ -18,6 +21,10 @@ class LinkPoses:
         self._data: Any = self._model.createData()
         bodies = [f for f in range(self._model.nframes) if self._model.frames[f].type == pin.FrameType.BODY]
         self.root: str = self._model.frames[bodies[0]].name
+        self._root_frame = bodies[0]
+        self._neutral: FloatArray = pin.neutral(self._model)
+        joints = zip(self._model.names, self._model.joints, strict=True)
+        self._indices = {name: joint.idx_q for name, joint in joints if joint.nq == 1}
         self._links = {self._model.frames[f].name: f for f in bodies[1:]}
 
     @property
@@ -26,16 +33,23 @@ class LinkPoses:
 
     def at(self, angles: Mapping[str, float]) -> dict[str, RigidTransform]:
         """`T_root_link` (m) by link; revolute joints without an angle (rad) stand at zero."""
+        self._move(angles)
+        return {name: _transform(self._data.oMf[frame]) for name, frame in self._links.items()}
+
+    def arrays(self, angles: Mapping[str, float], links: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """As `at`, rotations (n, 3, 3) and translations (n, 3) of some links: for inner loops."""
+        self._move(angles)
+        frames = [self._data.oMf[self._links.get(name, self._root_frame)] for name in links]
+        return np.array([f.rotation for f in frames]), np.array([f.translation for f in frames])
+
+    def _move(self, angles: Mapping[str, float]) -> None:
         import pinocchio as pin
 
-        q = pin.neutral(self._model)
+        q = self._neutral.copy()
         for name, angle in angles.items():
-            if self._model.existJointName(name):
-                joint = self._model.joints[self._model.getJointId(name)]
-                if joint.nq == 1:
-                    q[joint.idx_q] = angle
+            if name in self._indices:
+                q[self._indices[name]] = angle
         pin.framesForwardKinematics(self._model, self._data, q)
-        return {name: _transform(self._data.oMf[frame]) for name, frame in self._links.items()}
 
 
 def _transform(pose: Any) -> RigidTransform:

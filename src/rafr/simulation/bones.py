@@ -24,7 +24,7 @@ from rafr.simulation.fragment import (
 )
 from rafr.simulation.holding import HoldingDevice
 from rafr.simulation.inertia import BodyInertia
-from rafr.simulation.motion import Motion, carried, relative_pose, rotator, shifter, unchecked
+from rafr.simulation.motion import Motion, Observer, carried, relative_pose, rotator, shifter, unchecked
 from rafr.tissue.cables import cross
 from rafr.tissue.contact import ContactModel
 from rafr.tissue.traction import TractionDevice
@@ -73,7 +73,8 @@ class Bones:
         pins = self.fragments[body].pins
         if pins is None:
             return False, f"no pins in {body}"
-        pose, clamp = self.motions()[body].pose, self._in_reference(CLAMP)
+        pose = self.motions()[body].pose
+        clamp = self._now.pose_of(*self._engine.place(CLAMP))
         gap = (pose @ pins.T_ct_clamp).inverse() @ clamp
         distance, angle = float(np.linalg.norm(gap.translation)), float(np.degrees(gap.angle))
         if distance > reach or angle > angle_deg:
@@ -114,7 +115,7 @@ class Bones:
 
     def apply_forces(self) -> None:
         """Push every bone, and the clamp, with every force that acts on them during the step to come."""
-        motions = self.motions()
+        motions = self._moving(self._reference_now())
         self.contact_force = 0.0
         self.tool_wrench = np.zeros(6)
         touching = [self._press(*contact, motions) for contact in self.contacts]
@@ -122,15 +123,14 @@ class Bones:
         pairs = [pair for pair in (*touching, *fixed) if pair is not None]
         clamped = self.clamped
         pin = self._pin_load(self.fragments[clamped], motions[clamped]) if clamped is not None else None
-        shifts = {name: self._shift(motion.centroid) for name, motion in motions.items()}
         on_reference = np.zeros(6)
         bodies = {}
         for name, fragment in self.fragments.items():
             motion = motions[name]
             tissue = fragment.tissue.wrench(motion.pose, motion.twist)
-            on_reference -= shifts[name].T @ tissue
+            on_reference -= tissue @ self._shift(motion.centroid)
             mass = mass_matrix(fragment.inertia, motion.pose.rotation)
-            own = [pin] if pin is not None and name == clamped else []
+            own = () if pin is None or name != clamped else (pin,)
             bodies[name] = Loaded(mass, tissue + self._pull(fragment, motion), own)
         if self._held_by_reference and self.traction is not None:
             self.traction.advance(TIME_STEP, _AT_REST)
@@ -149,18 +149,21 @@ class Bones:
         """Contact of one pair, None while apart."""
         fragment = motions[name]
         if other == self.reference:
-            twist, back, shift = fragment.twist, np.eye(6), self._shift(fragment.centroid)
-        else:
-            holder = motions[other]
-            arm = fragment.centroid - holder.centroid
-            twist = fragment.twist - carried(holder.twist, arm)
-            back, shift = rotator(holder.pose.rotation), shifter(arm)
+            wrench, k, d = contact.evaluate(fragment.pose, fragment.twist)
+            if k is None or d is None:
+                return None
+            self.contact_force += float(np.linalg.norm(wrench[:3]))
+            return PairLoad(name, other, Load(wrench, k, d), fragment.twist, self._shift(fragment.centroid))
+        holder = motions[other]
+        arm = fragment.centroid - holder.centroid
+        twist = fragment.twist - carried(holder.twist, arm)
+        back = rotator(holder.pose.rotation)
         wrench, k, d = contact.evaluate(relative_pose(motions, name, other), back.T @ twist)
         if k is None or d is None:
             return None
         self.contact_force += float(np.linalg.norm(wrench[:3]))
         load = Load(back @ wrench, back @ k @ back.T, back @ d @ back.T)
-        return PairLoad(name, other, load, twist, shift)
+        return PairLoad(name, other, load, twist, shifter(arm))
 
     def _fixation(self, fragment: Fragment, motion: Motion) -> PairLoad | None:
         """What K-wires or screws do between a fragment and the reference."""
@@ -183,20 +186,19 @@ class Bones:
 
     def _held(self, wrench: FloatArray) -> Loaded:
         """The reference under a soft wrench (6,) and what holds it."""
-        name = self._names[self.reference]
-        load = self._holding.load(self._engine.place(name), self._engine.twist(name))
-        return Loaded(self._reference_mass, wrench, [load])
+        now = self._now
+        return Loaded(self._reference_mass, wrench, (self._holding.load((now.R, now.origin), now.twist),))
 
     def _push(self, body: str, wrench: FloatArray) -> None:
         """A wrench (6,) about a bone's centroid, in the reference's axes."""
-        R, _ = self._engine.place(self._names[self.reference])
+        R = self._now.R
         self._engine.push(self._names[body], R @ wrench[:3], R @ wrench[3:])
 
     def _pin_load(self, fragment: Fragment, motion: Motion) -> tuple[Load, FloatArray] | None:
         if fragment.pins is None or self._grip is None:
             return None
-        clamp = self._in_reference(CLAMP)
-        twist = self._twist_in_reference(CLAMP, clamp.translation)
+        clamp = self._now.pose_of(*self._engine.place(CLAMP))
+        twist = self._now.twist_of(self._engine.twist(CLAMP), clamp.translation)
         relative = motion.twist - carried(twist, motion.centroid - clamp.translation)
         held = unchecked(
             motion.pose.rotation @ self._grip.rotation,
@@ -206,11 +208,10 @@ class Bones:
 
     def _push_tool(self, wrench: FloatArray, motion: Motion) -> None:
         """Apply the fragment's wrench (6,) (about its centroid, reference frame) to the clamp."""
-        R, origin = self._engine.place(self._names[self.reference])
-        R_clamp, point = self._engine.place(CLAMP)
+        R, (R_clamp, point) = self._now.R, self._engine.place(CLAMP)
         force = R @ wrench[:3]
-        centre = R @ (motion.centroid - self.inertias[self.reference].centroid)
-        torque = R @ wrench[3:] + cross(centre + origin - point, force)
+        centre = R @ (motion.centroid - self._now.centre) + self._now.origin
+        torque = R @ wrench[3:] + cross(centre - point, force)
         self._engine.push(CLAMP, force, torque)
         self.tool_wrench = np.concatenate([R_clamp.T @ force, R_clamp.T @ torque])
 
@@ -222,28 +223,22 @@ class Bones:
             energies[name] = 0.5 * float(motion.twist @ momentum)
         return energies
 
-    def _in_reference(self, body: str) -> RigidTransform:
-        """Pose of a body's frame in the reference body's CT frame, m."""
-        R, origin = self._engine.place(self._names[self.reference])
-        R_body, place = self._engine.place(body)
-        translation = R.T @ (place - origin) + self.inertias[self.reference].centroid
-        return unchecked(R.T @ R_body, translation)
-
-    def _twist_in_reference(self, body: str, origin: FloatArray) -> FloatArray:
-        """Twist (6,) of a body's frame relative to the reference, in its axes, at `origin`."""
-        name = self._names[self.reference]
-        back = rotator(self._engine.place(name)[0]).T
-        centre = self.inertias[self.reference].centroid
-        return back @ self._engine.twist(body) - carried(back @ self._engine.twist(name), origin - centre)
-
     def motions(self) -> dict[str, Motion]:
         """Where every fragment is and how it moves, relative to the reference."""
+        return self._moving(self._reference_now())
+
+    def _reference_now(self) -> Observer:
+        name = self._names[self.reference]
+        R, origin = self._engine.place(name)
+        self._now = Observer(R, origin, self.inertias[self.reference].centroid, self._engine.twist(name))
+        return self._now
+
+    def _moving(self, now: Observer) -> dict[str, Motion]:
         motions = {}
         for name, fragment in self.fragments.items():
             body = self._names[name]
-            frame = self._in_reference(body)
+            frame = now.pose_of(*self._engine.place(body))
             centroid = frame.translation
-            offset = frame.rotation @ fragment.inertia.centroid
-            pose = unchecked(frame.rotation, centroid - offset)
-            motions[name] = Motion(pose, centroid, self._twist_in_reference(body, centroid))
+            pose = unchecked(frame.rotation, centroid - frame.rotation @ fragment.inertia.centroid)
+            motions[name] = Motion(pose, centroid, now.twist_of(self._engine.twist(body), centroid))
         return motions

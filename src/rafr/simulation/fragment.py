@@ -114,7 +114,7 @@ def implicit_step(
 def mass_matrix(inertia: BodyInertia, rotation: FloatArray) -> FloatArray:
     """(6, 6) about the centroid, in the axes that `rotation` leads to."""
     mass = np.zeros((6, 6))
-    mass[range(3), range(3)] = inertia.mass
+    mass[0, 0] = mass[1, 1] = mass[2, 2] = inertia.mass
     mass[3:, 3:] = rotation @ inertia.inertia @ rotation.T
     return mass
 

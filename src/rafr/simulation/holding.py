@@ -7,13 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rafr.config import option
-from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.simulation.bushing import Bushing, Load, bushing_load
-from rafr.simulation.motion import rotator, unchecked
-
-_ORIGIN = np.zeros(3)
-_HERE = RigidTransform.identity()
+from rafr.simulation.bushing import Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +35,22 @@ class HoldingDevice:
     def __init__(self, config: HoldingConfig, mass: float) -> None:
         """`mass` (kg) of the reference body, for the damping."""
         self._config, self._mass = config, mass
-        self._rotation, self._point = np.eye(3), _ORIGIN
-        self._bushing = self._spring(config.free_stiffness)
+        self._rotation, self._point = np.eye(3), np.zeros(3)
         self.on = False
+        self._stiffen(config.free_stiffness)
 
     def set(self, on: bool, place: tuple[FloatArray, FloatArray]) -> None:
         """Clamp the pelvis where it lies (rotation (3, 3), centroid (3,) in the room), or let go of it."""
         c = self._config
         self.on = on
         self._rotation, self._point = place[0].copy(), place[1].copy()
-        self._bushing = self._spring(c.held_stiffness if on else c.free_stiffness)
+        self._stiffen(c.held_stiffness if on else c.free_stiffness)
 
-    def _spring(self, stiffness: float) -> Bushing:
-        k = stiffness * np.repeat([1.0, self._config.lever**2], 3)
-        return Bushing(k, 2.0 * np.sqrt(self._mass / stiffness))
+    def _stiffen(self, stiffness: float) -> None:
+        """The same in all directions, so that no axes are needed; critically damped."""
+        self._stiffness = stiffness * np.repeat([1.0, self._config.lever**2], 3)
+        self._damping = 2.0 * np.sqrt(self._mass / stiffness) * self._stiffness
+        self._K, self._D = np.diag(self._stiffness), np.diag(self._damping)
 
     def load(self, place: tuple[FloatArray, FloatArray], twist: FloatArray) -> tuple[Load, FloatArray]:
         """Load on the body about its centroid, in its own axes, and its twist (6,) in them.
@@ -61,14 +58,22 @@ class HoldingDevice:
         Args:
             place: its rotation and centroid in the room.   twist: (6,), axes of the room.
         """
-        R, point = place
-        anchor = unchecked(R.T @ self._rotation, R.T @ (self._point - point))
-        local = rotator(R).T @ twist
-        return bushing_load(self._bushing, anchor, _HERE, _ORIGIN, local), local
+        (R, point), back = place, place[0].T
+        turn = self._rotation.T @ R
+        off, local = np.empty(6), np.empty(6)
+        off[:3] = back @ (point - self._point)
+        off[3:] = (
+            0.5 * (turn[2, 1] - turn[1, 2]),
+            0.5 * (turn[0, 2] - turn[2, 0]),
+            0.5 * (turn[1, 0] - turn[0, 1]),
+        )
+        local[:3], local[3:] = back @ twist[:3], back @ twist[3:]
+        wrench = -self._stiffness * off - self._damping * local
+        return Load(wrench, self._K, self._D), local
 
     def give_way(self, place: tuple[FloatArray, FloatArray]) -> None:
         """The pelvis slides under more than the device can hold."""
         stretch = self._point - place[1]
-        force = float(self._bushing.stiffness[0] * np.linalg.norm(stretch))
+        force = float(self._stiffness[0] * np.linalg.norm(stretch))
         if self.on and force > self._config.force:
             self._point = self._point - (1.0 - self._config.force / force) * stretch

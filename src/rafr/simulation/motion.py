@@ -24,6 +24,37 @@ class Motion:
     twist: FloatArray
 
 
+class Observer:
+    """The reference body now: it sees the other bodies of the room in its own CT frame."""
+
+    __slots__ = ("R", "_back", "_spin", "_velocity", "centre", "origin", "twist")
+
+    def __init__(self, R: FloatArray, origin: FloatArray, centre: FloatArray, twist: FloatArray) -> None:
+        """
+        Args:
+            R, origin: of its frame at the centroid, in the room.
+            centre: (3,) its centroid in its CT.   twist: (6,) in the room.
+        """
+        self.R, self.origin, self.centre, self.twist = R, origin, centre, twist
+        self._back = R.T
+        self._velocity, self._spin = R.T @ twist[:3], R.T @ twist[3:]
+
+    def pose_of(self, R: FloatArray, origin: FloatArray) -> RigidTransform:
+        """Pose (m) of a frame that the room sees at `R`, `origin`."""
+        return unchecked(self._back @ R, self._back @ (origin - self.origin) + self.centre)
+
+    def twist_of(self, twist: FloatArray, at: FloatArray) -> FloatArray:
+        """Relative twist (6,) of a body whose frame is `at` here and which the room sees moving."""
+        arm, w = at - self.centre, self._spin
+        seen = np.empty(6)
+        seen[:3] = self._back @ twist[:3] - self._velocity
+        seen[0] -= w[1] * arm[2] - w[2] * arm[1]
+        seen[1] -= w[2] * arm[0] - w[0] * arm[2]
+        seen[2] -= w[0] * arm[1] - w[1] * arm[0]
+        seen[3:] = self._back @ twist[3:] - w
+        return seen
+
+
 def unchecked(rotation: FloatArray, translation: FloatArray) -> RigidTransform:
     """A transform from the integrator's own rotation matrix, without the checks (1 kHz)."""
     transform = object.__new__(RigidTransform)
