@@ -10,6 +10,9 @@ from rafr.simulation.base_drive import BaseDriveConfig
 from rafr.simulation.holding import HoldingConfig
 from rafr.simulation.inertia import MassConfig
 from rafr.simulation.setup import SetupConfig
+from rafr.tissue.contact import ContactParams
+from rafr.tissue.model import TissueParams
+from rafr.tissue.traction import TractionConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,9 @@ class PlantConfig:
     rest_speed: float = option(
         1e-5, "when everything is slower for half a second, time passes without computing", lower=0.0
     )
+    tissue: TissueParams = field(default_factory=TissueParams)
+    contact: ContactParams = field(default_factory=ContactParams)
+    traction: TractionConfig = field(default_factory=TractionConfig)
     setup: SetupConfig = field(default_factory=SetupConfig)
     masses: MassConfig = field(default_factory=MassConfig)
     holding: HoldingConfig = field(default_factory=HoldingConfig)

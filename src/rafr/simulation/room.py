@@ -27,6 +27,7 @@ from rafr.simulation.sensors import (
     WrenchSensor,
     WrenchSensorConfig,
 )
+from rafr.simulation.sight import LineOfSight
 
 _ODOMETRY_NOISE = np.array([1e-4, 1e-4, 1e-4])  # m, m, rad
 
@@ -40,6 +41,7 @@ class SensorSuite:
     joints: JointSensor
     wrist: WrenchSensor
     tracker: TrackerSensor
+    sight: LineOfSight
     muscles: EmgSensor
     emg_config: EmgConfig
     wheels: np.random.Generator
@@ -52,7 +54,11 @@ class SensorSuite:
     def tracker_frames(self, now: float, plant: LivePlant) -> list[tuple[TrackerFrame, bool]]:
         """Frames delivered now, each with whether unseen poses are (wrongly) called valid."""
         if self.tracker.due(now):
-            self.tracker.expose(now, self.markers.in_world(plant))
+            tools = self.markers.in_world(plant)
+            places = {name: T.translation for name, T in tools.items()}
+            eye = self.tracker.T_world_tracker.translation
+            in_sight = self.sight.seen(eye, places, plant.base_state()[0], plant.joint_state()[0])
+            self.tracker.expose(now, tools, in_sight)
         return [self.faults.frame(frame) for frame in self.tracker.delivered(now)]
 
     def odometry(self, plant: LivePlant) -> tuple[FloatArray, float, float]:
@@ -90,6 +96,7 @@ def open_room(
         joints=JointSensor(JointSensorConfig(), streams[2]),
         wrist=WrenchSensor(WrenchSensorConfig(), streams[3]),
         tracker=TrackerSensor(TrackerConfig(), arrangement.room.T_world_tracker, streams[4]),
+        sight=LineOfSight(arrangement.urdf, plant.joint_names),
         muscles=EmgSensor(emg_config, streams[5]),
         emg_config=emg_config,
         wheels=streams[6],

@@ -6,7 +6,7 @@ Each sensor has its own random stream, so switching one off does not change anot
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -106,12 +106,12 @@ class TrackerSensor:
         """True when a frame is to be exposed at `now` (s)."""
         return now >= self._next - 1e-9
 
-    def expose(self, now: float, markers: Mapping[str, RigidTransform]) -> None:
-        """Take a frame; `markers` are the true `T_world_marker` (m) by tool."""
+    def expose(self, now: float, markers: Mapping[str, RigidTransform], in_sight: Container[str]) -> None:
+        """Take a frame; `markers` are the true `T_world_marker` (m) by tool, `in_sight` those not hidden."""
         self._next += 1.0 / self.config.rate
         self._number += 1
         view = self.T_world_tracker.inverse()
-        tools = tuple(self._see(name, view @ pose) for name, pose in markers.items())
+        tools = tuple(self._see(name, view @ pose, name in in_sight) for name, pose in markers.items())
         self._waiting.append(TrackerFrame(now, self._number, tools))
 
     def delivered(self, now: float) -> list[TrackerFrame]:
@@ -121,10 +121,10 @@ class TrackerSensor:
             frames.append(self._waiting.popleft())
         return frames
 
-    def _see(self, name: str, true: RigidTransform) -> ToolReading:
+    def _see(self, name: str, true: RigidTransform, in_sight: bool) -> ToolReading:
         c = self.config
         draw = self.rng.standard_normal(7)
-        seen = self.rng.random() >= c.dropout
+        seen = self.rng.random() >= c.dropout and in_sight
         shift = draw[:3] * (c.noise_xy, c.noise_xy, c.noise_z)
         turn = RigidTransform.from_rotvec(c.noise_angle * draw[3:6])
         measured = RigidTransform(turn.rotation @ true.rotation, true.translation + shift)

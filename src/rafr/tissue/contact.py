@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rafr.config import check_config, option
 from rafr.geometry import RigidTransform, SignedDistanceGrid, TriangleMesh, exact_signed_distance
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue.cables import resultant, skew_all
@@ -22,23 +23,39 @@ from rafr.units import METRES_PER_MM
 class ContactParams:
     """Tunables of the contact."""
 
-    foundation: float = 5.0e9
-    """Pa/m; a layer of pelvic trabecular bone on both sides, E / h with E = 100 MPa (upper end of Dalstra
-    1993 for pelvic trabecular bone) and h = 2 * 10 mm."""
-    damping_time: float = 5e-4
-    """s; pressure grows by k * depth * damping_time * rate / depth while surfaces approach."""
-    friction: float = 0.3
-    """Coulomb coefficient of fractured bone on bone (FE of pelvic fractures use 0.3)."""
-    friction_speed: float = 0.005
-    """m/s, below which friction is viscous."""
-    tolerance: float = 2e-4
-    """m, overlap that counts as touching only: meshes made from labels are no better than that."""
-    grid_spacing: float = 1e-3
-    """m, of the signed distance grid."""
-    point_spacing: float = 3.5e-3
-    """m, between the surface points."""
-    reach: float = 0.06
-    """m; points farther than this from the other body, as the CT shows them, are left out."""
+    # a layer of pelvic trabecular bone on both sides, E / h with E = 100 MPa (upper end of Dalstra 1993 for
+    # pelvic trabecular bone) and h = 2 * 10 mm
+    foundation: float = option(
+        5.0e9, "pressure per depth of two bones' surfaces", unit="Pa/m", lower=1e6, upper=1e12
+    )
+    damping_time: float = option(
+        5e-4,
+        "pressure grows by foundation * damping_time * rate while surfaces approach",
+        unit="s",
+        lower=0.0,
+        upper=0.1,
+    )
+    # finite elements of pelvic fractures use 0.3
+    friction: float = option(0.3, "Coulomb coefficient of fractured bone on bone", lower=0.0, upper=2.0)
+    friction_speed: float = option(
+        0.005, "below which friction is viscous", unit="m/s", lower=1e-5, upper=1.0
+    )
+    tolerance: float = option(
+        2e-4,
+        "overlap that counts as touching only: meshes made from labels are no better than that",
+        unit="m",
+        lower=0.0,
+        upper=0.005,
+    )
+    grid_spacing: float = option(1e-3, "of the signed distance grid", unit="m", lower=2e-4, upper=0.01)
+    point_spacing: float = option(3.5e-3, "between the surface points", unit="m", lower=5e-4, upper=0.02)
+    reach: float = option(
+        0.06,
+        "points farther than this from the other body, as the CT shows them, are left out",
+        unit="m",
+        lower=0.005,
+        upper=1.0,
+    )
 
 
 class ContactModel:
@@ -162,6 +179,7 @@ def build_contact(
     The distance field covers only where the moving body's near points are, plus `reach`.
     """
     p = params or ContactParams()
+    check_config(p, "contact")
     points_mm, areas_mm2 = surface_points(moving, p.point_spacing / METRES_PER_MM)
     distance = exact_signed_distance(other, points_mm)
     near = distance < p.reach / METRES_PER_MM

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rafr.cases.case import LIGAMENTS, Case
-from rafr.config import option
+from rafr.config import check_config, option
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue import landmarks
@@ -102,6 +102,7 @@ def build_tissue(
         InputError: `params.muscles` cannot be used.
     """
     p = params or TissueParams()
+    check_config(p, "soft tissue")
     return _Builder(case, meshes, body, reduced, p, found or RigidTransform.identity()).build()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rafr.config import option
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.resources import resource_path
@@ -103,10 +104,10 @@ class MuscleModel:
 
 @dataclass(frozen=True, slots=True)
 class Posture:
-    """How the patient's legs lie, rad: hip flexion, abduction; the knees are straight."""
+    """How the patient's legs lie; the knees are straight."""
 
-    flexion: float = float(np.radians(15.0))
-    abduction: float = float(np.radians(5.0))
+    flexion: float = option(float(np.radians(15.0)), "of both hips", unit="rad", lower=-0.5, upper=2.0)
+    abduction: float = option(float(np.radians(5.0)), "of both legs", unit="rad", lower=-0.5, upper=1.0)
 
 
 def load_muscles(path: Path | None, posture: Posture) -> MuscleModel:

@@ -10,45 +10,52 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rafr.config import check_config, option
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue import landmarks
 from rafr.tissue.cables import cross
+from rafr.tissue.muscles import Posture
 
 
 @dataclass(frozen=True, slots=True)
 class TractionConfig:
     """Tunables of the device."""
 
-    stiffness: float = 2.5e3
-    """N/m of the elastic cord together with the leg."""
-    rate: float = 40.0
-    """N/s, how fast the winch changes the tension."""
-    max_tension: float = 400.0
-    """N, the device gives no more."""
-    hysteresis: float = 0.06
-    """Share of the tension that friction (pulley, rubber) adds while the leg draws the cord out, and takes
-    while it runs back."""
-    hysteresis_travel: float = 2e-3
-    """m, of the leg's way over which that friction turns round."""
-    length: float = 0.9
-    """m, from the hip centre to the winch."""
-    flexion: float = float(np.radians(15.0))
-    """rad, hip flexion: the cord rises by this angle from the caudal direction."""
-    abduction: float = float(np.radians(5.0))
-    """rad, away from the midline."""
+    stiffness: float = option(
+        2.5e3, "of the elastic cord together with the leg", unit="N/m", lower=1.0, upper=1e6
+    )
+    rate: float = option(40.0, "how fast the winch changes the tension", unit="N/s", lower=0.1, upper=1e4)
+    max_tension: float = option(400.0, "the device gives no more", unit="N", lower=0.0, upper=2000.0)
+    hysteresis: float = option(
+        0.06,
+        "share of the tension that friction (pulley, rubber) adds while the leg draws the cord out, and takes"
+        " while it runs back",
+        lower=0.0,
+        upper=0.9,
+    )
+    hysteresis_travel: float = option(
+        2e-3, "the leg's way over which that friction turns round", unit="m", lower=1e-5, upper=0.1
+    )
+    length: float = option(0.9, "from the hip centre to the winch", unit="m", lower=0.1, upper=5.0)
 
 
 class TractionDevice:
     """The cord's state: where its winch stands and how much cord is reeled in."""
 
     def __init__(
-        self, hip_centre: FloatArray, side: str, centroid: FloatArray, config: TractionConfig | None = None
+        self,
+        hip_centre: FloatArray,
+        side: str,
+        centroid: FloatArray,
+        config: TractionConfig | None = None,
+        posture: Posture | None = None,
     ) -> None:
-        """`hip_centre` and `centroid` (3,) of the pulled body in its CT coordinates, m."""
+        """`hip_centre` and `centroid` (3,) of the pulled body in its CT, m; `posture` of the leg."""
         self.config = config or TractionConfig()
+        check_config(self.config, "traction")
         self._point, self._centroid = hip_centre, centroid
-        self._winch = hip_centre + self.config.length * cord_direction(side, self.config)
+        self._winch = hip_centre + self.config.length * cord_direction(side, posture or Posture())
         self._slack_length = self.config.length
         self._command = 0.0
         self._length = self.config.length
@@ -99,9 +106,9 @@ class TractionDevice:
         return elastic * (1.0 + self.config.hysteresis * self._friction)
 
 
-def cord_direction(side: str, config: TractionConfig) -> FloatArray:
+def cord_direction(side: str, posture: Posture) -> FloatArray:
     """Unit vector (3,), LPS, along the flexed and abducted femur, away from the hip."""
-    lateral = landmarks.side_sign(side) * np.sin(config.abduction)
-    direction = np.array([lateral, -np.sin(config.flexion), -np.cos(config.flexion)])
+    lateral = landmarks.side_sign(side) * np.sin(posture.abduction)
+    direction = np.array([lateral, -np.sin(posture.flexion), -np.cos(posture.flexion)])
     unit: FloatArray = direction / np.linalg.norm(direction)
     return unit

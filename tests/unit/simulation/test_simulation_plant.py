@@ -1,12 +1,16 @@
 """The plant keeps its promises: stiff arm, honest clamp, no penetration, repeatable, never silent."""
 
+import dataclasses
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, screw_interpolate
+from rafr.simulation.arrangement import arrange
+from rafr.simulation.config import PlantConfig
 from rafr.simulation.engine import CLAMP
 from rafr.simulation.inertia import MassConfig
 from rafr.simulation.plant import PlantError
@@ -228,6 +232,45 @@ def test_a_state_that_is_not_finite_is_an_error_not_a_picture(blocks, tmp_path, 
         plant.step(2)
     assert "Nan" in caplog.text  # MuJoCo's warning, which by default goes to a file in the working directory
     assert list(tmp_path.iterdir()) == []
+
+
+def bounded(config, path=()):
+    """(path, value out of bounds) for every number of a config and of those within it."""
+    for field in dataclasses.fields(config):
+        value, here = getattr(config, field.name), (*path, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from bounded(value, here)
+        elif isinstance(value, float):
+            lower, upper = field.metadata["lower"], field.metadata["upper"]
+            bad = [np.nan, np.inf, -np.inf, 1e300 if upper is not None else None]
+            bad += [None if lower is None else lower - 1.0]
+            yield from ((here, wrong) for wrong in bad if wrong is not None)
+
+
+def replaced(config, path, value):
+    name, *rest = path
+    return replace(config, **{name: replaced(getattr(config, name), rest, value) if rest else value})
+
+
+def test_no_absurd_parameter_gets_into_the_room(blocks):
+    tried = list(bounded(PlantConfig()))
+    assert len({path for path, _ in tried}) > 50
+    for path, value in tried:
+        with pytest.raises(InputError, match=path[-1]):
+            arrange(blocks.case, blocks.meshes, blocks.room, None, 0, replaced(PlantConfig(), path, value))
+
+
+def test_time_does_not_run_backwards(blocks):
+    with pytest.raises(InputError, match="-1 ms"):
+        blocks.plant(docked=False).step(-1)
+
+
+def test_a_long_step_is_watched_all_the_way(blocks):
+    plant = blocks.plant(docked=False)
+    plant.set_traction(100.0)
+    plant._engine._data.qvel[0] = np.nan
+    with pytest.raises(PlantError, match=r"not finite at t = 0\.01"):
+        plant.step(1_000_000)
 
 
 def test_a_bone_flying_off_is_an_error(blocks):

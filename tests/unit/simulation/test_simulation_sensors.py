@@ -23,13 +23,13 @@ from rafr.simulation.sensors import (
 POSE = RigidTransform.from_rotvec([0.1, 0.2, 0.3], [0.2, -0.1, 1.8])
 
 
-def frames(config, seconds=20.0, seed=0):
+def frames(config, seconds=20.0, seed=0, in_sight=("reference",)):
     sensor = TrackerSensor(config, RigidTransform.identity(), np.random.default_rng(seed))
     out = []
     for tick in range(round(seconds * 100)):
         now = tick * 0.01
         if sensor.due(now):
-            sensor.expose(now, {"reference": POSE})
+            sensor.expose(now, {"reference": POSE}, in_sight)
         out += [(now, frame) for frame in sensor.delivered(now)]
     return out
 
@@ -56,6 +56,13 @@ def test_the_tracker_is_noisier_along_its_line_of_sight():
 def test_dropouts_have_no_pose():
     unseen = [f.tools[0].T_tracker_marker is None for _, f in frames(TrackerConfig(dropout=0.2))]
     assert np.mean(unseen) == pytest.approx(0.2, abs=0.05)
+
+
+def test_a_hidden_tool_has_no_pose_and_changes_nothing_else():
+    hidden = [f.tools[0] for _, f in frames(TrackerConfig(), 2.0, in_sight=())]
+    assert all(tool.T_tracker_marker is None for tool in hidden)
+    seen = [f.tools[0] for _, f in frames(TrackerConfig(), 2.0)]
+    assert [tool.error for tool in hidden] == [tool.error for tool in seen]
 
 
 def test_the_wrist_has_a_constant_bias_and_noise():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from rafr.errors import InputError
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.embedded.engine import MujocoEngine
 from rafr.simulation.engine import TIME_STEP
 from rafr.simulation.plant import Plant
+
+_LOOK = 10  # ms between two looks at the room
 
 
 class EmbeddedPlant(Plant):
@@ -19,15 +22,20 @@ class EmbeddedPlant(Plant):
         """Let `n` ms pass; returns `n`.
 
         Raises:
+            InputError: a negative `n`.
             PlantError: the state is no longer finite or physically possible.
         """
-        if self.resting:
-            self.time += n * TIME_STEP
-            return n
-        for _ in range(n):
-            self.act()
-            self._mujoco.finish()
-        self.notice(n)
+        if n < 0:
+            raise InputError("plant", f"{n} ms are to pass", "0 or more")
+        left = n
+        while left > 0 and not self.resting:
+            few = min(left, _LOOK)
+            for _ in range(few):
+                self.act()
+                self._mujoco.finish()
+            self.notice(few)
+            left -= few
+        self.time += left * TIME_STEP
         return n
 
     def settle(self, longest: float = 5.0) -> None:

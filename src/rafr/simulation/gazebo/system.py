@@ -16,11 +16,12 @@ from typing import Any
 from rafr.errors import RafrError
 from rafr.room import OperatingRoom
 from rafr.simulation.arrangement import arrange_case
+from rafr.simulation.engine import TIME_STEP
 from rafr.simulation.gazebo.engine import GazeboEngine
 from rafr.simulation.gazebo.names import REPLIES, REQUESTS, TICK_MS
 from rafr.simulation.gazebo.wire import call, error_of, state_of
 from rafr.simulation.gazebo.world import gazebo_urdf
-from rafr.simulation.plant import Plant
+from rafr.simulation.plant import Plant, PlantError
 
 _LOST = 2.0  # s without a request
 
@@ -62,6 +63,8 @@ class PlantSystem:
         if info.paused:
             self._answer_while_paused(self._plant, info)
             return
+        if abs(info.dt.total_seconds() - TIME_STEP) > 1e-9:
+            raise PlantError(f"the world steps by {info.dt.total_seconds()} s, expected {TIME_STEP} s")
         if info.iterations % TICK_MS == 1:
             self._await_tick(self._plant, info)
         self._plant.act()
