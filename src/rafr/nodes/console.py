@@ -25,7 +25,7 @@ from rafr_msgs.msg import (
 )
 from rafr_msgs.srv import ApprovePlan
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
@@ -57,7 +57,7 @@ class Console:
         # the command line's own handlers decide what Ctrl-C means
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node("console", namespace=NAMESPACE)
-        self._executor = SingleThreadedExecutor()
+        self._executor = EventsExecutor()
         self._executor.add_node(self._node)
         self._goal: Any = None
         self._result: Any = None

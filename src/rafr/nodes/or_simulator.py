@@ -1,13 +1,15 @@
 """The embedded operating room: plant, sensors and devices behind the drivers' topics and services.
 
-Each 10 ms tick is stepped, published and, while the arm controller streams, answered before the next one
-begins (lockstep). Arm commands older than 50 ms of simulated time stop the arm.
+Each 10 ms tick is stepped and published and, while the arm controller streams, answered during the next one
+(lockstep): the answer takes effect one tick later, whenever it came, as in a driver with a cycle of its own.
+Arm commands older than 50 ms of simulated time stop the arm.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from rafr.config import option
 from rafr.errors import InputError, RafrError
+from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import seconds, time_message
 from rafr.nodes.or_outputs import Outputs
 from rafr.nodes.runtime import OK, RELIABLE, WARN, RafrNode
@@ -74,6 +77,7 @@ class OrSimulator(RafrNode):
         self._plant, self._sensors = open_room(self._case, c.seed, c.arm, c.faults, self.carry)
         self._outputs = Outputs(self, self._plant.joint_names)
         self._ticks, self._cbcts, self._paused = 0, 0, False
+        self._commands: deque[tuple[float, FloatArray]] = deque()  # stamps and joint positions to come
         self._answered, self._command_t, self._command_wall = -1.0, -np.inf, -np.inf
         self._velocity_t = -np.inf
         self._next_wall = time.monotonic()
@@ -121,7 +125,8 @@ class OrSimulator(RafrNode):
         for name in self._sensors.faults.update(now, plant):
             self.diagnose(WARN, f"injected fault: {name}")
         self._publish(now)
-        self._await_answer(executor, now)
+        self._await_answer(executor, now - TICK)
+        self._obey(now - TICK)
         self._pace(executor)
 
     def _publish(self, now: float) -> None:
@@ -140,11 +145,11 @@ class OrSimulator(RafrNode):
         if sensors.faults.arm_connected:
             out.arm(now, *sensors.arm(now, self._plant))
 
-    def _await_answer(self, executor: SingleThreadedExecutor, now: float) -> None:
-        """Wait for the command that answers this tick, while somebody streams commands at all."""
+    def _await_answer(self, executor: SingleThreadedExecutor, tick: float) -> None:
+        """Wait for the command that answers a tick, while somebody streams commands at all."""
         executor.spin_once(timeout_sec=_SPIN)
         deadline = time.monotonic() + self._config.lockstep_timeout
-        while self._streaming and self._answered < now - 1e-6 and time.monotonic() < deadline and rclpy.ok():
+        while self._streaming and self._answered < tick - 1e-6 and time.monotonic() < deadline and rclpy.ok():
             executor.spin_once(timeout_sec=_SPIN)
 
     @property
@@ -176,13 +181,20 @@ class OrSimulator(RafrNode):
             return
         if now - stamp > _COMMAND_AGE:
             return
-        try:
-            self._plant.command_joints(np.array(message.points[0].positions))
-        except RafrError as error:
-            self.diagnose(WARN, f"arm command refused: {error}")
-            return
+        self._commands.append((stamp, np.array(message.points[0].positions)))
         self._answered = max(self._answered, stamp)
-        self._command_t, self._command_wall = now, time.monotonic()
+        self._command_wall = time.monotonic()
+
+    def _obey(self, tick: float) -> None:
+        """The commands that answer a tick or an earlier one take effect."""
+        while self._commands and self._commands[0][0] < tick + 1e-6:
+            stamp, positions = self._commands.popleft()
+            try:
+                self._plant.command_joints(positions)
+            except RafrError as error:
+                self.diagnose(WARN, f"arm command refused: {error}")
+            else:
+                self._command_t = stamp
 
     def _take_velocity(self, message: TwistStamped) -> None:
         self._velocity_t = self._ticks * TICK

@@ -37,7 +37,14 @@ class RecorderConfig:
     out: str = option("", "folder in which the folder `recording` is made")
     # the simulator draws its tissue only while somebody looks: the recorder does not
     exclude: tuple[str, ...] = option(
-        ("/clock", "/rosout", "/parameter_events", f"{NAMESPACE}/simulation/tissue"), "topics left out"
+        (
+            "/clock",
+            "/rosout",
+            "/parameter_events",
+            f"{NAMESPACE}/markers",
+            f"{NAMESPACE}/simulation/tissue",
+        ),
+        "topics left out",
     )
     look: float = option(0.5, "wall time between looks for new topics", unit="s", lower=0.05)
     flush: float = option(1.0, "wall time between flushes: what a crash may cost", unit="s", lower=0.05)

@@ -61,7 +61,6 @@ class ViewNode(RafrNode):
         urdf = urdf_text(config.arm)
         self._links = LinkPoses(urdf)
         self._whereabouts = Whereabouts(self)
-        self._whereabouts.listen()
         self._plan: ReductionPlan | None = None
         self._wire(urdf, config.period)
         self.set_ready()
@@ -95,7 +94,15 @@ class ViewNode(RafrNode):
 
     # -- what is shown -------------------------------------------------------------------------------
 
+    @property
+    def _watched(self) -> bool:
+        return any(p is not None and p.get_subscription_count() for p in (self._markers, self._tf))
+
     def _show(self) -> None:
+        self._whereabouts.listen(self._watched)
+        if not self._watched:
+            self.diagnose(OK, "nobody looks")
+            return
         seen = self._whereabouts.sighting()
         poses = seen.bodies(self._reference, self._moving)
         self._markers.publish(MarkerArray(markers=list(self._all_markers(poses))))
