@@ -12,7 +12,7 @@ from nav_msgs.msg import Odometry
 from rafr_msgs.msg import MuscleSignals, SimulationTruth, ToolPose, ToolPoses
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Imu, JointState
 from visualization_msgs.msg import MarkerArray
 
 from rafr.geometry.rigid_transform import FloatArray
@@ -37,6 +37,7 @@ class Outputs:
         self._tracker = node.create_publisher(ToolPoses, "tracker/raw", SENSOR)
         self._odom = node.create_publisher(Odometry, "odom", SENSOR)
         self._emg = node.create_publisher(MuscleSignals, "emg", SENSOR)
+        self._imu = node.create_publisher(Imu, "imu", SENSOR)
         self._truth = node.create_publisher(SimulationTruth, "simulation/truth", RELIABLE)
         self._tissue = node.create_publisher(MarkerArray, TOPIC, QOS)
         self._next_picture = 0.0
@@ -79,6 +80,15 @@ class Outputs:
         message.header.stamp = time_message(start)
         message.samples = samples.astype(np.float32).ravel().tolist()
         self._emg.publish(message)
+
+    def imu(self, now: float, motion: FloatArray) -> None:
+        """Specific force and angular rate (6,); the orientation is not measured."""
+        message = Imu()
+        message.header.stamp, message.header.frame_id = time_message(now), "imu"
+        message.orientation_covariance[0] = -1.0  # sensor_msgs: no orientation
+        acceleration, rate = message.linear_acceleration, message.angular_velocity
+        acceleration.x, acceleration.y, acceleration.z, rate.x, rate.y, rate.z = motion.tolist()
+        self._imu.publish(message)
 
     def truth(self, now: float, truth: PlantTruth) -> None:
         message = SimulationTruth(

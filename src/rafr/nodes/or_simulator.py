@@ -142,6 +142,7 @@ class OrSimulator(RafrNode):
         if self._ticks % _EMG_TICKS == 0:
             block = _EMG_TICKS * TICK
             out.emg(now - block, sensors.emg(block, self._plant), sensors.emg_config)
+        out.imu(now, sensors.motion(TICK, self._plant))
         if sensors.faults.arm_connected:
             out.arm(now, *sensors.arm(now, self._plant))
 

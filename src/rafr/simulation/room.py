@@ -10,6 +10,7 @@ import numpy as np
 
 from rafr.cases.case import Case
 from rafr.errors import InfeasibleError
+from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.arrangement import Arrangement, arrange_case
 from rafr.simulation.embedded import EmbeddedPlant
@@ -19,6 +20,8 @@ from rafr.simulation.markers import Markers, mount_markers
 from rafr.simulation.sensors import (
     EmgConfig,
     EmgSensor,
+    ImuConfig,
+    ImuSensor,
     JointSensor,
     JointSensorConfig,
     TrackerConfig,
@@ -43,6 +46,9 @@ class SensorSuite:
     tracker: TrackerSensor
     sight: LineOfSight
     muscles: EmgSensor
+    imu: ImuSensor
+    imu_mount: tuple[str, RigidTransform]
+    """Body that carries the inertial sensor, and `T_ct_imu` (m)."""
     emg_config: EmgConfig
     wheels: np.random.Generator
 
@@ -68,6 +74,11 @@ class SensorSuite:
     def emg(self, duration: float, plant: LivePlant) -> FloatArray:
         return self.muscles.read(duration, float(np.linalg.norm(plant.wrench()[:3])))
 
+    def motion(self, period: float, plant: LivePlant) -> FloatArray:
+        """Specific force and angular rate (6,) of the body with the inertial sensor."""
+        body, T_ct_imu = self.imu_mount
+        return self.imu.read(period, plant.world_from_ct(body) @ T_ct_imu)
+
 
 def open_room(
     case: Case,
@@ -88,8 +99,9 @@ def open_room(
     for body in case.moving:
         with suppress(InfeasibleError):  # said when the surgeon asks for that body's pins
             plant.plan_pins(body.name)
-    streams = [np.random.default_rng([seed, 3, k]) for k in range(7)]
-    emg_config = EmgConfig()
+    streams = [np.random.default_rng([seed, 3, k]) for k in range(8)]
+    emg_config, moving = EmgConfig(), case.moving[0].name
+    over_bone = RigidTransform.from_translation(arrangement.inertias[moving].centroid)
     return plant, SensorSuite(
         markers=mount_markers(case, arrangement.meshes, arrangement.room.T_base_marker, streams[0]),
         faults=FaultInjector(names, FaultConfig(), streams[1]),
@@ -98,6 +110,8 @@ def open_room(
         tracker=TrackerSensor(TrackerConfig(), arrangement.room.T_world_tracker, streams[4]),
         sight=LineOfSight(arrangement.urdf, plant.joint_names),
         muscles=EmgSensor(emg_config, streams[5]),
+        imu=ImuSensor(ImuConfig(), streams[7]),
+        imu_mount=(moving, over_bone),
         emg_config=emg_config,
         wheels=streams[6],
     )

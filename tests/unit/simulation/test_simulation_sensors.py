@@ -10,6 +10,8 @@ from rafr.simulation.sensors import (
     EMG_CHANNELS,
     EmgConfig,
     EmgSensor,
+    ImuConfig,
+    ImuSensor,
     JointSensor,
     JointSensorConfig,
     ToolReading,
@@ -90,6 +92,36 @@ def test_muscles_fire_more_the_harder_the_fragment_is_pulled():
 
     assert power(300.0) > 3.0 * power(0.0)
     assert EmgSensor(EmgConfig(), np.random.default_rng(0)).read(0.1, 0.0).shape == (len(EMG_CHANNELS), 100)
+
+
+def imu_readings(pose_at, seconds=2.0, **changes):
+    sensor = ImuSensor(ImuConfig(**changes), np.random.default_rng(0))
+    return np.array([sensor.read(0.01, pose_at(0.01 * k)) for k in range(round(seconds * 100))])
+
+
+EXACT_IMU = {"acceleration_noise": 0.0, "rate_noise": 0.0, "acceleration_bias": 0.0, "rate_bias": 0.0}
+
+
+def test_an_inertial_sensor_at_rest_feels_its_weight_in_its_own_axes():
+    lying = RigidTransform.from_rotvec([0.0, np.pi / 2, 0.0], [1.0, 2.0, 3.0])  # its x axis points down
+    read = imu_readings(lambda _: lying, **EXACT_IMU)
+    assert np.allclose(read, [-9.81, 0.0, 0.0, 0.0, 0.0, 0.0], atol=1e-9)
+
+
+def test_an_inertial_sensor_feels_how_it_is_swung_and_turned():
+    swung = imu_readings(lambda t: RigidTransform.from_translation([0.0, 0.1 * t * t, 0.0]), **EXACT_IMU)
+    assert np.allclose(swung[3:], [0.0, 0.2, 9.81, 0.0, 0.0, 0.0], atol=1e-6)
+    turned = imu_readings(
+        lambda t: RigidTransform.from_rotvec([0.0, 0.0, 0.3 * t], [0.0, 0.0, 0.0]), **EXACT_IMU
+    )
+    assert np.allclose(turned[3:], [0.0, 0.0, 9.81, 0.0, 0.0, 0.3], atol=1e-5)
+
+
+def test_an_inertial_sensor_has_noise_and_a_bias():
+    read = imu_readings(lambda _: POSE, 20.0)
+    assert read[:, :3].std(axis=0) == pytest.approx(ImuConfig().acceleration_noise, rel=0.1)
+    assert read[:, 3:].std(axis=0) == pytest.approx(ImuConfig().rate_noise, rel=0.1)
+    assert 1e-4 < np.abs(read[:, 3:].mean(axis=0)).max() < 5.0 * ImuConfig().rate_bias
 
 
 def frame(number=1, x=0.0):
