@@ -20,7 +20,8 @@ class MujocoEngine:
     def __init__(self, arrangement: Arrangement) -> None:
         import mujoco
 
-        self._model: Any = build_world(arrangement.urdf, arrangement.inertias, arrangement.poses)
+        spec = build_world(arrangement.urdf, arrangement.inertias, arrangement.poses)
+        self._model: Any = spec.compile()
         self._data: Any = mujoco.MjData(self._model)
         model, data = self._model, self._data
         names = [model.joint(i).name for i in range(model.njnt)]

@@ -22,7 +22,7 @@ BASE_JOINTS = ("base_x", "base_y", "base_theta")
 
 
 def build_world(urdf: str, bodies: Mapping[str, BodyInertia], poses: Mapping[str, RigidTransform]) -> Any:
-    """Compile the MjModel.
+    """The MjSpec of robot and bones, to be compiled.
 
     Args:
         urdf: the robot's description; its root link is `base`.
@@ -48,7 +48,7 @@ def build_world(urdf: str, bodies: Mapping[str, BodyInertia], poses: Mapping[str
         spec.body("base").add_joint(name=name, type=kind, axis=axis)
     for name, inertia in bodies.items():
         _add_bone(spec, name, inertia, poses[name])
-    return spec.compile()
+    return spec
 
 
 def _add_bone(spec: Any, name: str, inertia: BodyInertia, T_world_ct: RigidTransform) -> None:
