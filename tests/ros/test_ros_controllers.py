@@ -319,6 +319,7 @@ def test_base_docks_on_odometry_with_released_brakes_and_brakes_again(lab):
     assert False in floor.brakes
 
 
+@pytest.mark.slow
 def test_safety_waits_for_its_nodes_then_allows_and_latches_a_death_until_reset(lab):
     from rafr_msgs.msg import ArmState, SafetyState
     from std_srvs.srv import Trigger
@@ -350,6 +351,7 @@ def test_safety_waits_for_its_nodes_then_allows_and_latches_a_death_until_reset(
     assert lab.wait(lambda: states[-1].state == SafetyState.OK)
 
 
+@pytest.mark.slow
 def test_controllers_end_cleanly_on_an_interrupt_and_refuse_a_bad_parameter(lab):
     lab.start("base_controller")
     lab.start("arm_controller", realtime_priority=0)

@@ -44,6 +44,7 @@ def test_a_patient_who_was_not_tracked_during_the_cbct_is_not_registered(lab, bo
     assert "fragment_wing was tracked in 0 frames" in result.message
 
 
+@pytest.mark.slow
 def test_a_missing_cbct_ends_the_goal_with_the_reason(lab, box_case):
     from geometry_msgs.msg import Pose, Quaternion
     from rafr_msgs.action import RegisterPatient

@@ -43,6 +43,7 @@ def test_a_recording_reads_back_with_every_message(lab, tmp_path):
     assert forces(arm) == [2.0 * k for k in range(30)]
 
 
+@pytest.mark.slow
 def test_what_was_flushed_survives_a_kill(lab, tmp_path):
     from mcap.exceptions import EndOfFile
     from mcap.reader import NonSeekingReader

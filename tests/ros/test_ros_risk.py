@@ -9,6 +9,7 @@ pytestmark = pytest.mark.ros
 RATE = 1000.0
 
 
+@pytest.mark.slow
 def test_a_burst_after_rest_is_high_risk(lab):
     from rafr_msgs.msg import MuscleSignals, Risk
 

@@ -24,6 +24,7 @@ def publish_plan(lab, plan, **changes):
     return publisher
 
 
+@pytest.mark.slow
 def test_markers_name_a_mesh_per_bone_and_show_target_and_path(lab, box_case, box_plan):
     from std_msgs.msg import String
     from visualization_msgs.msg import MarkerArray

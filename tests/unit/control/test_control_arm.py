@@ -70,6 +70,7 @@ def test_stiff_tissue_holds_at_the_force_limit_and_the_arm_then_stands_still(too
     assert np.array_equal(bench.command.q, held)
 
 
+@pytest.mark.slow
 def test_an_arm_at_the_end_of_its_strength_ends_near_the_target_and_says_which_joint(tools):
     free = tools.bench().reducing()
     assert free.run(60.0).success
