@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ from rafr.robot.urdf import joint_chain
 from rafr.room import OperatingRoom
 from rafr.tracking.average import AverageConfig, ToolHistory
 from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
+from rafr.trajectory.watch import TrackedTools
 from rafr.units import to_mm
 
 KINDS = ("docking", "approach", "reduction", "retreat")
@@ -184,6 +185,21 @@ class TrajectoryNode(RafrNode):
             T_base_pelvis=tracking.T_base_pelvis,
             T_current_displaced=to_mm(tracking.T_current_displaced[body]),
             T_path_displaced=tuple(pose.T_path_displaced for pose in plan.body(body).path),
+            tools=self._tools(robot.T_world_base, tools, body),
+        )
+
+    def _tools(
+        self, T_world_base: RigidTransform, tools: Mapping[str, RigidTransform], body: str
+    ) -> TrackedTools:
+        """Where they are in the room; `T_tracker_marker` (m) by name."""
+        T_world_tracker = T_world_base @ self._T_base_marker @ tools[BASE_TOOL].inverse()
+        places = {name: (T_world_tracker @ T).translation for name, T in tools.items()}
+        fragment = fragment_tool(body)
+        return TrackedTools(
+            eye=T_world_tracker.translation,
+            still={REFERENCE_TOOL: places[REFERENCE_TOOL]},
+            carried={fragment: places[fragment]},
+            on_base={BASE_TOOL: self._T_base_marker.translation},
         )
 
 

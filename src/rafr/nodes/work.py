@@ -15,6 +15,7 @@ from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress, part_of, silent
 from rafr.registration.result import FiducialRegistration, RegistrationResult
 from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
+from rafr.trajectory.watch import TrackedTools
 
 _SAME_PLACE = 1e-3  # share of a path: a pose no further ahead than this is where the body stands
 
@@ -69,6 +70,7 @@ class Situation:
         q: joint angles, rad.   T_world_base: m, from odometry.   T_base_pelvis: m, tracked.
         T_current_displaced: mm, the body now, tracked.
         T_path_displaced: mm, the plan's path of the body.
+        tools: where the tracker and its tools are.
     """
 
     q: tuple[float, ...]
@@ -76,6 +78,7 @@ class Situation:
     T_base_pelvis: RigidTransform | None = None
     T_current_displaced: RigidTransform | None = None
     T_path_displaced: tuple[RigidTransform, ...] = ()
+    tools: TrackedTools | None = None
 
 
 def docking(
@@ -93,6 +96,7 @@ def docking(
         now.T_world_base @ T_base_pelvis,
         path,
         _planned_clamp(case_folder, body),
+        now.tools,
     )
     return result.trajectory, result.assessment
 
@@ -115,6 +119,7 @@ def approach(
         path,
         _planned_clamp(case_folder, body),
         rng=np.random.default_rng(seed),
+        tools=now.tools,
     )
     return motion.trajectory, motion.assessment
 

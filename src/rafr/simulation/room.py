@@ -12,6 +12,7 @@ from rafr.cases.case import Case
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.sight import LineOfSight
 from rafr.simulation.arrangement import Arrangement, arrange_case
 from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
@@ -30,7 +31,6 @@ from rafr.simulation.sensors import (
     WrenchSensor,
     WrenchSensorConfig,
 )
-from rafr.simulation.sight import LineOfSight
 
 _ODOMETRY_NOISE = np.array([1e-4, 1e-4, 1e-4])  # m, m, rad
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,8 @@ from rafr.trajectory.result import ArmTrajectory
 from rafr.trajectory.roadmap import find_way
 from rafr.trajectory.timing import JointPath, TimingConfig, time_path
 from rafr.trajectory.verify import path_reasons, verify_arm
+
+Hidden = Callable[[FloatArray], frozenset[str]]
 
 _PATH_SAMPLES = 200  # poses a path is checked against
 _STANDING = 1e-6  # s at full speed: shorter than this is no path
@@ -143,9 +145,14 @@ def approach_motion(
     collision: ArmCollision,
     rng: np.random.Generator,
     then: Sequence[RigidTransform] = (),
+    hidden: Hidden | None = None,
     config: ArmPathConfig | None = None,
 ) -> ArmMotion:
-    """As `plan_approach`, with assessment and paths."""
+    """As `plan_approach`, with assessment and paths.
+
+    `hidden` names the tools that the robot hides at joint angles (n, dof) while it follows `then`; a branch
+    that hides none is taken where there is one.
+    """
     config = config or ArmPathConfig()
     q0 = np.asarray(q_start, dtype=float)
     before = T_armbase_clamp_goal @ RigidTransform.from_translation((0.0, 0.0, -config.standoff))
@@ -153,13 +160,13 @@ def approach_motion(
     if not branches:
         raise InfeasibleError(("the stand-off pose in front of the pins is out of the arm's reach",))
     reasons: list[str] = []
-    for q_before in branches:
-        try:
-            return _approach_by(
-                arm, q0, q_before, [before, T_armbase_clamp_goal], then, collision, rng, config
-            )
-        except InfeasibleError as error:
-            reasons += error.reasons
+    insertion = [before, T_armbase_clamp_goal]
+    for look in (hidden, None) if hidden is not None else (None,):
+        for q_before in branches:
+            try:
+                return _approach_by(arm, q0, q_before, insertion, then, look, collision, rng, config)
+            except InfeasibleError as error:
+                reasons += error.reasons
     raise InfeasibleError(tuple(dict.fromkeys(reasons)))
 
 
@@ -225,6 +232,7 @@ def _approach_by(
     q_before: FloatArray,
     insertion: Sequence[RigidTransform],
     then: Sequence[RigidTransform],
+    hidden: Hidden | None,
     collision: ArmCollision,
     rng: np.random.Generator,
     config: ArmPathConfig,
@@ -238,6 +246,9 @@ def _approach_by(
         touching = collision.touching(q)
         if touching is not None:
             raise InfeasibleError((f"at the pins {touching} are too close",))
+    behind = hidden(followed[1:]) if hidden is not None else frozenset()
+    if behind:
+        raise InfeasibleError((f"the robot would hide {', '.join(sorted(behind))} from the tracker",))
     free = free_motion(arm, q0, q_before, collision=collision, rng=rng, config=config)
     into = path_motion(
         arm, insertion, free.trajectory.q[-1], speed=config.insertion, collision=collision, config=config

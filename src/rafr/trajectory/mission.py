@@ -26,6 +26,7 @@ from rafr.trajectory.motion import ArmMotion
 from rafr.trajectory.placement import choose_docking_pose
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.surroundings import arm_surroundings
+from rafr.trajectory.watch import TrackedTools, Watch
 from rafr.units import to_metres
 
 
@@ -95,18 +96,21 @@ def dock(
     T_world_pelvis: RigidTransform,
     T_path_displaced: Sequence[RigidTransform],
     T_ct_clamp: RigidTransform,
+    tools: TrackedTools | None = None,
 ) -> Docking:
     """Choose where the base stands for a body and drive there.
 
     Args:
         base_pose: (3,) where it stands now: x, y, theta in `world`.
         T_ct_clamp: mm, from the body's pins (`rafr.planning.pins.clamp_frame`).
+        tools: which the robot should not hide; None: not known.
 
     Raises:
         InfeasibleError: no place serves the path, or no way leads there.
     """
     path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
-    pose, assessment = choose_docking_pose(robot.arm, path, robot.room, drive=robot.drive)
+    watch = None if tools is None else Watch(robot.arm, tools, path[0])
+    pose, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch, drive=robot.drive)
     trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
     return Docking(pose, trajectory, assessment)
 
@@ -120,6 +124,7 @@ def approach(
     T_ct_clamp: RigidTransform,
     *,
     rng: np.random.Generator,
+    tools: TrackedTools | None = None,
     config: ArmPathConfig | None = None,
 ) -> ArmMotion:
     """Bring the clamp to the pins of a body as it stands now (the path's first pose).
@@ -129,14 +134,22 @@ def approach(
         q: (dof,) joint angles now.
         T_base_pelvis: measured by the tracker, or as planned.
         T_ct_clamp: mm.
+        tools: which the robot should not hide; None: not known.
 
     Raises:
         InfeasibleError: see `rafr.trajectory.arm.plan_approach`.
     """
-    goals = _from_armbase(robot, clamp_path(T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp)))
+    path = _thinned(clamp_path(T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp)))
+    goals = _from_armbase(robot, path)
     collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base))
+    in_world = [T_world_base @ T for T in path]
+    watch = None if tools is None else Watch(robot.arm, tools, in_world[0])
+
+    def hidden(joints: FloatArray) -> frozenset[str]:
+        return frozenset() if watch is None else watch.hidden(T_world_base, joints, in_world)
+
     return approach_motion(
-        robot.arm, q, goals[0], collision=collision, rng=rng, then=_thinned(goals), config=config
+        robot.arm, q, goals[0], collision=collision, rng=rng, then=goals, hidden=hidden, config=config
     )
 
 

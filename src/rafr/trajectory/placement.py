@@ -17,6 +17,9 @@ from rafr.robot.mobile import DifferentialDrive, floor_transform
 from rafr.room import OperatingRoom, side_of
 from rafr.trajectory.paths import follow
 from rafr.trajectory.surroundings import arm_surroundings
+from rafr.trajectory.watch import Watch
+
+_HELD = slice(2, -1)  # of `_along`: where the fragment is in the clamp
 
 FloorPose = tuple[float, float, float]  # x, y in m, theta in rad
 
@@ -57,17 +60,20 @@ def choose_docking_pose(
     room: OperatingRoom,
     side: str | None = None,
     *,
+    watch: Watch | None = None,
     drive: DifferentialDrive | None = None,
     config: PlacementConfig | None = None,
 ) -> tuple[FloorPose, Assessment]:
     """The best base pose (x, y, theta) beside the table for a path of the clamp.
 
     Every candidate is examined by inverse kinematics along the path and at the stand-off, with joint
-    limits, collisions with table, patient and the robot itself, and distance from singularities.
+    limits, collisions with table, patient and the robot itself, and distance from singularities. Places from
+    which the tracker sees every tool along the whole path go before all others.
 
     Args:
         T_world_clamp_path: poses of the clamp in `world`, from the pins' grip to the reduced position.
         side: "left" or "right" of the patient; by default that of the first clamp pose.
+        watch: what the tracker is to see; None: not known.
 
     Raises:
         InfeasibleError: no candidate works; the reasons count what failed.
@@ -80,23 +86,41 @@ def choose_docking_pose(
     collision = ArmCollision(
         arm, arm_surroundings(room, floor_transform(candidates[0])), config.arm_clearance
     )
-    found: list[tuple[float, float, FloorPose]] = []
+    found: list[tuple[Service, FloorPose]] = []
     failures: dict[str, int] = {}
     for pose in candidates[: config.tried]:
         collision.move_blocks(arm_surroundings(room, floor_transform(pose)))
-        margin, score, why = _examine(arm, pose, T_world_clamp_path, collision, room.parked_arm, config)
-        if why is None:
-            found.append((margin, score, pose))
+        service = _examine(arm, pose, T_world_clamp_path, collision, room.parked_arm, watch, config)
+        if isinstance(service, Service):
+            found.append((service, pose))
         else:
-            failures[why] = failures.get(why, 0) + 1
-        if sum(margin == config.uncertainty[0] for margin, *_ in found) >= config.enough:
+            failures[service] = failures.get(service, 0) + 1
+        perfect = sum(s.hides == 0 and s.uncertainty == config.uncertainty[0] for s, _ in found)
+        if perfect >= config.enough:
             break
     if not found:
         counts = tuple(f"{n} of {sum(failures.values())} base poses: {why}" for why, n in failures.items())
         raise InfeasibleError((f"no base pose on the {side} side serves the whole path", *counts))
-    margin, score, pose = max(found)
-    remark = f"pins may be {margin * 1e3:.0f} mm off plan, manipulability at least {score:.3f} m"
-    return pose, Assessment(True, (remark,))
+    best, pose = max(found, key=lambda f: f[0].rank)
+    remarks = [
+        f"pins may be {best.uncertainty * 1e3:.0f} mm off plan, manipulability at least {best.score:.3f} m"
+    ]
+    if best.hides:
+        remarks.append("wherever the base stands, the robot hides a tool from the tracker: move the tracker")
+    return pose, Assessment(True, tuple(remarks))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How a base pose serves a path: tools it hides, pins' uncertainty it bears, least manipulability."""
+
+    hides: int
+    uncertainty: float
+    score: float
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        return (-self.hides, self.uncertainty, self.score)
 
 
 def _along(path: Sequence[RigidTransform], standoff: float) -> list[RigidTransform]:
@@ -147,40 +171,46 @@ def _examine(
     path: Sequence[RigidTransform],
     collision: ArmCollision,
     q_parked: FloatArray,
+    watch: Watch | None,
     config: PlacementConfig,
-) -> tuple[float, float, str | None]:
-    """Uncertainty of the pins it bears, least manipulability through the best branch, or why it fails."""
+) -> Service | str:
+    """What the best branch of the arm offers, or why none serves."""
     if collision.touching(q_parked) is not None:
-        return 0.0, 0.0, "the parked arm would touch something"
-    T_armbase_world = (floor_transform(pose) @ arm.T_base_armbase).inverse()
-    goals = [T_armbase_world @ T for T in _along(path, config.standoff)]
-    best, why = (-1.0, 0.0), "the pins are out of reach"
+        return "the parked arm would touch something"
+    T_world_base = floor_transform(pose)
+    T_armbase_world = (T_world_base @ arm.T_base_armbase).inverse()
+    along = _along(path, config.standoff)
+    goals = [T_armbase_world @ T for T in along]
+    services, why = [], "the pins are out of reach"
     for start in arm.inverse_all(goals[0], q_parked):
-        score, reason = _served(arm, goals, start, collision)
-        if reason is None and score < config.min_manipulability:
-            reason = "the arm would be close to a singularity"
-        if reason is not None:
-            why = reason
+        q = _served(arm, goals, start, collision)
+        if isinstance(q, str):
+            why = q
             continue
+        score = min(arm.manipulability(row) for row in q)
+        if score < config.min_manipulability:
+            why = "the arm would be close to a singularity"
+            continue
+        hides = 0 if watch is None else len(watch.hidden(T_world_base, q[_HELD], along[_HELD]))
         for uncertainty in config.uncertainty:
-            moved = [T_armbase_world @ T for T in _around(path, uncertainty)]
-            if uncertainty == 0 or _served(arm, [goals[0], *moved], start, collision)[1] is None:
-                best = max(best, (uncertainty, score))
+            moved = [goals[0], *(T_armbase_world @ T for T in _around(path, uncertainty))]
+            if uncertainty == 0 or not isinstance(_served(arm, moved, start, collision), str):
+                services.append(Service(hides, uncertainty, score))
                 break
-    return (*best, None if best[0] >= 0 else why)
+    return max(services, key=lambda s: s.rank) if services else why
 
 
 def _served(
     arm: ArmModel, goals: Sequence[RigidTransform], start: FloatArray, collision: ArmCollision
-) -> tuple[float, str | None]:
-    """Least manipulability over clamp poses followed from `start`, or why they cannot be."""
+) -> FloatArray | str:
+    """Joint angles (n, dof) of clamp poses followed from `start`, or why they cannot be."""
     try:
         q = follow(arm, goals, start)
     except InfeasibleError:
-        return 0.0, "the path leaves the arm's reach"
+        return "the path leaves the arm's reach"
     if any(collision.touching(row) is not None for row in q):
-        return 0.0, "the arm would touch table, patient or itself"
-    return min(arm.manipulability(row) for row in q), None
+        return "the arm would touch table, patient or itself"
+    return q
 
 
 def _tool_length(arm: ArmModel) -> float:

@@ -21,7 +21,8 @@ _NEVER = 1e-12
 class LineOfSight:
     """The robot's shapes, to be asked for every exposure."""
 
-    def __init__(self, urdf: str, joint_names: Sequence[str]) -> None:
+    def __init__(self, urdf: str, joint_names: Sequence[str], margin: float = 0.0) -> None:
+        """`margin`: m, by which every shape is larger than it is, and lines have to keep off."""
         self._poses, self._joints = LinkPoses(urdf), tuple(joint_names)
         kinds = ("box", "cylinder", "sphere")
         shapes = sorted(robot_shapes(urdf), key=lambda s: kinds.index(s.kind))
@@ -30,7 +31,11 @@ class LineOfSight:
         self._p = np.array([s.T_link_shape.translation for s in shapes])
         rows = [[i for i, s in enumerate(shapes) if s.kind == kind] for kind in kinds]
         self._rows = [slice(r[0], r[-1] + 1) if r else slice(0, 0) for r in rows]
-        self._sizes = [np.array([shapes[i].size for i in r]) for r in rows]
+        grown = {"box": 2.0 * margin, "cylinder": margin * np.array([1.0, 2.0]), "sphere": margin}
+        self._sizes = [
+            np.array([shapes[i].size for i in r]) + grown[kind] if r else np.zeros((0, 1))
+            for kind, r in zip(kinds, rows, strict=True)
+        ]
 
     def seen(
         self, eye: FloatArray, tools: Mapping[str, FloatArray], base: FloatArray, q: FloatArray

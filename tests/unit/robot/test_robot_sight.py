@@ -7,7 +7,7 @@ from rafr.robot.arm import ArmModel
 from rafr.robot.description import urdf_text
 from rafr.robot.links import LinkPoses
 from rafr.robot.shapes import robot_shapes
-from rafr.simulation.sight import LineOfSight
+from rafr.robot.sight import LineOfSight
 
 URDF = urdf_text("ur16e")
 JOINTS = ArmModel(URDF).joint_names

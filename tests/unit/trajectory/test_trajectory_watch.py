@@ -1,0 +1,73 @@
+"""The robot stands and bends so that the tracker goes on seeing its tools, where that is possible."""
+
+import numpy as np
+import pytest
+from tests.unit.trajectory.test_trajectory_mission import R_SUPINE, pins_from
+
+from rafr.geometry import RigidTransform, screw_interpolate
+from rafr.robot.mobile import floor_transform
+from rafr.trajectory import mission
+from rafr.trajectory.placement import choose_docking_pose
+from rafr.trajectory.watch import TrackedTools, Watch
+from rafr.units import to_metres
+
+EYE = np.array([1.4, -1.35, 2.0])
+
+
+@pytest.fixture(scope="module")
+def path(robot):
+    T_world_pelvis = RigidTransform(
+        R_SUPINE, np.array([0.0, 0.0, robot.room.table.height + robot.room.pelvis_height])
+    )
+    target = RigidTransform.from_rotvec(np.radians([3.0, -4.0, 5.0]), (8.0, -6.0, 10.0))
+    steps = screw_interpolate(RigidTransform.identity(), target, np.linspace(0, 1, 12))
+    return mission.clamp_path(T_world_pelvis, steps, to_metres(pins_from("left")))
+
+
+def tools(carried, eye=EYE, still=(0.0, 0.0, 1.4)):
+    return TrackedTools(
+        np.asarray(eye),
+        {"reference": np.asarray(still)},
+        {"fragment": carried},
+        {"base": np.array([-0.3, 0, 0.6])},
+    )
+
+
+def joints_along(robot, base, path):
+    T = (floor_transform(base) @ robot.arm.T_base_armbase).inverse()
+    goals = [T @ pose for pose in path]
+    q0 = robot.arm.inverse_all(goals[0], robot.room.parked_arm)[0]
+    return np.array([robot.arm.inverse_near(goal, q0) for goal in goals])
+
+
+def test_a_tool_in_the_middle_of_the_arm_is_hidden_and_rides_with_the_clamp(robot, path):
+    base, _ = choose_docking_pose(robot.arm, path, robot.room)
+    q, T_world_base = joints_along(robot, base, path), floor_transform(base)
+    # the clamp itself, from above it
+    above = path[0].translation + np.array([0.0, 0.0, 0.6])
+    watch = Watch(robot.arm, tools(path[0].translation, eye=above), path[0])
+    assert "fragment" in watch.hidden(T_world_base, q, path)
+    beside = path[0].translation + np.array([0.0, 5.0, 0.0])  # m: far from everything
+    watch = Watch(robot.arm, tools(beside, eye=beside + 1.0, still=beside), path[0])
+    assert watch.hidden(T_world_base, q, path) <= {"base"}
+
+
+def test_the_base_stands_where_no_tool_is_hidden(robot, path):
+    blind, _ = choose_docking_pose(robot.arm, path, robot.room)
+    q, T_world_base = joints_along(robot, blind, path), floor_transform(blind)
+    column = floor_transform(blind).apply((0.18, 0.0, 0.6))
+    behind = EYE + 1.05 * (column - EYE)
+    seen = tools(path[0].translation + np.array([0.12, 0.0, 0.08]), still=behind)
+    assert "reference" in Watch(robot.arm, seen, path[0]).hidden(T_world_base, q, path)
+    watch = Watch(robot.arm, seen, path[0])
+    base, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch)
+    assert base != blind
+    assert not any("hides" in reason for reason in assessment.reasons)
+
+
+def test_where_a_tool_is_always_hidden_the_surgeon_is_told(robot, path):
+    inside = path[0].translation  # the clamp's own place: hidden from anywhere
+    watch = Watch(robot.arm, tools(inside), path[0])
+    _, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch)
+    assert assessment.accepted
+    assert any("move the tracker" in reason for reason in assessment.reasons)
