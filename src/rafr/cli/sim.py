@@ -130,7 +130,7 @@ class _Run:
                 stack.enter_context(own_domain())
             supervisor = stack.enter_context(Supervisor(programs, self.out / "logs"))
             keys = no_keys if plain else stack.enter_context(terminal_keys())
-            console = stack.enter_context(Console(record))
+            console = stack.enter_context(Console(record, self.case.id))
             screen = stack.enter_context(open_screen(self._stream, plain=plain))
             Follower(
                 record=record,

@@ -52,8 +52,8 @@ _PROCEDURE = _names(ProcedureState, "RUNNING", "WAITING", "HELD", "DONE", "ABORT
 class Console:
     """Fills a RunRecord from the graph; a context manager that owns its ROS context."""
 
-    def __init__(self, record: RunRecord) -> None:
-        self.record = record
+    def __init__(self, record: RunRecord, case_id: str) -> None:
+        self.record, self._case_id = record, case_id
         # the command line's own handlers decide what Ctrl-C means
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node("console", namespace=NAMESPACE)
@@ -174,9 +174,14 @@ class Console:
 
     def _plan(self, message: Plan) -> None:
         try:
-            self.record.plan = plan_from_message(message)
+            plan = plan_from_message(message)
         except InputError as error:
             self.record.message = str(error)
+            return
+        if plan.case_id != self._case_id:
+            self.record.message = f"plan of another case ({plan.case_id}): another rafr in this ROS domain?"
+            return
+        self.record.plan = plan
 
     def _registration(self, message: Registration) -> None:
         poses = {body.name: transform_from_pose(body.cbct_from_ct) for body in message.bodies}
