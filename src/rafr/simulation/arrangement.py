@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rafr.cases.case import Case
+from rafr.cases.case import Case, SchantzPin
 from rafr.config import check_config
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
@@ -45,6 +45,19 @@ class Arrangement:
     inertias: dict[str, BodyInertia]
     starts: dict[str, RigidTransform]
     poses: dict[str, RigidTransform]
+    _pins: dict[str, tuple[SchantzPin, ...]] = field(default_factory=dict)
+
+    def plan_pins(self, body: str) -> tuple[SchantzPin, ...]:
+        """Where a body's pins are meant to go; found once, which takes about a second.
+
+        Raises:
+            InfeasibleError: the body offers no place for pins.
+        """
+        from rafr.planning.pins import propose_pins
+
+        if body not in self._pins:
+            self._pins[body] = propose_pins(self.case, self.meshes, body)
+        return self._pins[body]
 
     @property
     def reference(self) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rafr.cases.case import Case
+from rafr.cases.case import Case, SchantzPin
 from rafr.cases.reference_marker import place_reference_marker
 from rafr.geometry import RigidTransform, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.pins import patient_axes
+from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.simulation.live import LivePlant
 from rafr.tracking.tools import BASE_TOOL, FIDUCIALS_MM, REFERENCE_TOOL, fragment_tool
 from rafr.units import to_metres
@@ -20,7 +20,13 @@ from rafr.units import to_metres
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
 
-_STAND_OFF_MM = 80.0  # of a fragment's tool in front of its foremost bone
+_STAND_OFF_MM = 80.0  # of a fragment's tool from the bone that carries it
+# ways a fragment's tool may stand off, from straight in front of the patient
+_SIDEWAYS_DEG = (-60.0, -30.0, 0.0, 30.0, 60.0)
+_UPWARDS_DEG = (-30.0, 0.0, 30.0, 60.0)
+_SKIN_MM = 50.0  # in front of the foremost bone
+_LONGEST_MM = 180.0  # of the pin outside the bone
+_CLAMP_MM = 450.0  # of the line along the Schantz pins that clamp and wrist will take, from the bone
 _PIN_IN_BONE_MM = 25.0
 _BASE_CALIBRATION_M = 2e-4
 _BASE_CALIBRATION_RAD = 5e-4
@@ -53,18 +59,30 @@ class Markers:
 
 
 def mount_markers(
-    case: Case, meshes: Mapping[str, BodyMesh], T_base_marker: RigidTransform, rng: np.random.Generator
+    case: Case,
+    meshes: Mapping[str, BodyMesh],
+    T_base_marker: RigidTransform,
+    schantz_pins: Mapping[str, Sequence[SchantzPin]],
+    eye_mm: Mapping[str, FloatArray],
+    rng: np.random.Generator,
 ) -> Markers:
-    """Mount every tool; `T_base_marker` (m) is the calibrated mount on the base."""
+    """Mount every tool as a surgeon would who sees the tracker and knows where the pins will go.
+
+    Args:
+        T_base_marker: m, the calibrated mount on the base.
+        schantz_pins: as planned; a body without has none.
+        eye_mm: (3,) the tracker in every body's CT.
+    """
     reference = case.reference.name
     pelvis = merge_meshes([m.mesh for m in meshes.values()])
     fiducials = FIDUCIALS_MM if case.fiducials_mm is None else case.fiducials_mm
     mounts_mm = {reference: place_reference_marker(meshes[reference].mesh, pelvis, fiducials)}
     axes = patient_axes(case)
     for body in case.moving:
-        vertices = meshes[body.name].mesh.vertices
-        entry = vertices[int(np.argmax(vertices @ axes.anterior))]
-        place = entry + _STAND_OFF_MM * axes.anterior + 15.0 * axes.superior + rng.uniform(-10, 10, 3)
+        place = _tool_place(
+            meshes[body.name].mesh.vertices, axes, schantz_pins.get(body.name, ()), eye_mm[body.name]
+        )
+        place = place + rng.uniform(-10, 10, 3)
         mounts_mm[body.name] = RigidTransform.from_rotvec(np.radians(20.0) * rng.uniform(-1, 1, 3), place)
     pins = {name: _carrier(meshes[name].mesh.vertices, T.translation) for name, T in mounts_mm.items()}
     error = RigidTransform.from_rotvec(
@@ -72,6 +90,39 @@ def mount_markers(
     )
     mounts = {name: to_metres(T) for name, T in mounts_mm.items()}
     return Markers(reference, np.asarray(fiducials), mounts, T_base_marker @ error, pins)
+
+
+def _tool_place(
+    vertices: FloatArray, axes: PatientAxes, pins: Sequence[SchantzPin], eye: FloatArray
+) -> FloatArray:
+    """(3,) mm, before the skin, in line with the tracker far from where the clamp will be."""
+    places = _places(vertices, axes)
+    if not pins:
+        return max(places, key=lambda p: float(p @ axes.anterior))
+    along = np.linspace(0.0, 1.0, 60)[:, None]
+    entry = np.mean([p.entry_mm for p in pins], axis=0)
+    clamp = entry - along * _CLAMP_MM * np.mean([p.direction for p in pins], axis=0)
+
+    def clearance(place: FloatArray) -> float:
+        line = place + along**2 * (eye - place)  # densest near the tool
+        return float(np.linalg.norm(line[:, None] - clamp, axis=2).min())
+
+    return max(places, key=clearance)
+
+
+def _places(vertices: FloatArray, axes: PatientAxes) -> list[FloatArray]:
+    """Ends (3,) of pins off the bone in several directions that come out in front of the patient."""
+    skin = float((vertices @ axes.anterior).max()) + _SKIN_MM
+    places = []
+    for up in np.radians(_UPWARDS_DEG):
+        for side in np.radians(_SIDEWAYS_DEG):
+            forward = np.cos(side) * axes.anterior + np.sin(side) * axes.left
+            direction = np.cos(up) * forward + np.sin(up) * axes.superior
+            entry = vertices[int(np.argmax(vertices @ direction))]
+            length = max(_STAND_OFF_MM, (skin - entry @ axes.anterior) / (direction @ axes.anterior))
+            if length < _LONGEST_MM:
+                places.append(entry + length * direction)
+    return places
 
 
 def _carrier(vertices: FloatArray, tool: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -59,7 +59,6 @@ class Plant:
         self.robot = Robot(engine, arrangement.parking, arrangement.parked_arm, c.arm_drive, c.base_drive)
         self.bones: Bones = build_bones(arrangement, engine)
         self._quiet = 0
-        self._pin_plans: dict[str, tuple[SchantzPin, ...]] = {}
 
     # ---- commands -----------------------------------------------------------------------------
 
@@ -115,20 +114,8 @@ class Plant:
         if fragment.pins is None:
             index = list(self.bones.fragments).index(body)
             rng = np.random.default_rng([self.arrangement.seed, 2, index])
-            fragment.pins = insert_pins(self.plan_pins(body), self.config.setup, rng)
+            fragment.pins = insert_pins(self.arrangement.plan_pins(body), self.config.setup, rng)
         return fragment.pins
-
-    def plan_pins(self, body: str) -> tuple[SchantzPin, ...]:
-        """Where a body's pins are meant to go; found once, which takes about a second.
-
-        Raises:
-            InfeasibleError: the body offers no place for pins.
-        """
-        from rafr.planning.pins import propose_pins
-
-        if body not in self._pin_plans:
-            self._pin_plans[body] = propose_pins(self.arrangement.case, self.arrangement.meshes, body)
-        return self._pin_plans[body]
 
     def set_clamp(self, closed: bool, body: str = "") -> tuple[bool, str]:
         """Open the clamp, or close it on a body's pins; (done, why not)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rafr.cases.case import Case
+from rafr.cases.case import Case, SchantzPin
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
@@ -31,6 +31,7 @@ from rafr.simulation.sensors import (
     WrenchSensor,
     WrenchSensorConfig,
 )
+from rafr.units import METRES_PER_MM
 
 _ODOMETRY_NOISE = np.array([1e-4, 1e-4, 1e-4])  # m, m, rad
 
@@ -96,14 +97,19 @@ def open_room(
     arrangement = arrange_case(case, seed, arm)
     plant = carry(arrangement)
     plant.settle()
+    pins: dict[str, tuple[SchantzPin, ...]] = {}
     for body in case.moving:
         with suppress(InfeasibleError):  # said when the surgeon asks for that body's pins
-            plant.plan_pins(body.name)
+            pins[body.name] = arrangement.plan_pins(body.name)
+    eye = arrangement.room.T_world_tracker.translation
+    eye_mm = {name: T.inverse().apply(eye) / METRES_PER_MM for name, T in arrangement.poses.items()}
     streams = [np.random.default_rng([seed, 3, k]) for k in range(8)]
     emg_config, moving = EmgConfig(), case.moving[0].name
     over_bone = RigidTransform.from_translation(arrangement.inertias[moving].centroid)
     return plant, SensorSuite(
-        markers=mount_markers(case, arrangement.meshes, arrangement.room.T_base_marker, streams[0]),
+        markers=mount_markers(
+            case, arrangement.meshes, arrangement.room.T_base_marker, pins, eye_mm, streams[0]
+        ),
         faults=FaultInjector(names, FaultConfig(), streams[1]),
         joints=JointSensor(JointSensorConfig(), streams[2]),
         wrist=WrenchSensor(WrenchSensorConfig(), streams[3]),

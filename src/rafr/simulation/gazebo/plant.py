@@ -201,9 +201,6 @@ class GazeboPlant:
     def fix_body(self, body: str) -> None:
         self._do("fix_body", body)
 
-    def plan_pins(self, body: str) -> None:
-        self._do("plan_pins", body)
-
     def insert_pins(self, body: str) -> None:
         self._do("insert_pins", body)
 

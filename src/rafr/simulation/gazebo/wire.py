@@ -18,7 +18,7 @@ from rafr.simulation.plant import Plant, PlantError, PlantTruth
 CALLS = frozenset(
     (
         "command_joints", "stop_arm", "command_base", "set_brakes", "set_holding", "set_traction",
-        "set_clamp", "fix_body", "plan_pins", "insert_pins", "break_traction", "slip_traction",
+        "set_clamp", "fix_body", "insert_pins", "break_traction", "slip_traction",
         "stick_joint", "loosen_pins", "cords",
     )
 )  # fmt: skip
