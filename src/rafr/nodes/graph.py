@@ -50,6 +50,7 @@ class GraphOptions:
     Attributes:
         case: case folder.   out: folder of the recording and the CBCTs.   seed: of the simulation.
         sim: embedded | gazebo | none (hardware, or a simulator somebody else starts).
+        control: who moves the arm in Gazebo: rafr | ros2_control (with gz_ros2_control).
         arm: robot arm of the description (ur16e, ur10e).
         rate: simulated seconds per wall second; 0 = as fast as possible.
         faults: names of faults the simulator injects.
@@ -60,6 +61,7 @@ class GraphOptions:
     out: str
     seed: int = 0
     sim: str = "embedded"
+    control: str = "rafr"
     arm: str = "ur16e"
     rate: float = 0.0
     faults: tuple[str, ...] = ()
@@ -82,6 +84,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
     specs = (
         NodeSpec("or_simulator", "or_simulator", simulator, condition="embedded"),
         NodeSpec("gazebo_bridge", "or_simulator", simulator, condition="gazebo"),
+        NodeSpec("gazebo_devices", "or_simulator", {**sim_time, **simulator}, condition="ros2_control"),
         NodeSpec("tracker", "tracker", {**sim_time}),
         NodeSpec("registration", "registration", {**case, "out": options.out, "seed": options.seed}),
         NodeSpec("reduction_planner", "reduction_planner", case),
@@ -97,7 +100,8 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
             "review", "review", {**case, **arm, "port": options.page_port}, essential=False, condition="page"
         ),
     )
-    active = {"": True, options.sim: True, "page": options.page}
+    room = options.sim if options.control == "rafr" else options.control
+    active = {"": True, room: True, "page": options.page}
     chosen = tuple(s for s in specs if active.get(s.condition, False))
     essential = [s.name for s in chosen if s.essential and s.name != "safety"]
     return tuple(_watching(s, essential) if s.name == "safety" else s for s in chosen)

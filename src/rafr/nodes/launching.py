@@ -8,13 +8,18 @@ from typing import Any
 
 from rafr.errors import InputError
 from rafr.nodes.graph import NAMESPACE, GraphOptions, NodeSpec
+from rafr.resources import resource_path
+from rafr.simulation.gazebo.ros2_control import CONTROLLERS, require_ros2_control
 from rafr.simulation.gazebo.server import require_gazebo
 
 PACKAGE = "rafr"
 SIMULATORS = ("embedded", "gazebo")
+CONTROLS = ("rafr", "ros2_control")
+_ARM_FAULTS = ("joint-stuck", "arm-connection-lost")  # those of an arm that rafr itself drives
 # launch argument -> (default, meaning); the launch file declares exactly these
 SIM_ARGUMENTS: dict[str, tuple[str, str]] = {
     "sim": ("embedded", "simulator: embedded or gazebo"),
+    "control": ("rafr", "who moves the arm in Gazebo: rafr, or ros2_control (needs gz_ros2_control)"),
     "case": ("", "case folder; empty: a virtual patient"),
     "fracture": ("", "kind of the virtual patient's fracture"),
     "headless": ("false", "no review page, no RViz"),
@@ -51,18 +56,56 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
         raise InputError("sim", f"{values['sim']!r} is unknown", f"one of {', '.join(SIMULATORS)}")
     if values["sim"] == "gazebo":
         require_gazebo("sim:=gazebo")
+    if values["control"] not in CONTROLS:
+        raise InputError("control", f"{values['control']!r} is unknown", f"one of {', '.join(CONTROLS)}")
     faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
     if any(name.startswith("node-kill") for name in faults):
         raise InputError("faults", "node-kill needs the supervisor of rafr sim", "it given there")
+    if values["control"] == "ros2_control":
+        _check_ros2_control(values["sim"], faults)
     return GraphOptions(
         case=str(case),
         out=str(out),
         seed=integer(values, "seed"),
         sim=values["sim"],
+        control=values["control"],
         arm=values["arm"],
         faults=faults,
         page=not flag(values, "headless"),
         page_port=integer(values, "page_port"),
+    )
+
+
+def _check_ros2_control(sim: str, faults: Iterable[str]) -> None:
+    if sim != "gazebo":
+        raise InputError("control", f"ros2_control moves no arm in {sim!r}", "sim:=gazebo with it")
+    impossible = [name for name in faults if name in _ARM_FAULTS]
+    if impossible:
+        raise InputError("faults", f"{impossible[0]} needs an arm that rafr drives", "control:=rafr")
+    require_ros2_control("control:=ros2_control")
+
+
+def companions(options: GraphOptions) -> tuple[dict[str, Any], ...]:
+    """Keyword arguments of the `launch_ros` nodes, not rafr's own, that ros2_control in Gazebo needs."""
+    if options.control != "ros2_control":
+        return ()
+    manager = f"{NAMESPACE}/controller_manager"
+    patience = ["--controller-manager-timeout", "300", "--switch-timeout", "60"]
+    return (
+        {
+            "package": "controller_manager",
+            "executable": "spawner",
+            "arguments": [*CONTROLLERS, "--controller-manager", manager, *patience],
+            "output": "screen",
+        },
+        {
+            "package": "ros_gz_bridge",
+            "executable": "parameter_bridge",
+            "name": "ros_gz_bridge",
+            "namespace": NAMESPACE,
+            "parameters": [{"config_file": str(resource_path("config/ros_gz_bridge.yaml"))}],
+            "output": "screen",
+        },
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rafr.errors import InputError
 from rafr.nodes.graph import NAMESPACE, GraphOptions, build_graph
-from rafr.nodes.launching import SIM_ARGUMENTS, graph_options, node_arguments, only
+from rafr.nodes.launching import SIM_ARGUMENTS, companions, graph_options, node_arguments, only
 
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULTS = {name: default for name, (default, _) in SIM_ARGUMENTS.items()}
@@ -76,6 +76,40 @@ def test_gazebo_is_carried_by_the_bridge_and_nothing_else_changes(monkeypatch):
     assert gazebo[0].name == embedded[0].name == "or_simulator"
     assert gazebo[0].parameters == embedded[0].parameters
     assert gazebo[1:] == embedded[1:]
+
+
+@pytest.fixture
+def everything_installed(monkeypatch):
+    for name in ("require_gazebo", "require_ros2_control"):
+        monkeypatch.setattr(f"rafr.nodes.launching.{name}", lambda option: None)
+
+
+def test_ros2_control_changes_who_serves_the_room_and_brings_spawner_and_bridge(everything_installed):
+    options = graph_options({**DEFAULTS, "sim": "gazebo", "control": "ros2_control"}, Path("c"), Path("o"))
+    graph, embedded = build_graph(options), build_graph(GraphOptions(case="c", out="o"))
+    assert graph[0].executable == "gazebo_devices"
+    assert graph[0].name == "or_simulator"
+    assert graph[0].parameters == {**embedded[0].parameters, "use_sim_time": True}
+    assert graph[1:] == embedded[1:]
+    spawner, bridge = companions(options)
+    assert spawner["executable"] == "spawner"
+    assert {"joint_state_broadcaster", "joint_trajectory_controller"} < set(spawner["arguments"])
+    assert f"{NAMESPACE}/controller_manager" in spawner["arguments"]
+    assert bridge["parameters"][0]["config_file"].endswith("config/ros_gz_bridge.yaml")
+    assert companions(GraphOptions(case="c", out="o", sim="gazebo")) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"control": "moveit"}, "control"),
+        ({"control": "ros2_control", "sim": "embedded"}, "sim:=gazebo"),
+        ({"control": "ros2_control", "faults": "joint-stuck"}, "joint-stuck"),
+    ],
+)
+def test_ros2_control_is_refused_where_it_moves_nothing(everything_installed, change, what):
+    with pytest.raises(InputError, match=what):
+        graph_options({**DEFAULTS, "sim": "gazebo", **change}, Path("c"), Path("o"))
 
 
 class Recorded:
