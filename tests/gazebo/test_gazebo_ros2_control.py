@@ -1,44 +1,29 @@
 """The arm in Gazebo moved by gz_ros2_control, the clock brought by ros_gz_bridge: with the real packages."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rafr.errors import InputError
-from rafr.nodes.graph import GraphOptions, build_graph
-from rafr.nodes.launching import companions
-from rafr.simulation.gazebo.ros2_control import require_ros2_control
+from rafr.nodes.graph import GraphOptions, build_companions, build_graph
+from rafr.simulation.gazebo.ros2_control import program_of, require_ros2_control
 
 try:
     require_ros2_control("tests")
 except InputError as _missing:
     pytest.skip(str(_missing), allow_module_level=True)
 
-pytestmark = [pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.ros, pytest.mark.timeout(1800)]
 
 READY = 300.0  # s of wall time
 SWING, PERIOD, LENGTH = 0.15, 6.0, 12.0  # rad, s, s of simulated time
 LAG = 0.03  # s, of the arm behind its commands: two updates, and one time constant of its gain
-
-
-def command_of(node):
-    """What launch_ros would start."""
-    prefixes = map(Path, os.environ["AMENT_PREFIX_PATH"].split(os.pathsep))
-    files = (prefix / "lib" / node["package"] / node["executable"] for prefix in prefixes)
-    command = [str(next(file for file in files if file.is_file())), *node.get("arguments", ())]
-    command += ["--ros-args"]
-    for key, value in {"__ns": node.get("namespace"), "__node": node.get("name")}.items():
-        command += ["-r", f"{key}:={value}"] if value else []
-    for parameters in node.get("parameters", ()):
-        for key, value in parameters.items():
-            command += ["-p", f"{key}:={value}"]
-    return command
 
 
 @pytest.fixture
@@ -50,10 +35,11 @@ def room(case, tmp_path, monkeypatch):
     monkeypatch.setenv("GZ_PARTITION", f"rafr-test-{os.getpid()}")
     options = GraphOptions(str(case.folder), str(tmp_path), sim="gazebo", control="ros2_control")
     devices = build_graph(options)[0]
-    commands = {n["executable"]: command_of(n) for n in companions(options)}
-    commands["devices"] = [
-        sys.executable, "-m", f"rafr.nodes.{devices.executable}", *devices.arguments()
-    ]  # fmt: skip
+    commands = {
+        c.executable: [program_of(c.package, c.executable), *c.command_arguments()]
+        for c in build_companions(options)
+    }
+    commands["devices"] = [sys.executable, "-m", f"rafr.nodes.{devices.executable}", *devices.arguments()]
     logs = {name: tmp_path / f"{name}.log" for name in commands}
     with own_domain() as domain:
         processes = []
@@ -143,3 +129,32 @@ def test_the_arm_follows_through_the_same_topics(room):
     told = np.array([np.interp(t, t + LAG, column) for column in goal.T]).T
     assert np.abs(q - told).max() < 3e-3  # rad; at the fastest it moves 1.6e-3 in 10 ms
     assert np.abs(q - q[0]).max() == pytest.approx(2 * SWING, abs=2e-3)
+
+
+def test_the_procedure_ends_reduced(case, tmp_path):
+    out = tmp_path / "run"
+    command = (sys.executable, "-m", "rafr.cli.main", "sim", str(case.folder), "--sim", "gazebo")
+    result = subprocess.run(
+        (
+            *command,
+            "--control",
+            "ros2_control",
+            "--headless",
+            "--auto-approve",
+            "--seed",
+            "6",
+            "--out",
+            str(out),
+        ),
+        capture_output=True,
+        text=True,
+        timeout=1700,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    report = json.loads((out / "report.json").read_text())
+    assert report["outcome"] == "reduced"
+    for body in report["bodies"].values():
+        assert body["residual_to_plan_mm"]["mean"] < 1.0
+    logs = "".join(log.read_text(errors="replace") for log in (out / "logs").iterdir())
+    assert "[Err]" not in logs

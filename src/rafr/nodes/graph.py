@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from rafr.resources import resource_path
+from rafr.simulation.gazebo.ros2_control import CONTROLLERS
+
 NAMESPACE = "/rafr"
 
 
@@ -41,6 +44,31 @@ class NodeSpec:
         for key, value in self.parameters.items():
             arguments += ["-p", f"{key}:={_yaml(value)}"]
         return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A process of another package.
+
+    Attributes:
+        package, executable: where ROS finds it.
+        arguments: before `--ros-args`.
+        name: node name; "" leaves the executable its own, and its namespace.
+        lasting: False where it ends by itself when its work is done.
+    """
+
+    package: str
+    executable: str
+    arguments: tuple[str, ...] = ()
+    name: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    lasting: bool = True
+
+    def command_arguments(self) -> list[str]:
+        """Command-line arguments after the executable."""
+        if not self.name:
+            return list(self.arguments)
+        return [*self.arguments, *NodeSpec(self.executable, self.name, self.parameters).arguments()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +133,19 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
     chosen = tuple(s for s in specs if active.get(s.condition, False))
     essential = [s.name for s in chosen if s.essential and s.name != "safety"]
     return tuple(_watching(s, essential) if s.name == "safety" else s for s in chosen)
+
+
+def build_companions(options: GraphOptions) -> tuple[Companion, ...]:
+    """Processes of other packages that ros2_control in Gazebo needs beside the nodes."""
+    if options.control != "ros2_control":
+        return ()
+    manager = ("--controller-manager", f"{NAMESPACE}/controller_manager")
+    patience = ("--controller-manager-timeout", "300", "--switch-timeout", "60")
+    bridge = {"config_file": str(resource_path("config/ros_gz_bridge.yaml"))}
+    return (
+        Companion("controller_manager", "spawner", (*CONTROLLERS, *manager, *patience), lasting=False),
+        Companion("ros_gz_bridge", "parameter_bridge", name="ros_gz_bridge", parameters=bridge),
+    )
 
 
 def _watching(safety: NodeSpec, essential: list[str]) -> NodeSpec:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rafr.errors import InputError
-from rafr.nodes.graph import NAMESPACE, GraphOptions, NodeSpec
-from rafr.resources import resource_path
-from rafr.simulation.gazebo.ros2_control import CONTROLLERS, require_ros2_control
+from rafr.nodes.graph import NAMESPACE, Companion, GraphOptions, NodeSpec
+from rafr.simulation.gazebo.ros2_control import require_ros2_control
 from rafr.simulation.gazebo.server import require_gazebo
 
 PACKAGE = "rafr"
@@ -61,8 +60,7 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
     faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
     if any(name.startswith("node-kill") for name in faults):
         raise InputError("faults", "node-kill needs the supervisor of rafr sim", "it given there")
-    if values["control"] == "ros2_control":
-        _check_ros2_control(values["sim"], faults)
+    check_control(values["control"], values["sim"], faults)
     return GraphOptions(
         case=str(case),
         out=str(out),
@@ -76,37 +74,29 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
     )
 
 
-def _check_ros2_control(sim: str, faults: Iterable[str]) -> None:
+def check_control(control: str, sim: str, faults: Iterable[str]) -> None:
+    """Raise InputError where this driver cannot move the arm in this simulator."""
+    if control != "ros2_control":
+        return
     if sim != "gazebo":
-        raise InputError("control", f"ros2_control moves no arm in {sim!r}", "sim:=gazebo with it")
+        raise InputError("control", f"ros2_control moves no arm in {sim!r}", "Gazebo as simulator")
     impossible = [name for name in faults if name in _ARM_FAULTS]
     if impossible:
-        raise InputError("faults", f"{impossible[0]} needs an arm that rafr drives", "control:=rafr")
-    require_ros2_control("control:=ros2_control")
+        raise InputError("faults", f"{impossible[0]} needs an arm that rafr drives", "control by rafr")
+    require_ros2_control("control by ros2_control")
 
 
-def companions(options: GraphOptions) -> tuple[dict[str, Any], ...]:
-    """Keyword arguments of the `launch_ros` nodes, not rafr's own, that ros2_control in Gazebo needs."""
-    if options.control != "ros2_control":
-        return ()
-    manager = f"{NAMESPACE}/controller_manager"
-    patience = ["--controller-manager-timeout", "300", "--switch-timeout", "60"]
-    return (
-        {
-            "package": "controller_manager",
-            "executable": "spawner",
-            "arguments": [*CONTROLLERS, "--controller-manager", manager, *patience],
-            "output": "screen",
-        },
-        {
-            "package": "ros_gz_bridge",
-            "executable": "parameter_bridge",
-            "name": "ros_gz_bridge",
-            "namespace": NAMESPACE,
-            "parameters": [{"config_file": str(resource_path("config/ros_gz_bridge.yaml"))}],
-            "output": "screen",
-        },
-    )
+def companion_arguments(companion: Companion) -> dict[str, Any]:
+    """Keyword arguments of `launch_ros.actions.Node` for a process that is not rafr's own."""
+    named = {"name": companion.name, "namespace": NAMESPACE} if companion.name else {}
+    return {
+        "package": companion.package,
+        "executable": companion.executable,
+        "arguments": list(companion.arguments),
+        "parameters": [dict(companion.parameters)] if companion.parameters else [],
+        "output": "screen",
+        **named,
+    }
 
 
 def flag(values: Mapping[str, str], name: str) -> bool:
