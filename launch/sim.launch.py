@@ -32,7 +32,8 @@ def start(context):
     case = prepare_case(values["case"] or None, values["fracture"] or None, integer(values, "seed"), out)
     clean_folder(out)
     options = graph_options(values, case.folder.resolve(), out)
-    share_partition()
+    if options.control == "ros2_control":
+        share_partition()
     nodes = [Node(**node_arguments(spec)) for spec in build_graph(options)]
     nodes += [Node(**companion_arguments(companion)) for companion in build_companions(options)]
     if flag(values, "rviz"):
