@@ -39,6 +39,7 @@ NODES = (
     "recorder",
     "or_simulator",
     "gazebo_bridge",
+    "gazebo_devices",
 )
 
 setup(

@@ -1,7 +1,7 @@
 """The whole procedure in a simulator, as `rafr sim` runs it, from the same list of nodes.
 
-ros2 launch rafr sim.launch.py [sim:=embedded|gazebo] [case:=FOLDER] [headless:=true] [seed:=N]
-    [auto_approve:=true] … (--show-args lists them all)
+ros2 launch rafr sim.launch.py [sim:=embedded|gazebo] [control:=rafr|ros2_control] [case:=FOLDER]
+    [headless:=true] [seed:=N] [auto_approve:=true] … (--show-args lists them all)
 """
 
 import sys
@@ -13,9 +13,17 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from rafr.cli.sim_case import clean_folder, prepare_case, run_folder
-from rafr.nodes.graph import build_graph
-from rafr.nodes.launching import SIM_ARGUMENTS, flag, graph_options, integer, node_arguments
+from rafr.nodes.graph import build_companions, build_graph
+from rafr.nodes.launching import (
+    SIM_ARGUMENTS,
+    companion_arguments,
+    flag,
+    graph_options,
+    integer,
+    node_arguments,
+)
 from rafr.resources import resource_path
+from rafr.simulation.gazebo.ros2_control import share_partition
 
 
 def start(context):
@@ -24,7 +32,10 @@ def start(context):
     case = prepare_case(values["case"] or None, values["fracture"] or None, integer(values, "seed"), out)
     clean_folder(out)
     options = graph_options(values, case.folder.resolve(), out)
+    if options.control == "ros2_control":
+        share_partition()
     nodes = [Node(**node_arguments(spec)) for spec in build_graph(options)]
+    nodes += [Node(**companion_arguments(companion)) for companion in build_companions(options)]
     if flag(values, "rviz"):
         nodes.append(
             Node(

@@ -19,10 +19,16 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A process to run: its name (also that of its log file) and its command line."""
+    """A process to run.
+
+    Attributes:
+        name: also that of its log file.
+        lasting: False where it ends by itself, with exit code 0, when its work is done.
+    """
 
     name: str
     command: tuple[str, ...]
+    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +130,14 @@ class Supervisor:
     def deaths(self) -> list[Death]:
         """The processes that died since the last call."""
         dead = []
+        passing = {program.name for program in self._programs if not program.lasting}
         for name, process in list(self._running.items()):
             returncode = process.poll()
             if returncode is not None:
                 self._end_group(process.pid, signal.SIGKILL)
                 del self._running[name]
+                if returncode == 0 and name in passing:
+                    continue
                 dead.append(Death(name, returncode, self._last_words(name)))
         return dead
 

@@ -69,6 +69,17 @@ def test_the_base_drives_by_gazebos_own_drive(plant):
     assert abs(plant.base_state()[1]) < 1e-3
 
 
+def test_time_stands_as_long_as_it_is_asked_to(plant):
+    plant.step(10)
+    before = plant.time
+    end = time.monotonic() + 3.0  # s; after two without a word time would go on by itself
+    while time.monotonic() < end:
+        assert plant.step(0) == 0
+        time.sleep(0.1)
+    plant.step(10)
+    assert plant.time == pytest.approx(before + 0.01, abs=1e-9)
+
+
 def test_refusals_arrive_as_they_were_said(plant):
     with pytest.raises(InputError, match="'nobody' is unknown"):
         plant.insert_pins("nobody")

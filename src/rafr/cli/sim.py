@@ -15,11 +15,13 @@ from rafr.cases.case import FRACTURE_KINDS, Case
 from rafr.cli.output import add_json_option, check_json_target, write_json
 from rafr.cli.sim_case import DEFAULT_FRACTURE, check_folder, clean_folder, prepare_case, run_folder
 from rafr.errors import InputError
-from rafr.nodes.graph import GraphOptions, NodeSpec, build_graph
+from rafr.nodes.graph import GraphOptions, NodeSpec, build_companions, build_graph
+from rafr.nodes.launching import CONTROLS, check_control
 
 if TYPE_CHECKING:
     from rafr.cli.sim_loop import NodeKill
     from rafr.review.run import RunRecord
+    from rafr.supervisor import Program
 
 EXIT_REDUCED, EXIT_NOT_REDUCED, EXIT_INTERRUPTED = 0, 1, 130
 NODE_KILL = "node-kill"
@@ -29,6 +31,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", nargs="?", metavar="CASE", help="case folder; default: a virtual patient")
     parser.add_argument(
         "--sim", choices=("embedded", "gazebo"), default="embedded", help="simulator (default: embedded)"
+    )
+    parser.add_argument(
+        "--control",
+        choices=CONTROLS,
+        default="rafr",
+        help="who moves the arm in Gazebo (ros2_control needs gz_ros2_control; default: rafr)",
     )
     parser.add_argument(
         "--headless", action="store_true", help="plain lines instead of the live view; no page unless needed"
@@ -65,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise InputError("--seed", f"{args.seed} is negative", "0 or more")
     faults, kill = _faults(args.faults)
+    check_control(args.control, args.sim, faults)
     out = run_folder(args.out)
     check_folder(out)
     check_json_target(args.json)
@@ -77,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         out=str(out),
         seed=args.seed,
         sim=args.sim,
+        control=args.control,
         arm=args.arm,
         faults=faults,
         page=page,
@@ -117,12 +127,12 @@ class _Run:
         from rafr.nodes.domain import own_domain
         from rafr.review.keys import no_keys, terminal_keys
         from rafr.review.screen import open_screen
-        from rafr.supervisor import Program, Supervisor, interruptible
+        from rafr.supervisor import Supervisor, interruptible
 
         # attached, somebody else starts and watches the nodes, and may leave out the page
         attached = self.args.attach
         record.nodes = {spec.name: False for spec in graph if spec.essential or not attached}
-        programs = [Program(s.name, _command(s)) for s in graph if not attached]
+        programs = [] if attached else _programs(graph, self.options)
         plain = self.args.headless
         with contextlib.ExitStack() as stack:
             stack.enter_context(interruptible())
@@ -167,6 +177,19 @@ class _Run:
     def _stream(self) -> TextIO:
         """Where a person reads; standard output belongs to `--json -`."""
         return sys.stderr if self.args.json == "-" else sys.stdout
+
+
+def _programs(graph: tuple[NodeSpec, ...], options: GraphOptions) -> list[Program]:
+    from rafr.simulation.gazebo.ros2_control import program_of, share_partition
+    from rafr.supervisor import Program
+
+    if options.control == "ros2_control":
+        share_partition()
+    programs = [Program(spec.name, _command(spec)) for spec in graph]
+    for c in build_companions(options):
+        command = (program_of(c.package, c.executable), *c.command_arguments())
+        programs.append(Program(c.executable, command, c.lasting))
+    return programs
 
 
 def _command(spec: NodeSpec) -> tuple[str, ...]:

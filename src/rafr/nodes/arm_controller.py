@@ -44,7 +44,9 @@ from rafr.robot.arm import ArmModel
 from rafr.room import OperatingRoom
 
 _STATE_PERIOD = 0.05  # s, wall time
-_COMMAND_PERIOD = 0.01  # s
+# s after the joint state it answers, when a command's position is to be reached: a period for the answer's
+# way and one for the motion; a joint trajectory controller refuses what comes later than that
+_REACH = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class ArmControllerNode(RafrNode):
         return np.array([positions.get(name, np.nan) for name in self._arm.joint_names])
 
     def _send(self, q: FloatArray, stamp: Any) -> None:
-        point = JointTrajectoryPoint(positions=q.tolist(), time_from_start=duration_message(_COMMAND_PERIOD))
+        point = JointTrajectoryPoint(positions=q.tolist(), time_from_start=duration_message(_REACH))
         command = JointTrajectory(joint_names=list(self._arm.joint_names), points=[point])
         command.header.stamp = stamp
         self._commands.publish(command)

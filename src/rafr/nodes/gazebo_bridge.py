@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 
 from rafr.nodes.or_simulator import OrSimulator, run_simulator
+from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.gazebo.plant import GazeboPlant
 
 
 class GazeboBridge(OrSimulator):
-    carry = GazeboPlant
+    def carry(self, arrangement: Arrangement) -> GazeboPlant:
+        return GazeboPlant(arrangement)
 
 
 def main() -> None:

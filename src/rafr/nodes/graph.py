@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from rafr.resources import resource_path
+from rafr.simulation.gazebo.ros2_control import CONTROLLERS
+
 NAMESPACE = "/rafr"
 
 
@@ -44,12 +47,38 @@ class NodeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Companion:
+    """A process of another package.
+
+    Attributes:
+        package, executable: where ROS finds it.
+        arguments: before `--ros-args`.
+        name: node name; "" leaves the executable its own, and its namespace.
+        lasting: False where it ends by itself when its work is done.
+    """
+
+    package: str
+    executable: str
+    arguments: tuple[str, ...] = ()
+    name: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    lasting: bool = True
+
+    def command_arguments(self) -> list[str]:
+        """Command-line arguments after the executable."""
+        if not self.name:
+            return list(self.arguments)
+        return [*self.arguments, *NodeSpec(self.executable, self.name, self.parameters).arguments()]
+
+
+@dataclass(frozen=True, slots=True)
 class GraphOptions:
     """What the user chooses at start.
 
     Attributes:
         case: case folder.   out: folder of the recording and the CBCTs.   seed: of the simulation.
         sim: embedded | gazebo | none (hardware, or a simulator somebody else starts).
+        control: who moves the arm in Gazebo: rafr | ros2_control (with gz_ros2_control).
         arm: robot arm of the description (ur16e, ur10e).
         rate: simulated seconds per wall second; 0 = as fast as possible.
         faults: names of faults the simulator injects.
@@ -60,6 +89,7 @@ class GraphOptions:
     out: str
     seed: int = 0
     sim: str = "embedded"
+    control: str = "rafr"
     arm: str = "ur16e"
     rate: float = 0.0
     faults: tuple[str, ...] = ()
@@ -82,6 +112,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
     specs = (
         NodeSpec("or_simulator", "or_simulator", simulator, condition="embedded"),
         NodeSpec("gazebo_bridge", "or_simulator", simulator, condition="gazebo"),
+        NodeSpec("gazebo_devices", "or_simulator", {**sim_time, **simulator}, condition="ros2_control"),
         NodeSpec("tracker", "tracker", {**sim_time}),
         NodeSpec("registration", "registration", {**case, "out": options.out, "seed": options.seed}),
         NodeSpec("reduction_planner", "reduction_planner", case),
@@ -97,10 +128,24 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
             "review", "review", {**case, **arm, "port": options.page_port}, essential=False, condition="page"
         ),
     )
-    active = {"": True, options.sim: True, "page": options.page}
+    room = options.sim if options.control == "rafr" else options.control
+    active = {"": True, room: True, "page": options.page}
     chosen = tuple(s for s in specs if active.get(s.condition, False))
     essential = [s.name for s in chosen if s.essential and s.name != "safety"]
     return tuple(_watching(s, essential) if s.name == "safety" else s for s in chosen)
+
+
+def build_companions(options: GraphOptions) -> tuple[Companion, ...]:
+    """Processes of other packages that ros2_control in Gazebo needs beside the nodes."""
+    if options.control != "ros2_control":
+        return ()
+    manager = ("--controller-manager", f"{NAMESPACE}/controller_manager")
+    patience = ("--controller-manager-timeout", "300", "--switch-timeout", "60")
+    bridge = {"config_file": str(resource_path("config/ros_gz_bridge.yaml"))}
+    return (
+        Companion("controller_manager", "spawner", (*CONTROLLERS, *manager, *patience), lasting=False),
+        Companion("ros_gz_bridge", "parameter_bridge", name="ros_gz_bridge", parameters=bridge),
+    )
 
 
 def _watching(safety: NodeSpec, essential: list[str]) -> NodeSpec:

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from rafr.errors import InputError
-from rafr.nodes.graph import NAMESPACE, GraphOptions, NodeSpec
+from rafr.nodes.graph import NAMESPACE, Companion, GraphOptions, NodeSpec
+from rafr.simulation.gazebo.ros2_control import require_ros2_control
 from rafr.simulation.gazebo.server import require_gazebo
 
 PACKAGE = "rafr"
 SIMULATORS = ("embedded", "gazebo")
+CONTROLS = ("rafr", "ros2_control")
+_ARM_FAULTS = ("joint-stuck", "arm-connection-lost")  # those of an arm that rafr itself drives
 # launch argument -> (default, meaning); the launch file declares exactly these
 SIM_ARGUMENTS: dict[str, tuple[str, str]] = {
     "sim": ("embedded", "simulator: embedded or gazebo"),
+    "control": ("rafr", "who moves the arm in Gazebo: rafr, or ros2_control (needs gz_ros2_control)"),
     "case": ("", "case folder; empty: a virtual patient"),
     "fracture": ("", "kind of the virtual patient's fracture"),
     "headless": ("false", "no review page, no RViz"),
@@ -51,19 +55,48 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
         raise InputError("sim", f"{values['sim']!r} is unknown", f"one of {', '.join(SIMULATORS)}")
     if values["sim"] == "gazebo":
         require_gazebo("sim:=gazebo")
+    if values["control"] not in CONTROLS:
+        raise InputError("control", f"{values['control']!r} is unknown", f"one of {', '.join(CONTROLS)}")
     faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
     if any(name.startswith("node-kill") for name in faults):
         raise InputError("faults", "node-kill needs the supervisor of rafr sim", "it given there")
+    check_control(values["control"], values["sim"], faults)
     return GraphOptions(
         case=str(case),
         out=str(out),
         seed=integer(values, "seed"),
         sim=values["sim"],
+        control=values["control"],
         arm=values["arm"],
         faults=faults,
         page=not flag(values, "headless"),
         page_port=integer(values, "page_port"),
     )
+
+
+def check_control(control: str, sim: str, faults: Iterable[str]) -> None:
+    """Raise InputError where this driver cannot move the arm in this simulator."""
+    if control != "ros2_control":
+        return
+    if sim != "gazebo":
+        raise InputError("control", f"ros2_control moves no arm in {sim!r}", "Gazebo as simulator")
+    impossible = [name for name in faults if name in _ARM_FAULTS]
+    if impossible:
+        raise InputError("faults", f"{impossible[0]} needs an arm that rafr drives", "control by rafr")
+    require_ros2_control("control by ros2_control")
+
+
+def companion_arguments(companion: Companion) -> dict[str, Any]:
+    """Keyword arguments of `launch_ros.actions.Node` for a process that is not rafr's own."""
+    named = {"name": companion.name, "namespace": NAMESPACE} if companion.name else {}
+    return {
+        "package": companion.package,
+        "executable": companion.executable,
+        "arguments": list(companion.arguments),
+        "parameters": [dict(companion.parameters)] if companion.parameters else [],
+        "output": "screen",
+        **named,
+    }
 
 
 def flag(values: Mapping[str, str], name: str) -> bool:

@@ -26,13 +26,10 @@ from rafr.simulation.sensors import EMG_CHANNELS, EmgConfig, ToolReading, Tracke
 _PICTURE_PERIOD = 0.2  # s of wall time: the viewer's
 
 
-class Outputs:
-    """The publishers of the driver topics, the clock and the truth."""
+class DeviceOutputs:
+    """The publishers of everything but clock and joint states, which come from somebody else."""
 
     def __init__(self, node: Node, joint_names: tuple[str, ...]) -> None:
-        self._names = list(joint_names)
-        self._clock = node.create_publisher(Clock, "/clock", RELIABLE)
-        self._joints = node.create_publisher(JointState, "joint_states", SENSOR)
         self._wrench = node.create_publisher(WrenchStamped, "wrench", SENSOR)
         self._tracker = node.create_publisher(ToolPoses, "tracker/raw", SENSOR)
         self._odom = node.create_publisher(Odometry, "odom", SENSOR)
@@ -43,19 +40,14 @@ class Outputs:
         self._next_picture = 0.0
 
     def clock(self, now: float) -> None:
-        self._clock.publish(Clock(clock=time_message(now)))
+        pass
 
     def arm(self, now: float, q: FloatArray, qd: FloatArray, wrench: FloatArray) -> None:
-        """The wrench first: who answers a joint state has this tick's force."""
-        stamp = time_message(now)
         message = WrenchStamped()
-        message.header.stamp, message.header.frame_id = stamp, "clamp"
+        message.header.stamp, message.header.frame_id = time_message(now), "clamp"
         force, torque = message.wrench.force, message.wrench.torque
         force.x, force.y, force.z, torque.x, torque.y, torque.z = wrench.tolist()
         self._wrench.publish(message)
-        joints = JointState(name=self._names, position=q.tolist(), velocity=qd.tolist())
-        joints.header.stamp = stamp
-        self._joints.publish(joints)
 
     def tracker(self, frame: TrackerFrame, unseen_is_valid: bool) -> None:
         """A frame of the device; `unseen_is_valid`: NaN poses are called valid (a fault)."""
@@ -109,6 +101,26 @@ class Outputs:
             return
         self._next_picture = wall + _PICTURE_PERIOD
         self._tissue.publish(cord_markers(cords(), now))
+
+
+class Outputs(DeviceOutputs):
+    """The publishers of all driver topics, the clock and the truth."""
+
+    def __init__(self, node: Node, joint_names: tuple[str, ...]) -> None:
+        super().__init__(node, joint_names)
+        self._names = list(joint_names)
+        self._clock = node.create_publisher(Clock, "/clock", RELIABLE)
+        self._joints = node.create_publisher(JointState, "joint_states", SENSOR)
+
+    def clock(self, now: float) -> None:
+        self._clock.publish(Clock(clock=time_message(now)))
+
+    def arm(self, now: float, q: FloatArray, qd: FloatArray, wrench: FloatArray) -> None:
+        """The wrench first: who answers a joint state has this tick's force."""
+        super().arm(now, q, qd, wrench)
+        joints = JointState(name=self._names, position=q.tolist(), velocity=qd.tolist())
+        joints.header.stamp = time_message(now)
+        self._joints.publish(joints)
 
 
 def _tool(reading: ToolReading, unseen_is_valid: bool) -> ToolPose:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +28,7 @@ from rafr.config import option
 from rafr.errors import InputError, RafrError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import seconds, time_message
-from rafr.nodes.or_outputs import Outputs
+from rafr.nodes.or_outputs import DeviceOutputs, Outputs
 from rafr.nodes.runtime import OK, RELIABLE, WARN, RafrNode
 from rafr.nodes.work import case_of
 from rafr.nodes.worker import WorkerError, run_in_process
@@ -67,7 +66,7 @@ class OrSimulatorConfig:
 class OrSimulator(RafrNode):
     """The room on the embedded plant; a subclass may have another engine carry it."""
 
-    carry: Callable[[Arrangement], LivePlant] = EmbeddedPlant
+    outputs: type[DeviceOutputs] = Outputs
 
     def __init__(self) -> None:
         super().__init__("or_simulator")
@@ -75,7 +74,7 @@ class OrSimulator(RafrNode):
         self._case = case_of(self._config.case)
         c = self._config
         self._plant, self._sensors = open_room(self._case, c.seed, c.arm, c.faults, self.carry)
-        self._outputs = Outputs(self, self._plant.joint_names)
+        self._outputs = self.outputs(self, self._plant.joint_names)
         self._ticks, self._cbcts, self._paused = 0, 0, False
         self._commands: deque[tuple[float, FloatArray]] = deque()  # stamps and joint positions to come
         self._answered, self._command_t, self._command_wall = -1.0, -np.inf, -np.inf
@@ -83,6 +82,13 @@ class OrSimulator(RafrNode):
         self._next_wall = time.monotonic()
         self._subscribe()
         self._serve()
+        self._open()
+
+    def carry(self, arrangement: Arrangement) -> LivePlant:
+        """What the arrangement lives on."""
+        return EmbeddedPlant(arrangement)
+
+    def _open(self) -> None:
         self.set_ready()
 
     def _subscribe(self) -> None:
@@ -110,22 +116,31 @@ class OrSimulator(RafrNode):
 
     # -- time ----------------------------------------------------------------------------------------
 
+    @property
+    def _now(self) -> float:
+        """Simulated time, s."""
+        return self._ticks * TICK
+
+    def _may_go_on(self) -> bool:
+        """Whether the tick before this one is answered, or nobody streams commands at all."""
+        return not self._streaming or self._answered >= self._now - TICK - 1e-6
+
     def tick(self, executor: SingleThreadedExecutor) -> None:
         """One tick: physics, sensors, messages, answer, pace."""
-        plant, now = self._plant, self._ticks * TICK
+        plant, now = self._plant, self._now
         if now - self._command_t > _COMMAND_AGE:
             plant.stop_arm()
         if now - self._velocity_t > _COMMAND_AGE:
             plant.command_base(0.0, 0.0)
-        if self._paused or not plant.step(_STEPS):
+        if not plant.step(0 if self._paused else _STEPS):
             executor.spin_once(timeout_sec=_PAUSED_SPIN)
             return
         self._ticks += 1
-        now = self._ticks * TICK
+        now = self._now
         for name in self._sensors.faults.update(now, plant):
             self.diagnose(WARN, f"injected fault: {name}")
         self._publish(now)
-        self._await_answer(executor, now - TICK)
+        self._await_answer(executor)
         self._obey(now - TICK)
         self._pace(executor)
 
@@ -146,11 +161,11 @@ class OrSimulator(RafrNode):
         if sensors.faults.arm_connected:
             out.arm(now, *sensors.arm(now, self._plant))
 
-    def _await_answer(self, executor: SingleThreadedExecutor, tick: float) -> None:
-        """Wait for the command that answers a tick, while somebody streams commands at all."""
+    def _await_answer(self, executor: SingleThreadedExecutor) -> None:
+        """Wait for the command that the next tick needs."""
         executor.spin_once(timeout_sec=_SPIN)
         deadline = time.monotonic() + self._config.lockstep_timeout
-        while self._streaming and self._answered < tick - 1e-6 and time.monotonic() < deadline and rclpy.ok():
+        while not self._may_go_on() and time.monotonic() < deadline and rclpy.ok():
             executor.spin_once(timeout_sec=_SPIN)
 
     @property
@@ -174,7 +189,7 @@ class OrSimulator(RafrNode):
     # -- commands ------------------------------------------------------------------------------------
 
     def _take_command(self, message: JointTrajectory) -> None:
-        now, stamp = self._ticks * TICK, seconds(message.header.stamp)
+        now, stamp = self._now, seconds(message.header.stamp)
         if not self._sensors.faults.arm_connected:
             return
         if tuple(message.joint_names) != self._plant.joint_names or len(message.points) != 1:
@@ -198,7 +213,7 @@ class OrSimulator(RafrNode):
                 self._command_t = stamp
 
     def _take_velocity(self, message: TwistStamped) -> None:
-        self._velocity_t = self._ticks * TICK
+        self._velocity_t = self._now
         self._plant.command_base(message.twist.linear.x, message.twist.angular.z)
 
     # -- services ------------------------------------------------------------------------------------
@@ -244,7 +259,7 @@ class OrSimulator(RafrNode):
         if not path.is_absolute() or not path.parent.is_dir():
             response.success, response.message = False, f"{path} is not an absolute path in a folder"
             return response
-        response.stamp = time_message(self._ticks * TICK)
+        response.stamp = time_message(self._now)
         exposure = expose(
             self._plant, self._sensors.markers, self._case.folder, self._config.seed, self._cbcts
         )

@@ -26,7 +26,7 @@ class LivePlant(Protocol):
     def clamped(self) -> str | None: ...
 
     def step(self, n: int = 1) -> int:
-        """Let `n` ms pass; returns how many did (none while somebody has paused the room)."""
+        """Let `n` ms pass, 0 to keep time standing; returns how many did (none while the room is paused)."""
         ...
 
     def settle(self) -> None:

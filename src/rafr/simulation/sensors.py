@@ -108,7 +108,8 @@ class TrackerSensor:
 
     def expose(self, now: float, markers: Mapping[str, RigidTransform], in_sight: Container[str]) -> None:
         """Take a frame; `markers` are the true `T_world_marker` (m) by tool, `in_sight` those not hidden."""
-        self._next += 1.0 / self.config.rate
+        period = 1.0 / self.config.rate
+        self._next = max(self._next + period, now)  # no frames for a time nobody has seen pass
         self._number += 1
         view = self.T_world_tracker.inverse()
         tools = tuple(self._see(name, view @ pose, name in in_sight) for name, pose in markers.items())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rafr.errors import InputError
-from rafr.nodes.graph import NAMESPACE, GraphOptions, build_graph
-from rafr.nodes.launching import SIM_ARGUMENTS, graph_options, node_arguments, only
+from rafr.nodes.graph import NAMESPACE, GraphOptions, build_companions, build_graph
+from rafr.nodes.launching import SIM_ARGUMENTS, companion_arguments, graph_options, node_arguments, only
 
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULTS = {name: default for name, (default, _) in SIM_ARGUMENTS.items()}
@@ -76,6 +76,43 @@ def test_gazebo_is_carried_by_the_bridge_and_nothing_else_changes(monkeypatch):
     assert gazebo[0].name == embedded[0].name == "or_simulator"
     assert gazebo[0].parameters == embedded[0].parameters
     assert gazebo[1:] == embedded[1:]
+
+
+@pytest.fixture
+def everything_installed(monkeypatch):
+    for name in ("require_gazebo", "require_ros2_control"):
+        monkeypatch.setattr(f"rafr.nodes.launching.{name}", lambda option: None)
+
+
+def test_ros2_control_changes_who_serves_the_room_and_brings_spawner_and_bridge(everything_installed):
+    options = graph_options({**DEFAULTS, "sim": "gazebo", "control": "ros2_control"}, Path("c"), Path("o"))
+    graph, embedded = build_graph(options), build_graph(GraphOptions(case="c", out="o"))
+    assert graph[0].executable == "gazebo_devices"
+    assert graph[0].name == "or_simulator"
+    assert graph[0].parameters == {**embedded[0].parameters, "use_sim_time": True}
+    assert graph[1:] == embedded[1:]
+    spawner, bridge = (companion_arguments(c) for c in build_companions(options))
+    assert spawner["executable"] == "spawner"
+    assert {"joint_state_broadcaster", "joint_trajectory_controller"} < set(spawner["arguments"])
+    assert f"{NAMESPACE}/controller_manager" in spawner["arguments"]
+    assert bridge["parameters"][0]["config_file"].endswith("config/ros_gz_bridge.yaml")
+    words = build_companions(options)[1].command_arguments()
+    assert f"__ns:={bridge['namespace']}" in words
+    assert f'config_file:="{bridge["parameters"][0]["config_file"]}"' in words
+    assert build_companions(GraphOptions(case="c", out="o", sim="gazebo")) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"control": "moveit"}, "control"),
+        ({"control": "ros2_control", "sim": "embedded"}, "Gazebo as simulator"),
+        ({"control": "ros2_control", "faults": "joint-stuck"}, "joint-stuck"),
+    ],
+)
+def test_ros2_control_is_refused_where_it_moves_nothing(everything_installed, change, what):
+    with pytest.raises(InputError, match=what):
+        graph_options({**DEFAULTS, "sim": "gazebo", **change}, Path("c"), Path("o"))
 
 
 class Recorded:

@@ -35,7 +35,7 @@ def test_each_mode_names_its_own_hardware():
 
 def test_arguments_reach_the_description():
     assert "192.0.2.7" in urdf_text(mode="hardware", robot_ip="192.0.2.7")
-    assert "/some/controllers.yaml" in urdf_text(mode="gazebo", controllers="/some/controllers.yaml")
+    assert "/some/controllers.yaml" in urdf_text(mode="gazebo", controllers=["/some/controllers.yaml"])
 
 
 def test_ros2_control_drives_every_joint_of_the_arm():

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,7 @@ def test_a_program_may_close_its_files_when_asked_to_end(tmp_path):
 
 MAIN = """
 import sys, time
+from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {source!r})
 from rafr.supervisor import Program, Supervisor, SupervisorConfig, interruptible
@@ -133,3 +135,12 @@ def test_no_orphans_however_the_supervisor_ends(tmp_path, number):
     process.wait(timeout=10)
     process.stdout.close()
     assert wait_until(lambda: not any(alive(pid) for pid in pids))
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_program_that_may_end_dies_only_when_it_fails(tmp_path, code):
+    passing = replace(program("passing", f"raise SystemExit({code})"), lasting=False)
+    with Supervisor([passing], tmp_path, config=QUICK) as supervisor:
+        found = []
+        assert wait_until(lambda: found.extend(supervisor.deaths()) or not supervisor.names)
+        assert [death.returncode for death in found] == ([code] if code else [])

@@ -24,13 +24,16 @@ _BASE, _ARM_BASE = "base", "arm_base"
 class GazeboEngine:
     """Robot and bones of a running world."""
 
-    def __init__(self, urdf: str, bones: dict[str, tuple[FloatArray, FloatArray]]) -> None:
+    def __init__(
+        self, urdf: str, bones: dict[str, tuple[FloatArray, FloatArray]], *, drives_arm: bool = True
+    ) -> None:
         """
         Args:
             urdf: with its rotors, as the world was made from.
             bones: rotation (3, 3) and centroid (3,) in the room at the start, by body.
+            drives_arm: False where another system of Gazebo moves it.
         """
-        self._arm = ArmModel(urdf)
+        self._arm, self._drives_arm = ArmModel(urdf), drives_arm
         self.joint_names = self._arm.joint_names
         self.effort: FloatArray = self._arm.limits.effort
         self._starts = {bone(name): place for name, place in bones.items()}
@@ -111,6 +114,8 @@ class GazeboEngine:
         return inertia @ acceleration + bias
 
     def push_joints(self, torque: FloatArray) -> None:
+        if not self._drives_arm:
+            return
         for joint, value in zip(self._joints, torque, strict=True):
             joint.set_force(self._ecm, [float(value)])
 

@@ -26,7 +26,8 @@ _SENSOR_RATE = 100  # Hz
 def robot_model(
     urdf: str, parking: tuple[float, float, float], wheel_radius: float, track: float
 ) -> ET.Element:
-    """SDF `<model>` of a URDF, with a force-torque sensor at the wrist and Gazebo's differential drive.
+    """SDF `<model>` of a URDF, with a force-torque sensor at the wrist, Gazebo's differential drive and
+    the plugins that the URDF itself asks of Gazebo.
 
     Args:
         urdf: processed text; its root link stands on the floor.
@@ -55,6 +56,7 @@ def robot_model(
     for joint in joints:
         _add_joint(model, joint, mounts, massless)
     _add_drive(model, wheel_radius, track)
+    model.extend(tree.findall("gazebo/plugin"))
     return model
 
 

@@ -8,6 +8,7 @@ BONE_JOINTS = ("x", "y", "z", "rx", "ry", "rz")  # from the world to the bone, e
 REQUESTS = "/rafr/plant/request"
 REPLIES = "/rafr/plant/reply"
 WRIST = "/rafr/wrist"
+CLOCK = "/rafr/clock"
 CMD_VEL = "/rafr/cmd_vel"
 ODOMETRY = "/rafr/odometry"
 SENSOR_JOINT = "ft_sensor_mount"

@@ -32,8 +32,11 @@ _REST = 1e-4
 class GazeboPlant:
     """Robot and patient in Gazebo (`rafr.simulation.live.LivePlant`)."""
 
-    def __init__(self, arrangement: Arrangement) -> None:
+    def __init__(self, arrangement: Arrangement, *, ros2_control: bool = False) -> None:
         """Starts Gazebo on the arrangement's world and waits until it answers.
+
+        Args:
+            ros2_control: gz_ros2_control moves the arm; joint commands given here reach nobody.
 
         Raises:
             InputError: Gazebo or its Python bindings are not here, or cannot load this world.
@@ -52,7 +55,7 @@ class GazeboPlant:
         self._answer: dict[str, Any] | None = None
         self._wrenches: dict[int, FloatArray] = {}
         self._changed = threading.Condition()
-        self._server = GazeboServer(arrangement)
+        self._server = GazeboServer(arrangement, ros2_control=ros2_control)
         self._message = StringMsg
         try:
             self._node = Node()
@@ -132,9 +135,13 @@ class GazeboPlant:
     def step(self, n: int = 1) -> int:
         """Let `n` ms pass, in ticks of 10; returns how many did (none while Gazebo is paused).
 
+        Asked for none, Gazebo is told that it is not alone: time stands still.
+
         Raises:
             PlantError: Gazebo has ended, does not answer, or its state is not physically possible.
         """
+        if n == 0:
+            self._ask({})
         for done in range(0, n, TICK_MS):
             reply = self._ask({"tick": True})
             if reply is None:
@@ -143,11 +150,11 @@ class GazeboPlant:
                 time.sleep(0.05)
                 return done
             self._state = state_from(reply["state"])
-            self._measured = self._await_wrench(self._state.stamp_ms)
+            self._measured = self._await_wrench(self._state.stamp_ms // TICK_MS * TICK_MS)
         return n
 
     def _await_wrench(self, stamp_ms: int) -> FloatArray:
-        """The sensor's reading of a tick, free of the tool's weight; NaN when none comes."""
+        """The sensor's reading of that moment, free of the tool's weight; NaN when none comes."""
         with self._changed:
             arrived = self._changed.wait_for(lambda: stamp_ms in self._wrenches, _WRENCH_WAIT)
             reading = self._wrenches[stamp_ms] if arrived else np.full(6, np.nan)
@@ -159,6 +166,11 @@ class GazeboPlant:
             self.step(10 * TICK_MS)
             if np.abs(self._state.qd).max() < _REST and self._state.resting:
                 return
+
+    @property
+    def time(self) -> float:
+        """Gazebo's clock at the last answer, s."""
+        return 1e-3 * self._state.stamp_ms
 
     def complaints(self) -> list[str]:
         """What Gazebo has called an error so far."""

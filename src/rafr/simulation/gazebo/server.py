@@ -41,9 +41,9 @@ def require_gazebo(option: str) -> None:
 class GazeboServer:
     """`gz sim -s` on the world of an arrangement, in a partition of its own unless GZ_PARTITION is set."""
 
-    def __init__(self, arrangement: Arrangement) -> None:
+    def __init__(self, arrangement: Arrangement, *, ros2_control: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="rafr-gazebo-"))
-        world = write_world(arrangement, self._folder)
+        world = write_world(arrangement, self._folder, ros2_control=ros2_control)
         # this process and its child must meet on the same partition
         os.environ.setdefault("GZ_PARTITION", f"rafr-{os.getpid()}")
         self._log = self._folder / "gazebo.log"

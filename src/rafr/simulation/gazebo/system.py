@@ -2,6 +2,10 @@
 
 A tick (10 ms) begins when the plant outside asks for it. When nobody asks for two seconds the arm and the
 base are stopped and time goes on by itself, so that the room can be looked at and the server ended.
+
+gz_ros2_control updates its controllers in every tenth step, by the clock that ROS has brought them. Where it
+moves the arm, that step is a tick's first and not its last, and its time is published while the tick is
+waited for: then the clock has arrived, and once per tick is enough.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from rafr.room import OperatingRoom
 from rafr.simulation.arrangement import arrange_case
 from rafr.simulation.engine import TIME_STEP
 from rafr.simulation.gazebo.engine import GazeboEngine
-from rafr.simulation.gazebo.names import REPLIES, REQUESTS, TICK_MS
+from rafr.simulation.gazebo.names import CLOCK, REPLIES, REQUESTS, TICK_MS
 from rafr.simulation.gazebo.wire import call, error_of, state_of
 from rafr.simulation.gazebo.world import gazebo_urdf
 from rafr.simulation.plant import Plant, PlantError
@@ -37,20 +41,24 @@ class PlantSystem:
         self._parent = os.getppid()
 
     def configure(self, entity: int, sdf: Any, ecm: Any, event_mgr: Any) -> None:
+        from gz.msgs10.clock_pb2 import Clock
         from gz.msgs10.stringmsg_pb2 import StringMsg
         from gz.sim8 import World
         from gz.transport13 import Node
 
-        given = {key: sdf.get_string(key) for key in ("case", "seed", "arm", "room")}
+        given = {key: sdf.get_string(key) for key in ("case", "seed", "arm", "room", "arm_driver")}
         room = OperatingRoom.from_yaml(given["room"])
         self._arrangement = arrange_case(given["case"], int(given["seed"]), given["arm"], room)
         self._world = World(entity)
         a = self._arrangement
+        self._own_drive = given["arm_driver"] == "rafr"
+        self._first = 1 if self._own_drive else 0  # which of ten steps begins a tick
         starts = {n: (T.rotation, T.apply(a.inertias[n].centroid)) for n, T in a.poses.items()}
-        self._engine = GazeboEngine(gazebo_urdf(a.urdf), starts)
+        self._engine = GazeboEngine(gazebo_urdf(a.urdf), starts, drives_arm=self._own_drive)
         self._message = StringMsg
         self._node = Node()
         self._replies = self._node.advertise(REPLIES, StringMsg)
+        self._clock, self._clocks = Clock, self._node.advertise(CLOCK, Clock)
         self._node.subscribe(StringMsg, REQUESTS, lambda m: self._requests.put(json.loads(m.data)))
 
     def pre_update(self, info: Any, ecm: Any) -> None:
@@ -65,12 +73,14 @@ class PlantSystem:
             return
         if abs(info.dt.total_seconds() - TIME_STEP) > 1e-9:
             raise PlantError(f"the world steps by {info.dt.total_seconds()} s, expected {TIME_STEP} s")
-        if info.iterations % TICK_MS == 1:
+        if info.iterations % TICK_MS == self._first:
+            if not self._own_drive:
+                self._publish_clock(info)
             self._await_tick(self._plant, info)
         self._plant.act()
 
     def post_update(self, info: Any, ecm: Any) -> None:
-        if self._plant is None or info.paused or info.iterations % TICK_MS:
+        if self._plant is None or info.paused or (info.iterations + 1) % TICK_MS != self._first:
             return
         self._engine.attach(ecm)
         try:
@@ -94,6 +104,11 @@ class PlantSystem:
                     os.kill(os.getpid(), signal.SIGTERM)
                 return
             self._serve(plant, request, info)
+
+    def _publish_clock(self, info: Any) -> None:
+        message, ms = self._clock(), round(1e3 * info.sim_time.total_seconds())
+        message.sim.sec, message.sim.nsec = ms // 1000, ms % 1000 * 1_000_000
+        self._clocks.publish(message)
 
     def _answer_while_paused(self, plant: Plant, info: Any) -> None:
         while not self._requests.empty():

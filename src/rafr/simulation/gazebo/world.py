@@ -18,6 +18,7 @@ from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.engine import CLAMP, bone
 from rafr.simulation.gazebo.model import add_text, robot_model, sixfold, with_rotors
 from rafr.simulation.gazebo.names import BONE_JOINTS, BONE_LINK
+from rafr.simulation.gazebo.ros2_control import controlled_urdf
 from rafr.simulation.inertia import BodyInertia
 from rafr.units import METRES_PER_MM
 
@@ -26,18 +27,22 @@ _CARRIER_MASS, _CARRIER_GYRATION = 1e-3, 0.01  # kg, m: nothing beside a bone
 _BONE_COLOURS = ("0.88 0.84 0.72 1", "0.85 0.62 0.42 1", "0.55 0.70 0.86 1", "0.62 0.80 0.58 1")
 
 
-def write_world(arrangement: Arrangement, folder: Path) -> Path:
-    """Write the world and the bones' meshes into a folder; returns the world's path."""
+def write_world(arrangement: Arrangement, folder: Path, *, ros2_control: bool = False) -> Path:
+    """Write the world and the bones' meshes into a folder; returns the world's path.
+
+    Args:
+        ros2_control: gz_ros2_control moves the arm, not the plant.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tree = ET.parse(resource_path(f"sim/worlds/{WORLD_FILE}"))
     world = tree.getroot().find("world")
     assert world is not None
     room = folder / "room.yaml"
     arrangement.room.to_yaml(room)
-    world.append(_plant_system(arrangement, room))
+    world.append(_plant_system(arrangement, room, ros2_control))
     world.append(_table(arrangement.room.table))
     drive = DifferentialDrive.from_yaml()
-    urdf = gazebo_urdf(arrangement.urdf)
+    urdf = gazebo_urdf(controlled_urdf(arrangement) if ros2_control else arrangement.urdf)
     world.append(robot_model(urdf, arrangement.parking, drive.wheel.radius, drive.wheel.track))
     for i, (name, inertia) in enumerate(arrangement.inertias.items()):
         mesh = _write_mesh(arrangement.meshes[name].mesh, folder / f"{name}.stl")
@@ -55,7 +60,7 @@ def gazebo_urdf(urdf: str) -> str:
     return with_rotors(urdf, dict(zip(joints, ROTOR_INERTIA.tolist(), strict=True)))
 
 
-def _plant_system(arrangement: Arrangement, room: Path) -> ET.Element:
+def _plant_system(arrangement: Arrangement, room: Path, ros2_control: bool) -> ET.Element:
     """What the system needs to build the same plant; the rest it reads from the case."""
     name = "gz::sim::systems::PythonSystemLoader"
     plugin = ET.Element("plugin", filename="gz-sim-python-system-loader-system", name=name)
@@ -64,6 +69,7 @@ def _plant_system(arrangement: Arrangement, room: Path) -> ET.Element:
     add_text(plugin, "room", str(room.resolve()))
     add_text(plugin, "seed", str(arrangement.seed))
     add_text(plugin, "arm", arrangement.config.arm)
+    add_text(plugin, "arm_driver", "ros2_control" if ros2_control else "rafr")
     return plugin
 
 
