@@ -33,7 +33,7 @@ def configuration(*files):
     """ROS parameters by node, later files over earlier ones."""
     merged = {}
     for file in files:
-        for node, content in yaml.safe_load(resource_path(file).read_text()).items():
+        for node, content in yaml.safe_load(resource_path(file).read_text(encoding="utf-8")).items():
             merged.setdefault(node, {}).update(content["ros__parameters"])
     return merged
 
@@ -75,7 +75,7 @@ def test_the_controllers_are_the_graphs_and_move_the_arms_joints(worlds):
     assert controller["joints"] == [j.get("name") for j in joints]
     commanded = {i.get("name") for j in joints for i in j.findall("command_interface")}
     assert set(controller["command_interfaces"]) == commanded
-    graph = resource_path("docs/ros_graph.md").read_text()
+    graph = resource_path("docs/ros_graph.md").read_text(encoding="utf-8")
     assert "`joint_trajectory_controller/joint_trajectory`" in graph
 
 
@@ -87,7 +87,7 @@ def test_in_gazebo_the_controllers_go_by_its_clock_once_per_tick():
 
 
 def test_the_bridge_carries_what_the_world_publishes(worlds):
-    entries = yaml.safe_load(resource_path("config/ros_gz_bridge.yaml").read_text())
+    entries = yaml.safe_load(resource_path("config/ros_gz_bridge.yaml").read_text(encoding="utf-8"))
     assert all(entry["direction"] == "GZ_TO_ROS" for entry in entries)
     carried = {entry["gz_topic_name"]: entry["ros_topic_name"] for entry in entries}
     assert carried == {names.CLOCK: "/clock", names.WRIST: f"{NAMESPACE}/wrench/raw"}
