@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if folder is not None:
         _save_pictures(folder, case, plan)
     if args.json is not None:
-        write_json(args.json, plan.to_json())
+        write_json(args.json, {**plan.to_json(), "pelvis": _alignment(case, plan)})
     if args.json != "-":
         _show(plan, folder)
     return EXIT_DONE if plan.assessment.accepted else EXIT_NOT_ACCEPTABLE
@@ -47,6 +47,18 @@ def _made(out: str | None) -> Path | None:
     except OSError as error:
         raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
     return folder
+
+
+def _alignment(case: Case, plan: ReductionPlan) -> dict[str, Any]:
+    """Landmarks, leg length, rotation and symmetry before and as planned."""
+    from rafr.cases.meshes import body_meshes
+    from rafr.geometry import RigidTransform
+    from rafr.planning.alignment import alignment_of
+
+    planned = {b.name: b.T_reduced_displaced for b in plan.bodies}
+    before = {name: RigidTransform.identity() for name in planned}
+    poses = {"before": before, "planned": planned}
+    return alignment_of(case, body_meshes(case), planned, plan.symmetry_plane.plane, poses)
 
 
 def _save_pictures(folder: Path, case: Case, plan: ReductionPlan) -> None:

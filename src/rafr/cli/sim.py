@@ -159,12 +159,14 @@ class _Run:
         from rich.console import Console as Terminal
 
         from rafr.cases.meshes import body_meshes
-        from rafr.review.report import build_report, save_pictures, truth_of
+        from rafr.review.report import build_report, pelvis_alignment, save_pictures, truth_of
         from rafr.review.terminal import summary
 
-        meshes = {name: body.mesh for name, body in body_meshes(self.case).items()}
+        bodies = body_meshes(self.case)
+        meshes = {name: body.mesh for name, body in bodies.items()}
         truth = truth_of(self.case)
         report = build_report(self.case, record, meshes, truth, self.args.seed)
+        report["pelvis"] = pelvis_alignment(self.case, record, bodies, truth)
         report["faults"] = [*self.options.faults, *([f"{NODE_KILL}:{self.kill.node}"] if self.kill else [])]
         write_json(self.out / "report.json", report)
         save_pictures(self.out, self.case, record, meshes, truth)

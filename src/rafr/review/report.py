@@ -10,13 +10,16 @@ import platform
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rafr import __version__
 from rafr.cases.case import Case
 from rafr.cases.truth import Truth, read_truth
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.review.run import Registered, RunRecord
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
 
 _PACKAGES = ("ros-rclpy", "mujoco", "casadi", "pin", "SimpleITK", "open3d", "numpy", "scipy")
 
@@ -60,6 +63,28 @@ def build_report(
     }
     cleaned: dict[str, Any] = _finite(report)
     return cleaned
+
+
+def pelvis_alignment(
+    case: Case, record: RunRecord, meshes: Mapping[str, BodyMesh], truth: Truth | None
+) -> dict[str, Any] | None:
+    """Landmarks, leg length, rotation and symmetry before, as planned and as achieved; None without a plan.
+
+    Where bodies belong is the truth's word where there is one, else the plan's.
+    """
+    from rafr.planning.alignment import alignment_of
+
+    if record.plan is None:
+        return None
+    planned = {b.name: b.T_reduced_displaced for b in record.plan.bodies}
+    wanted = planned if truth is None else {name: truth.T_reduced_displaced[name] for name in planned}
+    poses = {"before": {name: RigidTransform.identity() for name in planned}, "planned": planned}
+    if record.truth:
+        poses["achieved"] = dict(record.truth[-1].T_current_displaced)
+    aligned: dict[str, Any] = _finite(
+        alignment_of(case, meshes, wanted, record.plan.symmetry_plane.plane, poses)
+    )
+    return aligned
 
 
 def _finite(value: Any) -> Any:

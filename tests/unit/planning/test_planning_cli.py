@@ -30,6 +30,8 @@ def planned(monkeypatch):
     def use(result: ReductionPlan) -> None:
         monkeypatch.setattr("rafr.cases.load.open_case", lambda path: path)
         monkeypatch.setattr("rafr.planning.reduction.plan_reduction", lambda case, progress: result)
+        monkeypatch.setattr("rafr.cases.meshes.body_meshes", lambda case: {})
+        monkeypatch.setattr("rafr.planning.alignment.alignment_of", lambda *_: {"planned": {}})
 
     return use
 
@@ -44,6 +46,7 @@ def test_an_accepted_plan_exits_0_and_its_json_reads_back(planned, tmp_path, cap
     assert main(["plan", "CASE", "--json", str(tmp_path / "plan.json")]) == 0
     read = ReductionPlan.from_json(json.loads((tmp_path / "plan.json").read_text()))
     assert read.hash == plan(ACCEPTED).hash
+    assert "planned" in json.loads((tmp_path / "plan.json").read_text())["pelvis"]
     assert "accepted" in capsys.readouterr().out
 
 
