@@ -18,7 +18,7 @@ from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.cbct import CbctConfig, simulate_cbct
 from rafr.imaging.fiducials import FIDUCIALS_MM
-from rafr.imaging.volume import write_volume
+from rafr.imaging.volume import Volume, write_volume
 from rafr.progress import Progress, part_of, silent
 
 _GRAVITY = 9.81
@@ -60,6 +60,31 @@ def simulate_case(
     return load_case(out)
 
 
+def broken_labels(
+    pelvis: IntactPelvis, kind: str, seed: int, spacing_mm: float = 0.9
+) -> tuple[FracturedPelvis, Volume]:
+    """The fracture that `simulate_case` would make of the same arguments, and its label image alone."""
+    body_rng, break_rng, image_rng, _ = _streams(seed)
+    fractured = _broken(pelvis, kind, body_rng, break_rng, spacing_mm)
+    return fractured, draw_ct(fractured, image_rng, CtConfig(spacing_mm=spacing_mm))[1]
+
+
+def _streams(seed: int) -> list[np.random.Generator]:
+    """One stream per purpose (lying, breaking, image, CBCT): a finer image has the same fracture."""
+    return [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
+
+
+def _broken(
+    pelvis: IntactPelvis,
+    kind: str,
+    body_rng: np.random.Generator,
+    break_rng: np.random.Generator,
+    spacing_mm: float,
+) -> FracturedPelvis:
+    lying = pelvis.transformed(_scanner_pose(pelvis, body_rng))
+    return fracture_pelvis(lying, kind, break_rng, solid_mm=float(np.clip(spacing_mm, 1.0, 1.5)))
+
+
 def _write(
     pelvis: IntactPelvis,
     kind: str,
@@ -69,13 +94,9 @@ def _write(
     spacing_mm: float,
     progress: Progress,
 ) -> None:
-    # one stream per purpose, so that e.g. a finer image has the same fracture
-    body_rng, break_rng, image_rng, cbct_rng = (
-        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)
-    )
-    lying = pelvis.transformed(_scanner_pose(pelvis, body_rng))
+    body_rng, break_rng, image_rng, cbct_rng = _streams(seed)
     progress(0.0, "breaking the pelvis")
-    fractured = fracture_pelvis(lying, kind, break_rng, solid_mm=float(np.clip(spacing_mm, 1.0, 1.5)))
+    fractured = _broken(pelvis, kind, body_rng, break_rng, spacing_mm)
     ct, labels = draw_ct(fractured, image_rng, CtConfig(spacing_mm=spacing_mm), part_of(progress, 0.3, 0.6))
     progress(0.6, "writing CT and labels")
     write_volume(folder / "ct.nii.gz", ct)

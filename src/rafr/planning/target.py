@@ -18,6 +18,7 @@ from rafr.planning.evidence import WHOLE, Estimate, MidlineTerm, MirrorTerm, Pos
 from rafr.planning.plan import SymmetryPlane
 from rafr.planning.solve import Solution, solve
 from rafr.planning.symmetry import find_plane, support, symmetry_plane
+from rafr.planning.uncertainty import ErrorForecast, forecast
 from rafr.progress import Progress, part_of, silent
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class BodyTarget:
         T_reduced_displaced: LPS mm.
         expected_error_mm: expected mean error over the body's surface, from the curvature of the
             problem and the residuals that remain.
+        error_bound_mm: what the mean error stays under with a probability of 90 %.
+        T_mirror_displaced: where the mirror image alone would put it; None where nothing is mirrored.
         evidence: matched area in mm² by kind of evidence (`mirror:…`, `face:…`, `joint:…`).
         pushed_mm: how far the target was moved so that it does not overlap bone in place.
     """
@@ -70,6 +73,8 @@ class BodyTarget:
     name: str
     T_reduced_displaced: RigidTransform
     expected_error_mm: float
+    error_bound_mm: float
+    T_mirror_displaced: RigidTransform | None
     evidence: dict[str, float]
     pushed_mm: float
     assessment: Assessment
@@ -153,9 +158,11 @@ def _target(
     evidence = {k: r.area for k, r in fine.rows.items() if k.split(":")[0] in ("mirror", "face", "joint")}
     locked = any(k.startswith("face:") and area > 0.0 for k, area in evidence.items())
     factor = 1.0 if locked else config.asymmetry_factor
-    expected = float(np.hypot(factor * expected_error(fine, points), pushed))
+    error = error_forecast(fine, points).widened(factor).with_offset(pushed)
+    mirrored = coarse.estimate.T if any(k.startswith("mirror:") for k in evidence) else None
+    verdict = _judge(name, error.expected_mm, evidence, config)
     target = BodyTarget(
-        name, estimate.T, expected, evidence, pushed, _judge(name, expected, evidence, config)
+        name, estimate.T, error.expected_mm, error.bound_mm, mirrored, evidence, pushed, verdict
     )
     return target, fine
 
@@ -261,21 +268,11 @@ def _face_cost(solution: Solution) -> float:
     return solution.cost - 9.0 * matched
 
 
-def expected_error(solution: Solution, points: FloatArray) -> float:
-    """Expected mean distance (mm) between where the points (n, 3) go and where they belong."""
+def error_forecast(solution: Solution, points: FloatArray) -> ErrorForecast:
+    """How far the body's surface, given by points (n, 3) as displaced, may be off."""
     at = solution.estimate
-    relative = at.T.apply(points[::10]) - at.T.apply(at.centre)
-    pose = solution.covariance[:6, :6]
-    jacobian = np.zeros((len(relative), 3, 6))
-    jacobian[:, :, :3] = np.eye(3)
-    x, y, z = relative.T
-    # d(w x r)/dw = -[r]x
-    jacobian[:, 0, 4], jacobian[:, 0, 5] = z, -y
-    jacobian[:, 1, 3], jacobian[:, 1, 5] = -z, x
-    jacobian[:, 2, 3], jacobian[:, 2, 4] = y, -x
-    spread = np.einsum("nij,jk,nik->n", jacobian, pose, jacobian)
-    # the mean of the length of a Gaussian vector is 0.92 of its root mean square (isotropic)
-    return float(0.92 * np.sqrt(spread).mean())
+    relative = at.T.apply(points[::25]) - at.T.apply(at.centre)
+    return forecast(solution.covariance[:6, :6], relative)
 
 
 def _judge(name: str, expected: float, evidence: dict[str, float], config: TargetConfig) -> Assessment:
