@@ -133,7 +133,19 @@ def _errors(name: str, T: Any, T_true: Any, mesh: Any) -> dict[str, float]:
 
 
 COLUMNS = (
-    *("case", "pelvis", "kind", "seed", "case_seed", "failed", "body", "group", "accepted", "reasons", "expected_mm"),
+    *(
+        "case",
+        "pelvis",
+        "kind",
+        "seed",
+        "case_seed",
+        "failed",
+        "body",
+        "group",
+        "accepted",
+        "reasons",
+        "expected_mm",
+    ),
     *("bound_mm", "fused_mm", "fused_p95_mm", "fused_deg", "mirror_mm", "mirror_p95_mm", "mirror_deg"),
     *("evidence", "seconds", "triangles"),
 )

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rafr.assessment import ACCEPTED
 from rafr.geometry import Plane, RigidTransform, TriangleMesh
 from rafr.planning.anatomy import Bone
-from rafr.planning.evidence import Estimate, MidlineTerm, MirrorTerm, PlaneTerm, PoseTerm
+from rafr.planning.estimate import IN_PLACE, Estimate
+from rafr.planning.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, PoseTerm
 from rafr.planning.metrics import pose_error
 from rafr.planning.path import plan_path
 from rafr.planning.plan import BodyPlan, ReductionPlan, SymmetryPlane
@@ -76,26 +77,41 @@ def half(mesh: TriangleMesh) -> TriangleMesh:
 
 
 @pytest.mark.parametrize(
-    "kind", ["mirror", "mirror-of-a-piece", "plane", "pose", "midline", "moving-midline"]
+    "kind",
+    [
+        "mirror",
+        "mirror-of-a-piece",
+        "mirror-of-the-right",
+        "plane",
+        "asymmetry",
+        "pose",
+        "midline",
+        "placed-midline",
+    ],
 )
 def test_the_derivatives_of_every_evidence_agree_with_differences(kind):
     tilted = Plane(np.array([0.5, 2.0, 1.0]), np.array([1.0, 0.03, -0.02]))
-    bone = Bone.of("left_hip", [bumpy_mesh()])
-    image = Bone.of("right_hip", [tilted.reflect_mesh(bumpy_mesh())])
+    bone = Bone.of("left_hip", [bumpy_mesh()], body=0)
+    image = Bone.of("right_hip", [tilted.reflect_mesh(bumpy_mesh())], body=1)
     piece = Bone.of("right_hip", [tilted.reflect_mesh(half(bumpy_mesh()))])
-    start = Estimate(RigidTransform.identity(), tilted, np.array([40.0, 0.0, 0.0]))
+    centre, still = np.array([40.0, 0.0, 0.0]), RigidTransform.identity()
+    skew = RigidTransform.from_rotvec([0.004, -0.01, 0.006], [0.4, -0.3, 0.2])
+    start = Estimate(tilted, centre, (still, still), (centre, tilted.reflect(centre)), skew)
     turned = Plane(np.array([1.0, 0.0, 0.0]), np.array([1.0, 0.0, 0.05]))
     term = {
-        "mirror": MirrorTerm(bone, image, moving=True, name="mirror:left_hip"),
-        "mirror-of-a-piece": MirrorTerm(bone, piece, moving=True, name="mirror:left_hip"),
+        "mirror": MirrorTerm(bone, image, name="mirror:left_hip"),
+        "mirror-of-a-piece": MirrorTerm(bone, piece, name="mirror:left_hip"),
+        "mirror-of-the-right": MirrorTerm(image, bone, name="mirror:right_hip"),
         "plane": PlaneTerm(turned, 1.0, 0.1, "plane"),
-        "pose": PoseTerm(start),
+        "asymmetry": AsymmetryTerm(),
+        "pose": PoseTerm(1, still),
         "midline": MidlineTerm(bone),
-        "moving-midline": MidlineTerm(bone, moving=True),
+        "placed-midline": MidlineTerm(bone.of_body(IN_PLACE)),
     }[kind]
     rows = term.rows(start, 200.0)
     # mm and rad: large against single precision of the distance queries, small against the bone
-    sizes = np.array([0.05, 0.05, 0.05, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 0.05])
+    twist = [0.05, 0.05, 0.05, 1e-3, 1e-3, 1e-3]
+    sizes = np.array([*twist, *twist, 1e-3, 1e-3, 0.05, *twist])
     for k, step in enumerate(np.diag(sizes)):
         ahead, behind = (term.rows(start.moved(s * step), 200.0).residual for s in (1.0, -1.0))
         slope = (ahead - behind) / (2.0 * sizes[k])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
+from rafr.planning.estimate import IN_PLACE
 from rafr.planning.surface import Surface
 
 MIRROR_BONE = {"sacrum": "sacrum", "left_hip": "right_hip", "right_hip": "left_hip"}
@@ -25,6 +27,7 @@ class Bone:
         name: sacrum, left_hip or right_hip.
         surface: its parts, merged; LPS mm.
         points, normals: (n, 3) spread evenly over the surface; `area` mm² stands behind each.
+        body: number of the moving body it belongs to, or IN_PLACE.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Bone:
     points: FloatArray
     normals: FloatArray
     area: float
+    body: int = IN_PLACE
 
     @property
     def size(self) -> float:
@@ -39,37 +43,37 @@ class Bone:
         return self.area * len(self.points)
 
     @staticmethod
-    def of(name: str, parts: list[TriangleMesh]) -> Bone:
+    def of(name: str, parts: list[TriangleMesh], body: int = IN_PLACE) -> Bone:
         mesh = merge_meshes(parts)
         # the seed only spreads the points: any other serves as well, the same one keeps plans repeatable
         points, _ = mesh.sample_surface(_SAMPLES_PER_BONE, np.random.default_rng(0))
         surface = Surface.of(mesh)
         normals = surface.closest(points).normals
-        return Bone(name, surface, points, normals, float(mesh.face_areas.sum()) / len(points))
+        return Bone(name, surface, points, normals, float(mesh.face_areas.sum()) / len(points), body)
+
+    def of_body(self, body: int) -> Bone:
+        """The same bone as part of another body."""
+        return replace(self, body=body)
 
 
 Bones = dict[str, Bone]
 
 
-def bones_of(parts: Mapping[int, TriangleMesh]) -> Bones:
-    """Group labelled parts by bone."""
+def bones_of(parts: Mapping[int, TriangleMesh], body: int = IN_PLACE) -> Bones:
+    """Group labelled parts of one body by bone."""
     grouped: dict[str, list[TriangleMesh]] = {}
     for label in sorted(parts):
         grouped.setdefault(bone_of(label), []).append(parts[label])
-    return {name: Bone.of(name, meshes) for name, meshes in grouped.items()}
+    return {name: Bone.of(name, meshes, body) for name, meshes in grouped.items()}
 
 
-def whole_hips(bones: Bones, everything: Mapping[int, TriangleMesh]) -> list[Bone]:
+def whole_hips(bones: Iterable[Bone], everything: Mapping[int, TriangleMesh]) -> list[Bone]:
     """Hips that hold nearly all of their bone, and so their symphysial face.
 
     Args:
         everything: every labelled part of the pelvis.
     """
-    return [
-        bone
-        for name, bone in bones.items()
-        if name != "sacrum" and bone.size > _NEARLY_ALL * _size(name, everything)
-    ]
+    return [b for b in bones if b.name != "sacrum" and b.size > _NEARLY_ALL * _size(b.name, everything)]
 
 
 def _size(name: str, parts: Mapping[int, TriangleMesh]) -> float:
@@ -90,3 +94,12 @@ def left_direction(parts: Mapping[int, TriangleMesh]) -> FloatArray | None:
     left, right = (merge_meshes(side).centroid for side in sides)
     direction: FloatArray = (left - right) / np.linalg.norm(left - right)
     return direction
+
+
+def hip_middle(parts: Mapping[int, TriangleMesh]) -> FloatArray:
+    """(3,) near the middle of the left hip, or of what else there is."""
+    for bone in ("left_hip", "right_hip", "sacrum"):
+        found = [mesh for label, mesh in parts.items() if bone_of(label) == bone]
+        if found:
+            return merge_meshes(found).centroid
+    raise InputError("labels", "no bone", "bone labels 1 to 30")

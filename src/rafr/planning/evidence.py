@@ -1,61 +1,37 @@
-"""What says where a fragment belongs, each as residuals of a least-squares problem.
+"""What says where fragments belong, each kind as weighted residuals of one least-squares problem.
 
-The unknowns are the pose of the body (a twist about its centre) and the plane of symmetry
-(two tilts, one shift). Every term finds its own point pairs at the current estimate and
-returns weighted point-to-plane residuals with their derivatives.
+The unknowns are those of `rafr.planning.estimate`. Every term finds its own point pairs at the current
+estimate and returns point-to-plane residuals with their derivatives.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rafr.geometry import Plane, RigidTransform
+from rafr.geometry.mesh import IntArray
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.anatomy import Bone
+from rafr.planning.estimate import IN_PLACE, Estimate, plane_rows, tangents, twist_rows
 from rafr.planning.surface import Surface
 
 BoolArray = NDArray[np.bool_]
 
-UNKNOWNS = 9  # 3 translation, 3 rotation, 2 tilts of the plane, 1 shift of the plane
-_MIRROR_THINNING = 3  # asymmetry varies over centimetres: a third of a bone's points is plenty
+_MIRROR_THINNING = 3  # shapes differ over centimetres: a third of a bone's points is plenty
 WHOLE = 1.25  # a bone larger than this times its counterpart is whole where the other is a piece
 _FACING = -0.6  # largest cosine between the normals of two surfaces that face each other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Estimate:
-    """Where the body and the plane are believed to be.
-
-    Attributes:
-        T: pose of the body, mm, from its CT coordinates.
-        plane: the plane of symmetry; its `point` is what tilts turn about.
-        centre: (3,) of the body as displaced; the twist's point of reference moves with it.
-    """
-
-    T: RigidTransform
-    plane: Plane
-    centre: FloatArray
-
-    def moved(self, step: FloatArray) -> Estimate:
-        """Apply a step (9,) of the unknowns."""
-        here = self.T.apply(self.centre)
-        turn = RigidTransform.about_point(step[3:6], here)
-        T = RigidTransform.from_translation(step[:3]) @ turn @ self.T
-        u, v = tangents(self.plane)
-        normal = self.plane.normal + step[6] * u + step[7] * v
-        plane = Plane(self.plane.point + step[8] * self.plane.normal, normal)
-        return Estimate(T.renormalised(), plane, self.centre)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Residuals (n,) in mm, their derivatives (n, 9), weights (n,) in 1/mm², matched area in mm².
+    """Residuals (n,) in mm, their derivatives (n, size), weights (n,) in 1/mm², matched area in mm².
 
-    `sigma_mm` is the spread the weights were made for.
+    `sigma_mm` is the spread the weights were made for; `patches` (n,) how many independent observations
+    every residual stands for, empty for what is no observation of surfaces.
     """
 
     residual: FloatArray
@@ -63,6 +39,17 @@ class Rows:
     weight: FloatArray
     area: float
     sigma_mm: float
+    patches: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def support(self) -> float:
+        """Independent observations that are explained: 1 where the residual is 0, none from 3 sigma on.
+
+        What is believed beforehand explains nothing, but counts against a solution on the same scale.
+        """
+        if not len(self.patches):
+            return -self.cost / 9.0
+        return float(self.patches @ np.maximum(0.0, 1.0 - (self.residual / (3.0 * self.sigma_mm)) ** 2))
 
     @property
     def cost(self) -> float:
@@ -80,117 +67,146 @@ class Term(Protocol):
         """Residuals at an estimate; pairs further apart than about `reach_mm` are left out."""
 
 
-def tangents(plane: Plane) -> tuple[FloatArray, FloatArray]:
-    """Two unit vectors (3,) that span the plane."""
-    helper = np.eye(3)[np.argmin(np.abs(plane.normal))]
-    u = np.cross(plane.normal, helper)
-    u /= np.linalg.norm(u)
-    return u, np.cross(plane.normal, u)
+def _add_twist(jacobian: FloatArray, at: Estimate, body: int, n: FloatArray, x: FloatArray) -> None:
+    """Add d(n · x) for the pose of the body that carries x; nothing for what stands in place."""
+    if body != IN_PLACE:
+        jacobian[:, at.pose_columns(body)] += twist_rows(n, x, at.centre_of(body))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MirrorTerm:
-    """A bone and its counterpart that stands in place are mirror images of each other.
+    """A bone and its counterpart are mirror images of each other, wherever either of them stands.
 
-    With `moving` the bone belongs to the body and follows its pose; without, it stands in place too
-    and tells about the plane alone. Pairs start from the smaller of the two: a piece has its place on a
-    whole bone, but most of a whole bone has none on a piece.
+    Pairs start from the smaller of the two: a piece has its place on a whole bone, but most of a whole bone
+    has none on a piece. Hips may differ in pose by the asymmetry of the estimate.
 
     Attributes:
-        sigma_mm: natural asymmetry (rms 1.28 mm of mirrored hips over 18 pelves of the VSD set).
-        patch_mm2: area over which asymmetry is alike, so that more points tell nothing new.
+        sigma_mm: how far the two shapes differ once laid upon each other (rms 0.6 mm of hips, robust).
+        patch_mm2: area over which that is alike, so that more points tell nothing new.
     """
 
     bone: Bone
     counterpart: Bone
-    moving: bool
     name: str
-    sigma_mm: float = 1.3
+    sigma_mm: float = 1.0
     patch_mm2: float = 1200.0
 
     def rows(self, at: Estimate, reach_mm: float) -> Rows:
-        here, there = at.T if self.moving else RigidTransform.identity(), RigidTransform.identity()
         source, goal = self.bone, self.counterpart
-        if reverse := source.size > WHOLE * goal.size:
-            source, goal, here, there = goal, source, there, here
-        points = here.apply(source.points[::_MIRROR_THINNING])
-        normals = here.rotate(source.normals[::_MIRROR_THINNING])
-        image, image_normals = at.plane.reflect(points), at.plane.reflect_direction(normals)
+        if source.size > WHOLE * goal.size:
+            source, goal = goal, source
+        here, there = at.pose_of(source.body), at.pose_of(goal.body)
+        x = here.apply(source.points[::_MIRROR_THINNING])
+        normals = at.image_direction(source.name, here.rotate(source.normals[::_MIRROR_THINNING]))
+        image = at.image(source.name, x)
         match = goal.surface.closest(there.inverse().apply(image))
         n = there.rotate(match.normals)
-        keep = (np.einsum("ij,ij->i", n, image_normals) > 0.6) & (match.distance < reach_mm)
-        n, x, image = n[keep], points[keep], image[keep]
+        keep = (np.einsum("ij,ij->i", n, normals) > 0.6) & (match.distance < reach_mm)
+        n, x, image = n[keep], x[keep], image[keep]
         residual = np.einsum("ij,ij->i", n, image - there.apply(match.points[keep]))
-        jacobian = np.zeros((len(x), UNKNOWNS))
-        if self.moving:
-            # the normals turn with a bone that is the goal: its pose acts at the image, not at the match
-            jacobian[:, :6] = (
-                -_pose_rows(n, image, at) if reverse else _pose_rows(at.plane.reflect_direction(n), x, at)
-            )
-        jacobian[:, 6:] = _plane_rows(n, x, at.plane)
+        jacobian = self._jacobian(at, source, goal, n, x, image)
         scale = max(self.sigma_mm, reach_mm / 4.0)
         area = source.area * _MIRROR_THINNING
-        weight = area / self.patch_mm2 / self.sigma_mm**2 * robust(residual, scale)
-        return Rows(residual, jacobian, weight, area * len(x), self.sigma_mm)
+        patches = np.full(len(x), area / self.patch_mm2)
+        weight = patches / self.sigma_mm**2 * robust(residual, scale)
+        return Rows(residual, jacobian, weight, area * len(x), self.sigma_mm, patches)
+
+    @staticmethod
+    def _jacobian(
+        at: Estimate, source: Bone, goal: Bone, n: FloatArray, x: FloatArray, image: FloatArray
+    ) -> FloatArray:
+        jacobian = np.zeros((len(x), at.size))
+        A, mirrored, direction = at.asymmetry, x, n
+        moved_pivot = A.apply(at.pivot)
+        if source.name == "left_hip":
+            mirrored = A.inverse().apply(x)
+            carried = A.rotate(at.plane.reflect_direction(n))
+            jacobian[:, at.asymmetry_columns] = -twist_rows(carried, x, moved_pivot)
+        else:
+            if source.name == "right_hip":
+                direction = A.inverse().rotate(n)
+                jacobian[:, at.asymmetry_columns] = twist_rows(n, image, moved_pivot)
+            carried = at.plane.reflect_direction(direction)
+        jacobian[:, at.plane_columns] = plane_rows(direction, mirrored, at.plane)
+        _add_twist(jacobian, at, source.body, carried, x)
+        # the normals turn with the goal: its pose acts at the image, not at the match
+        _add_twist(jacobian, at, goal.body, -n, image)
+        return jacobian
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContactTerm:
     """Two surfaces that face each other at a known gap: the two faces of a break, or a joint.
 
-    Point pairs run from the body to what stands in place, and back.
+    Point pairs run from one to the other, and back.
 
     Attributes:
-        gap_mm: wanted distance along the normals; 0 for a break.
+        first_gap_mm, second_gap_mm: (n,) wanted distance along the normals at every point of either bone;
+            0 for a break, NaN for points that take no part.
         sigma_mm, patch_mm2: as in MirrorTerm.
-        moving_mask, placed_mask: (n,) bool, which of the bones' points may take part.
     """
 
-    moving: Bone
-    placed: Bone
-    gap_mm: float
+    first: Bone
+    second: Bone
+    first_gap_mm: FloatArray
+    second_gap_mm: FloatArray
     sigma_mm: float
     patch_mm2: float
     name: str
-    moving_mask: BoolArray
-    placed_mask: BoolArray
 
     def rows(self, at: Estimate, reach_mm: float) -> Rows:
-        reach = reach_mm + self.gap_mm
-        there = at.T.inverse()
-        forth = facing_pairs(self.moving, self.moving_mask, at.T, self.placed.surface, reach)
-        back = facing_pairs(self.placed, self.placed_mask, there, self.moving.surface, reach)
-        n = np.concatenate([forth.normals, -at.T.rotate(back.normals)])
-        x = np.concatenate([forth.points, at.T.apply(back.points)])
-        residual = np.concatenate([forth.gap, back.gap]) - self.gap_mm
-        jacobian = np.zeros((len(x), UNKNOWNS))
-        jacobian[:, :6] = _pose_rows(n, x, at)
+        a, b = at.pose_of(self.first.body), at.pose_of(self.second.body)
+        forth = facing_pairs(self.first, self.first_gap_mm, b.inverse() @ a, self.second.surface, reach_mm)
+        back = facing_pairs(self.second, self.second_gap_mm, a.inverse() @ b, self.first.surface, reach_mm)
+        # n points from the second bone to the first: opening is positive
+        n = np.concatenate([b.rotate(forth.normals), -a.rotate(back.normals)])
+        x = np.concatenate([b.apply(forth.points), a.apply(back.points)])
+        residual = np.concatenate([forth.excess, back.excess])
+        jacobian = np.zeros((len(x), at.size))
+        _add_twist(jacobian, at, self.first.body, n, x)
+        _add_twist(jacobian, at, self.second.body, -n, x)
         # both directions see the same face: half the area each
-        area = 0.5 * np.repeat([self.moving.area, self.placed.area], [len(forth.gap), len(back.gap)])
+        area = 0.5 * np.repeat([self.first.area, self.second.area], [len(forth.gap), len(back.gap)])
         scale = max(2.0 * self.sigma_mm, reach_mm / 3.0)
-        weight = area / self.patch_mm2 / self.sigma_mm**2 * robust(residual, scale)
-        return Rows(residual, jacobian, weight, float(area.sum()), self.sigma_mm)
+        patches = area / self.patch_mm2
+        weight = patches / self.sigma_mm**2 * robust(residual, scale)
+        return Rows(residual, jacobian, weight, float(area.sum()), self.sigma_mm, patches)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FacingPairs:
-    """Points (n, 3) that face another surface, its normals (n, 3) there and the signed gaps (n,)."""
+    """Points that face another surface.
 
+    Attributes:
+        index: (n,) of the bone's points.
+        points, normals: (n, 3) of them, and of the other surface there.
+        gap, excess: (n,) signed gaps (negative: overlap), and what they exceed the wanted ones by.
+    """
+
+    index: IntArray
     points: FloatArray
     normals: FloatArray
     gap: FloatArray
+    excess: FloatArray
 
 
 def facing_pairs(
-    bone: Bone, mask: BoolArray, T: RigidTransform, other: Surface, reach_mm: float
+    bone: Bone, wanted_mm: FloatArray, T: RigidTransform, other: Surface, reach_mm: float
 ) -> FacingPairs:
-    """Points of a bone, moved by T, that face another surface within `reach_mm` (negative gap: overlap)."""
-    points, normals = T.apply(bone.points[mask]), T.rotate(bone.normals[mask])
+    """Points of a bone, moved by T, that face another surface.
+
+    Args:
+        wanted_mm: (n,) gap wanted at every point of the bone, NaN for points to leave out.
+        reach_mm: how much larger than wanted a distance may be.
+    """
+    index = np.flatnonzero(np.isfinite(wanted_mm))
+    points, normals = T.apply(bone.points[index]), T.rotate(bone.normals[index])
     match = other.closest(points)
     facing = np.einsum("ij,ij->i", match.normals, normals) < _FACING
-    keep = facing & (match.distance < reach_mm)
+    keep = facing & (match.distance < reach_mm + wanted_mm[index])
     gap = np.einsum("ij,ij->i", match.normals, points - match.points)[keep]
-    return FacingPairs(points[keep], match.normals[keep], gap)
+    index = index[keep]
+    return FacingPairs(index, points[keep], match.normals[keep], gap, gap - wanted_mm[index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,27 +214,24 @@ class MidlineTerm:
     """The symphysial face of a hip lies half a symphysis from the plane.
 
     Attributes:
-        moving: the hip belongs to the body; else it stands in place.
         half_gap_mm, sigma_mm: mean and spread over 18 pelves of the VSD set, both hips' own plane.
     """
 
     hip: Bone
-    moving: bool = False
     name: str = "midline"
     half_gap_mm: float = 2.1
     sigma_mm: float = 0.9
 
     def rows(self, at: Estimate, reach_mm: float) -> Rows:
-        points = at.T.apply(self.hip.points) if self.moving else self.hip.points
+        points = at.pose_of(self.hip.body).apply(self.hip.points)
         s = at.plane.signed_distance(points)
         side = np.sign(np.median(s))
         face = np.argsort(side * s)[: max(len(s) // 100, 5)]
         middle = points[face].mean(axis=0)
         relative = middle - at.plane.point
-        jacobian = np.zeros((1, UNKNOWNS))
-        if self.moving:
-            jacobian[:, :6] = _pose_rows(side * at.plane.normal[None], middle[None], at)
-        jacobian[0, 6:] = side * np.array([*(relative @ t for t in tangents(at.plane)), -1.0])
+        jacobian = np.zeros((1, at.size))
+        _add_twist(jacobian, at, self.hip.body, side * at.plane.normal[None], middle[None])
+        jacobian[0, at.plane_columns] = side * np.array([*(relative @ t for t in tangents(at.plane)), -1.0])
         residual = np.array([side * s[face].mean() - self.half_gap_mm])
         weight = np.array([1.0 / self.sigma_mm**2])
         return Rows(residual, jacobian, weight, len(face) * self.hip.area, self.sigma_mm)
@@ -242,44 +255,59 @@ class PlaneTerm:
         relative = self.plane.point - at.plane.point
         normal = self.plane.normal * np.sign(self.plane.normal @ at.plane.normal)
         residual = np.array([*(-float(normal @ u) for u in t), -float(relative @ at.plane.normal)])
-        jacobian = np.zeros((3, UNKNOWNS))
-        jacobian[[0, 1], [6, 7]] = 1.0
-        jacobian[2, 6:] = [*(-float(relative @ u) for u in t), 1.0]
+        first = at.plane_columns.start
+        jacobian = np.zeros((3, at.size))
+        jacobian[[0, 1], [first, first + 1]] = 1.0
+        jacobian[2, at.plane_columns] = [*(-float(relative @ u) for u in t), 1.0]
         weight = 1.0 / np.array([self.sigma_rad, self.sigma_rad, self.sigma_mm]) ** 2
         return Rows(residual, jacobian, weight, 0.0, np.inf)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PoseTerm:
-    """Keeps a pose that little else decides near where the body lies, very loosely."""
+class AsymmetryTerm:
+    """The two hips of a person are not placed as mirror images: how far, apart from their shape.
 
-    start: Estimate
-    name: str = "prior:pose"
+    Attributes:
+        sigma_mm, sigma_rad: along and about any axis through the hip's middle, beyond what the plane
+            explains.
+    """
+
+    name: str = "prior:asymmetry"
+    sigma_mm: float = 2.5
+    sigma_rad: float = 0.03
+
+    def rows(self, at: Estimate, reach_mm: float) -> Rows:
+        residual = np.array([*(at.asymmetry.apply(at.pivot) - at.pivot), *at.asymmetry.rotvec])
+        jacobian = np.zeros((6, at.size))
+        jacobian[:, at.asymmetry_columns] = np.eye(6)
+        weight = 1.0 / np.repeat([self.sigma_mm, self.sigma_rad], 3) ** 2
+        return Rows(residual, jacobian, weight, 0.0, np.inf)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseTerm:
+    """Keeps the pose of a body that little else decides near where it lies, very loosely."""
+
+    body: int
+    start: RigidTransform
     sigma_mm: float = 30.0
     sigma_rad: float = 0.5
 
+    @property
+    def name(self) -> str:
+        return f"prior:pose {self.body}"
+
     def rows(self, at: Estimate, reach_mm: float) -> Rows:
-        turn = (at.T @ self.start.T.inverse()).rotvec
-        shift = at.T.apply(at.centre) - self.start.T.apply(at.centre)
+        T = at.pose_of(self.body)
+        turn = (T @ self.start.inverse()).rotvec
+        shift = at.centre_of(self.body) - self.start.apply(at.centres[self.body])
+        jacobian = np.zeros((6, at.size))
+        jacobian[:, at.pose_columns(self.body)] = np.eye(6)
         weight = 1.0 / np.repeat([self.sigma_mm, self.sigma_rad], 3) ** 2
-        return Rows(np.array([*shift, *turn]), np.eye(6, UNKNOWNS), weight, 0.0, np.inf)
+        return Rows(np.array([*shift, *turn]), jacobian, weight, 0.0, np.inf)
 
 
 def robust(residual: FloatArray, scale: float) -> FloatArray:
     """Geman-McClure weights: 1 for small residuals, falling off beyond `scale`."""
     weights: FloatArray = (scale**2 / (scale**2 + residual**2)) ** 2
     return weights
-
-
-def _pose_rows(n: FloatArray, x: FloatArray, at: Estimate) -> FloatArray:
-    """d(n . x) for a twist of the body about its present centre, (k, 6)."""
-    return np.hstack([n, np.cross(x - at.T.apply(at.centre), n)])
-
-
-def _plane_rows(n: FloatArray, x: FloatArray, plane: Plane) -> FloatArray:
-    """d(n . reflect(x)) for tilts and shift of the plane, (k, 3)."""
-    relative = x - plane.point
-    s = relative @ plane.normal
-    along = n @ plane.normal
-    tilts = [-2.0 * ((relative @ t) * along + s * (n @ t)) for t in tangents(plane)]
-    return np.column_stack([*tilts, 2.0 * along])

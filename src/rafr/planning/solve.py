@@ -1,4 +1,4 @@
-"""Damped Gauss-Newton over a body's pose and the plane of symmetry together."""
+"""Damped Gauss-Newton over the poses of bodies and the plane of symmetry together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.evidence import Estimate, Rows, Term
+from rafr.planning.estimate import Estimate
+from rafr.planning.evidence import Rows, Term
 
 _LARGEST_STEP_MM, _LARGEST_STEP_RAD = 8.0, 0.15
 _STILL_MM, _STILL_RAD = 2e-3, 2e-5
@@ -20,7 +21,7 @@ class Solution:
 
     Attributes:
         estimate: where it ended.
-        covariance: (9, 9) of the unknowns, from the curvature and the residuals that remain.
+        covariance: (size, size) of the unknowns, from the curvature and the residuals that remain.
         cost: weighted sum of squares at the end.
         rows: what each term contributed, by name.
     """
@@ -29,6 +30,21 @@ class Solution:
     covariance: FloatArray
     cost: float
     rows: dict[str, Rows] = field(default_factory=dict)
+
+    def pose_covariance(self, body: int) -> FloatArray:
+        """(6, 6) of a body's twist (mm, rad) about its centre."""
+        columns = self.estimate.pose_columns(body)
+        return self.covariance[columns, columns]
+
+    def evidence_for(self, body: int) -> dict[str, float]:
+        """Matched area (mm²) of mirror, faces and joints that bear on a body, by kind and bones."""
+        areas: dict[str, float] = {}
+        for name, rows in self.rows.items():
+            kind = name.split(" ")[0]
+            columns = self.estimate.pose_columns(body)
+            if kind.split(":")[0] in ("mirror", "face", "joint") and rows.jacobian[:, columns].any():
+                areas[kind] = areas.get(kind, 0.0) + rows.area
+        return areas
 
 
 def solve(start: Estimate, terms: Sequence[Term], reaches_mm: Sequence[float]) -> Solution:
@@ -40,9 +56,10 @@ def solve(start: Estimate, terms: Sequence[Term], reaches_mm: Sequence[float]) -
     at = start
     schedule = [*reaches_mm, *[reaches_mm[-1]] * 30]
     for k, reach in enumerate(schedule):
-        step = _step([t.rows(at, reach) for t in terms])
+        step = _step([t.rows(at, reach) for t in terms], at)
         at = at.moved(step)
-        still = np.abs(step[[0, 1, 2, 8]]).max() < _STILL_MM and np.abs(step[3:8]).max() < _STILL_RAD
+        lengths, angles = at.lengths_and_angles(step)
+        still = lengths.max() < _STILL_MM and angles.max() < _STILL_RAD
         if still and k >= len(reaches_mm) - 1:
             break
     rows = {t.name: t.rows(at, reaches_mm[-1]) for t in terms}
@@ -56,12 +73,11 @@ def _normal_equations(blocks: Sequence[Rows]) -> tuple[FloatArray, FloatArray]:
     return H, g
 
 
-def _step(blocks: Sequence[Rows]) -> FloatArray:
+def _step(blocks: Sequence[Rows], at: Estimate) -> FloatArray:
     H, g = _normal_equations(blocks)
     step: FloatArray = np.asarray(-np.linalg.solve(H + 1e-9 * np.diag(np.diag(H)), g), dtype=float)
-    size = max(
-        np.abs(step[[0, 1, 2, 8]]).max() / _LARGEST_STEP_MM, np.abs(step[3:8]).max() / _LARGEST_STEP_RAD
-    )
+    lengths, angles = at.lengths_and_angles(step)
+    size = max(lengths.max() / _LARGEST_STEP_MM, angles.max() / _LARGEST_STEP_RAD)
     return step / max(float(size), 1.0)
 
 

@@ -7,20 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rafr.errors import InputError
-from rafr.geometry import Plane, RigidTransform, TriangleMesh, merge_meshes
+from rafr.geometry import Plane, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
-from rafr.planning.anatomy import Bone, Bones, left_direction, whole_hips
-from rafr.planning.evidence import (
-    Estimate,
-    MidlineTerm,
-    MirrorTerm,
-    PlaneTerm,
-    PoseTerm,
-    Rows,
-    Term,
-    tangents,
-)
+from rafr.planning.anatomy import Bone, Bones, hip_middle, left_direction, whole_hips
+from rafr.planning.estimate import Estimate, tangents
+from rafr.planning.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, Rows, Term
 from rafr.planning.plan import SymmetryPlane
 from rafr.planning.solve import Solution, solve
 
@@ -49,9 +41,9 @@ def find_plane(placed: Bones, parts: Mapping[int, TriangleMesh]) -> tuple[Soluti
     if sacral is not None:
         terms.append(sacral)
         seeds = [sacral.plane, *seeds[:1]]
-    terms += _hip_terms(placed, parts)
-    starts = [Estimate(RigidTransform.identity(), plane, plane.point) for plane in seeds]
-    solutions = [solve(start, [*terms, PoseTerm(start)], _REACHES_MM) for start in starts]
+    terms += [AsymmetryTerm(), *_hip_terms(placed, parts)]
+    pivot = hip_middle(parts)
+    solutions = [solve(Estimate(plane, pivot), terms, _REACHES_MM) for plane in seeds]
     return max(solutions, key=lambda solution: support(_mirrored(solution)) - solution.cost), terms
 
 
@@ -59,18 +51,17 @@ def _hip_terms(placed: Bones, parts: Mapping[int, TriangleMesh]) -> list[Term]:
     """Hip on hip where both sides have parts in place; else the symphysis of a whole hip marks the middle."""
     hips = [placed[name] for name in ("left_hip", "right_hip") if name in placed]
     if len(hips) == 2:
-        return [MirrorTerm(hips[0], hips[1], moving=False, name="plane:hips")]
-    return [MidlineTerm(hip) for hip in whole_hips(placed, parts)]
+        return [MirrorTerm(hips[0], hips[1], name="plane:hips")]
+    return [MidlineTerm(hip) for hip in whole_hips(placed.values(), parts)]
 
 
 def _sacral_plane(sacrum: Bone, seeds: list[Plane]) -> PlaneTerm | None:
     """What the sacrum on its own mirror image says; None where too little of it is left in place."""
-    mirror = MirrorTerm(sacrum, sacrum, moving=False, name="plane:sacrum")
+    mirror = MirrorTerm(sacrum, sacrum, name="plane:sacrum")
     best, best_support = None, 0.0
     for seed in seeds:
-        start = Estimate(RigidTransform.identity(), seed, seed.point)
         prior = PlaneTerm(seeds[0], _SEED_SIGMA_MM, _SEED_SIGMA_RAD, "prior:plane")
-        found = solve(start, [mirror, prior, PoseTerm(start)], _REACHES_MM)
+        found = solve(Estimate(seed, seed.point), [mirror, prior, AsymmetryTerm()], _REACHES_MM)
         value = support([found.rows["plane:sacrum"]])
         if value > best_support and _plausible(found.estimate.plane, seeds[0]):
             best, best_support = found, value
