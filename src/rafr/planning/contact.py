@@ -8,7 +8,6 @@ from itertools import combinations
 import numpy as np
 
 from rafr.geometry import RigidTransform
-from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.anatomy import Bone, Bones
 from rafr.planning.estimate import IN_PLACE, Estimate
 from rafr.planning.evidence import BoolArray, facing_pairs

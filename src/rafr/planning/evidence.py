@@ -104,34 +104,35 @@ class MirrorTerm:
         keep = (np.einsum("ij,ij->i", n, normals) > 0.6) & (match.distance < reach_mm)
         n, x, image = n[keep], x[keep], image[keep]
         residual = np.einsum("ij,ij->i", n, image - there.apply(match.points[keep]))
-        jacobian = self._jacobian(at, source, goal, n, x, image)
+        jacobian = mirror_jacobian(at, source, goal, n, x, image)
         scale = max(self.sigma_mm, reach_mm / 4.0)
         area = source.area * _MIRROR_THINNING
         patches = np.full(len(x), area / self.patch_mm2)
         weight = patches / self.sigma_mm**2 * robust(residual, scale)
         return Rows(residual, jacobian, weight, area * len(x), self.sigma_mm, patches)
 
-    @staticmethod
-    def _jacobian(
-        at: Estimate, source: Bone, goal: Bone, n: FloatArray, x: FloatArray, image: FloatArray
-    ) -> FloatArray:
-        jacobian = np.zeros((len(x), at.size))
-        A, mirrored, direction = at.asymmetry, x, n
-        moved_pivot = A.apply(at.pivot)
-        if source.name == "left_hip":
-            mirrored = A.inverse().apply(x)
-            carried = A.rotate(at.plane.reflect_direction(n))
-            jacobian[:, at.asymmetry_columns] = -twist_rows(carried, x, moved_pivot)
-        else:
-            if source.name == "right_hip":
-                direction = A.inverse().rotate(n)
-                jacobian[:, at.asymmetry_columns] = twist_rows(n, image, moved_pivot)
-            carried = at.plane.reflect_direction(direction)
-        jacobian[:, at.plane_columns] = plane_rows(direction, mirrored, at.plane)
-        _add_twist(jacobian, at, source.body, carried, x)
-        # the normals turn with the goal: its pose acts at the image, not at the match
-        _add_twist(jacobian, at, goal.body, -n, image)
-        return jacobian
+
+def mirror_jacobian(
+    at: Estimate, source: Bone, goal: Bone, n: FloatArray, x: FloatArray, image: FloatArray
+) -> FloatArray:
+    """d(n · (image(x) − y)), (k, size): x on the source, its image near y on the goal, n there."""
+    jacobian = np.zeros((len(x), at.size))
+    A, mirrored, direction = at.asymmetry, x, n
+    moved_pivot = A.apply(at.pivot)
+    if source.name == "left_hip":
+        mirrored = A.inverse().apply(x)
+        carried = A.rotate(at.plane.reflect_direction(n))
+        jacobian[:, at.asymmetry_columns] = -twist_rows(carried, x, moved_pivot)
+    else:
+        if source.name == "right_hip":
+            direction = A.inverse().rotate(n)
+            jacobian[:, at.asymmetry_columns] = twist_rows(n, image, moved_pivot)
+        carried = at.plane.reflect_direction(direction)
+    jacobian[:, at.plane_columns] = plane_rows(direction, mirrored, at.plane)
+    _add_twist(jacobian, at, source.body, carried, x)
+    # the normals turn with the goal: its pose acts at the image, not at the match
+    _add_twist(jacobian, at, goal.body, -n, image)
+    return jacobian
 
 
 @dataclass(frozen=True, slots=True, eq=False)

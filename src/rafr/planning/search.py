@@ -14,6 +14,7 @@ from rafr.planning.estimate import IN_PLACE, Estimate
 from rafr.planning.evidence import WHOLE, MidlineTerm, MirrorTerm, PoseTerm, Term
 from rafr.planning.faces import face_terms
 from rafr.planning.joints import joint_terms
+from rafr.planning.rim import rim_terms
 from rafr.planning.solve import Solution, solve
 from rafr.planning.symmetry import find_plane, support
 from rafr.progress import Progress, silent
@@ -108,9 +109,14 @@ def find_body(
 def find_together(start: Estimate, scene: Scene, config: SearchConfig) -> Solution:
     """All bodies at once, from where each was found alone; faces are found anew on the way."""
     anchored = [*scene.terms(start.poses), *joint_terms(start, scene.bones)]
-    found = solve(start, [*anchored, *face_terms(start, scene.bones, 4.0)], config.contact_reaches_mm[2:])
-    faces = face_terms(found.estimate, scene.bones, config.contact_reaches_mm[-2])
-    return solve(found.estimate, [*anchored, *faces], config.contact_reaches_mm[-2:])
+    found = solve(start, [*anchored, *_breaks(start, scene, 4.0)], config.contact_reaches_mm[2:])
+    breaks = _breaks(found.estimate, scene, config.contact_reaches_mm[-2])
+    return solve(found.estimate, [*anchored, *breaks], config.contact_reaches_mm[-2:])
+
+
+def _breaks(at: Estimate, scene: Scene, reach_mm: float) -> list[Term]:
+    """Faces of every break, and the cortex along it."""
+    return [*face_terms(at, scene.bones, reach_mm), *rim_terms(at, scene.bones)]
 
 
 def _onto_mirror(
@@ -175,7 +181,9 @@ def _fit_faces(
     guess: Estimate, terms: list[Term], scene: Scene, reaches_mm: tuple[float, ...]
 ) -> Solution | None:
     faces = face_terms(guess, scene.bones, reaches_mm[0])
-    return solve(guess, [*terms, *faces], reaches_mm) if faces else None
+    if not faces:
+        return None
+    return solve(guess, [*terms, *faces, *rim_terms(guess, scene.bones)], reaches_mm)
 
 
 def _nudged(at: Estimate, config: SearchConfig) -> list[Estimate]:

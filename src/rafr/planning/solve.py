@@ -42,7 +42,7 @@ class Solution:
         for name, rows in self.rows.items():
             kind = name.split(" ")[0]
             columns = self.estimate.pose_columns(body)
-            if kind.split(":")[0] in ("mirror", "face", "joint") and rows.jacobian[:, columns].any():
+            if kind.split(":")[0] in ("mirror", "face", "rim", "joint") and rows.jacobian[:, columns].any():
                 areas[kind] = areas.get(kind, 0.0) + rows.area
         return areas
 
