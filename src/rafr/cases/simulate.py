@@ -11,7 +11,7 @@ from rafr.cases.folder import new_folder
 from rafr.cases.fracture import FracturedPelvis, Solids, fracture_pelvis, push_out
 from rafr.cases.pelvis import IntactPelvis
 from rafr.cases.reference_marker import place_reference_marker
-from rafr.cases.synthetic_ct import CtConfig, draw_ct
+from rafr.cases.synthetic_ct import CtConfig, draw_ct, draw_labels
 from rafr.cases.truth import Displacement, Truth, write_truth
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
@@ -64,9 +64,9 @@ def broken_labels(
     pelvis: IntactPelvis, kind: str, seed: int, spacing_mm: float = 0.9
 ) -> tuple[FracturedPelvis, Volume]:
     """The fracture that `simulate_case` would make of the same arguments, and its label image alone."""
-    body_rng, break_rng, image_rng, _ = _streams(seed)
+    body_rng, break_rng, _, _ = _streams(seed)
     fractured = _broken(pelvis, kind, body_rng, break_rng, spacing_mm)
-    return fractured, draw_ct(fractured, image_rng, CtConfig(spacing_mm=spacing_mm))[1]
+    return fractured, draw_labels(fractured, CtConfig(spacing_mm=spacing_mm))
 
 
 def _streams(seed: int) -> list[np.random.Generator]:

@@ -60,10 +60,23 @@ def draw_ct(
     texture = _Texture.draw(rng)
     for number, piece in enumerate(fractured.pieces):
         progress(number / len(fractured.pieces), f"drawing piece {piece.label}")
-        _draw_piece(fractured, piece, grid, texture, config, hu, nearest, labels)
+        voxels = _PieceVoxels.of(fractured, piece, grid)
+        value = _bone_hu(voxels.points, voxels.depth, texture, config, float(grid.spacing[0]))
+        hu[voxels.where] += voxels.share * (value - np.maximum(hu[voxels.where], config.fat_hu))
+        voxels.claim(piece.label, nearest, labels)
     progress(1.0, "adding noise")
     hu += config.noise_hu * rng.standard_normal(shape, dtype=np.float32)
     return grid.with_array(np.clip(np.round(hu), -1024, 3071).astype(np.int16)), grid.with_array(labels)
+
+
+def draw_labels(fractured: FracturedPelvis, config: CtConfig | None = None) -> Volume:
+    """The labels (uint8) that `draw_ct` draws, alone."""
+    config = config or CtConfig()
+    grid = _grid(_displaced_points(fractured), config)
+    nearest, labels = np.zeros(grid.array.shape, np.float32), np.zeros(grid.array.shape, np.uint8)
+    for piece in fractured.pieces:
+        _PieceVoxels.of(fractured, piece, grid).claim(piece.label, nearest, labels)
+    return grid.with_array(labels)
 
 
 def _displaced_points(fractured: FracturedPelvis) -> FloatArray:
@@ -150,37 +163,44 @@ class _Texture:
         return fine, coarse
 
 
-def _draw_piece(
-    fractured: FracturedPelvis,
-    piece: Piece,
-    grid: Volume,
-    texture: _Texture,
-    config: CtConfig,
-    hu: np.ndarray,
-    nearest: np.ndarray,
-    labels: np.ndarray,
-) -> None:
-    """Blend one piece into `hu` by its share of each voxel and claim the voxels it owns."""
-    pose = fractured.pose(fractured.body_of(piece.label).name)
-    solid = fractured.solids[piece.bone]
-    vertices = fractured.pelvis.bones[piece.bone].vertices
-    part, window = crop_to(grid, pose.apply(vertices), 3.0)
-    bone = resample(solid, part, pose, outside=1e3).array
-    voxel = float(grid.spacing[0])
-    index = np.argwhere(bone < voxel)
-    points = pose.inverse().apply(part.index_to_lps(index[:, ::-1]))
-    bone_distance = bone[tuple(index.T)]
-    distance = np.maximum(bone_distance, piece.cut(points))
-    share = np.clip(0.5 - distance / voxel, 0.0, 1.0)
-    kept = share > 0
-    index, points, share = index[kept], points[kept], share[kept]
-    where = tuple((index + np.array([s.start for s in window])).T)
-    value = _bone_hu(points, -bone_distance[kept], texture, config, voxel)
-    hu[where] += share * (value - np.maximum(hu[where], config.fat_hu))
-    claimed = distance[kept] < nearest[where]
-    mine = tuple(w[claimed] for w in where)
-    nearest[mine] = distance[kept][claimed]
-    labels[mine] = piece.label
+@dataclass(frozen=True, slots=True, eq=False)
+class _PieceVoxels:
+    """Voxels that a piece fills at least in part.
+
+    Attributes:
+        where: three arrays (n,) that index the grid's array.
+        points: (n, 3) their centres in the intact position.   depth: (n,) mm below the bone's own surface.
+        distance: (n,) mm to the piece, negative inside.   share: (n,) of the voxel that is in it.
+    """
+
+    where: tuple[np.ndarray, ...]
+    points: FloatArray
+    depth: FloatArray
+    distance: FloatArray
+    share: FloatArray
+
+    @staticmethod
+    def of(fractured: FracturedPelvis, piece: Piece, grid: Volume) -> _PieceVoxels:
+        pose = fractured.pose(fractured.body_of(piece.label).name)
+        vertices = fractured.pelvis.bones[piece.bone].vertices
+        part, window = crop_to(grid, pose.apply(vertices), 3.0)
+        bone = resample(fractured.solids[piece.bone], part, pose, outside=1e3).array
+        voxel = float(grid.spacing[0])
+        index = np.argwhere(bone < voxel)
+        points = pose.inverse().apply(part.index_to_lps(index[:, ::-1]))
+        bone_distance = bone[tuple(index.T)]
+        distance = np.maximum(bone_distance, piece.cut(points))
+        share = np.clip(0.5 - distance / voxel, 0.0, 1.0)
+        kept = share > 0
+        where = tuple((index[kept] + np.array([s.start for s in window])).T)
+        return _PieceVoxels(where, points[kept], -bone_distance[kept], distance[kept], share[kept])
+
+    def claim(self, label: int, nearest: np.ndarray, labels: np.ndarray) -> None:
+        """Label the voxels whose centres lie deeper in this piece than in any before."""
+        claimed = self.distance < nearest[self.where]
+        mine = tuple(w[claimed] for w in self.where)
+        nearest[mine] = self.distance[claimed]
+        labels[mine] = label
 
 
 def _bone_hu(

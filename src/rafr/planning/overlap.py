@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import nnls
@@ -14,11 +15,26 @@ from rafr.planning.anatomy import Bone, Bones
 _ROUNDS = 15
 _MOST_CONSTRAINTS = 400
 _MARGIN_MM = 0.02
+_FARTHEST_MM = 4.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Freed:
+    """A pose freed of overlap as far as possible.
+
+    Attributes:
+        moved_mm: how far the surface moved in the mean.
+        overlap_mm: deepest overlap that is left.
+    """
+
+    T: RigidTransform
+    moved_mm: float
+    overlap_mm: float
 
 
 def push_out(
     T: RigidTransform, moving: Bones, in_place: Iterable[Bone], covariance: FloatArray, allowed_mm: float
-) -> tuple[RigidTransform, float]:
+) -> Freed:
     """The likeliest pose near T at which a body overlaps bone in place by at most `allowed_mm`.
 
     Each round solves min xᵀ C⁻¹ x subject to n·(t + w × r) ≥ depth − allowed for every overlapping vertex,
@@ -27,8 +43,7 @@ def push_out(
     Args:
         covariance: (6, 6) of the pose's twist (mm, rad) about the body's centre.
 
-    Returns:
-        The pose, and how far the surface moved in the mean (mm).
+    A body that no push of 4 mm in the mean frees is left where it was.
     """
     points = np.concatenate([b.points for b in moving.values()])
     vertices = np.concatenate([b.surface.mesh.vertices for b in moving.values()])
@@ -37,11 +52,15 @@ def push_out(
     start, normals, offsets = T, np.zeros((0, 6)), np.zeros(0)
     root = np.linalg.cholesky(covariance)
     total = np.zeros(6)
+    moved, first = 0.0, None
     for _ in range(_ROUNDS):
         depth, outward, where = _overlap(T, vertices, bones)
+        first = depth.max(initial=0.0) if first is None else first
         over = depth > allowed_mm
+        if moved > _FARTHEST_MM:
+            return Freed(start, 0.0, float(first))
         if not over.any():
-            break
+            return Freed(T, moved, float(depth.max(initial=0.0)))
         worst = np.flatnonzero(over)[np.argsort(-depth[over])][:_MOST_CONSTRAINTS]
         rows = np.hstack([outward[worst], np.cross(where[worst] - T.apply(centre), outward[worst])])
         # constraints of earlier rounds stay, as seen from the start
@@ -50,8 +69,8 @@ def push_out(
         total = root @ _least_norm(normals @ root, offsets)
         turn = RigidTransform.about_point(total[3:], start.apply(centre))
         T = RigidTransform.from_translation(total[:3]) @ turn @ start
-    moved = np.linalg.norm(T.apply(points) - start.apply(points), axis=1)
-    return T, float(moved.mean())
+        moved = float(np.linalg.norm(T.apply(points) - start.apply(points), axis=1).mean())
+    return Freed(T, moved, float(_overlap(T, vertices, bones)[0].max(initial=0.0)))
 
 
 def _least_norm(G: FloatArray, d: FloatArray) -> FloatArray:

@@ -13,12 +13,14 @@ from rafr.cases.case import Case
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.imaging.readers import read_grid
 from rafr.planning.anatomy import moved_parts
 from rafr.planning.metrics import hip_distance_mm, matta, pose_error
 from rafr.planning.order import reduction_order
 from rafr.planning.path import PlannedPath, Wrench, plan_path
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.planning.plan import BodyPlan, ReductionPlan
+from rafr.planning.plausible import slices
 from rafr.planning.target import METHOD, BodyTarget, TargetResult, plan_targets
 from rafr.progress import Progress, part_of, silent
 from rafr.units import to_metres
@@ -54,7 +56,7 @@ def plan_reduction(
     meshes = body_meshes(case, part_of(progress, 0.0, 0.1))
     found = targets or plan_targets(case, meshes, progress=part_of(progress, 0.1, 0.7))
     axes = patient_axes(case)
-    assessment = found.assessment
+    assessment = found.assessment & slices(read_grid(case.ct).spacing)
     goals = {t.name: t.T_reduced_displaced for t in found.bodies}
     here = {name: start.get(name, RigidTransform.identity()) for name in goals}
     order = reduction_order(found.order, meshes, goals, here)

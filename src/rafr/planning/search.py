@@ -68,9 +68,9 @@ class Scene:
         return [MidlineTerm(hip, name=f"midline:{hip.name}") for hip in whole]
 
 
-def mirror_terms(bones: Sequence[Bone]) -> list[Term]:
+def mirror_terms(bones: Sequence[Bone]) -> list[MirrorTerm]:
     """Every bone on the mirror image of its counterpart, where at least one of them moves."""
-    terms: list[Term] = []
+    terms: list[MirrorTerm] = []
     for k, a in enumerate(bones):
         for b in bones[k + 1 :]:
             if b.name != MIRROR_BONE[a.name] or (a.body == IN_PLACE and b.body == IN_PLACE):

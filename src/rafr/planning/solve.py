@@ -36,14 +36,20 @@ class Solution:
         columns = self.estimate.pose_columns(body)
         return self.covariance[columns, columns]
 
+    def rows_of(self, body: int) -> list[tuple[str, Rows]]:
+        """Mirror, faces, rims and joints that bear on a body, by kind and bones (`mirror:left_hip`)."""
+        columns = self.estimate.pose_columns(body)
+        return [
+            (kind, rows)
+            for kind, rows in ((name.split(" ")[0], rows) for name, rows in self.rows.items())
+            if kind.split(":")[0] in ("mirror", "face", "rim", "joint") and rows.jacobian[:, columns].any()
+        ]
+
     def evidence_for(self, body: int) -> dict[str, float]:
-        """Matched area (mm²) of mirror, faces and joints that bear on a body, by kind and bones."""
+        """Matched area (mm²) of what bears on a body, by kind and bones."""
         areas: dict[str, float] = {}
-        for name, rows in self.rows.items():
-            kind = name.split(" ")[0]
-            columns = self.estimate.pose_columns(body)
-            if kind.split(":")[0] in ("mirror", "face", "rim", "joint") and rows.jacobian[:, columns].any():
-                areas[kind] = areas.get(kind, 0.0) + rows.area
+        for kind, rows in self.rows_of(body):
+            areas[kind] = areas.get(kind, 0.0) + rows.area
         return areas
 
 

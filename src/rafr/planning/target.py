@@ -14,9 +14,10 @@ from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.planning.anatomy import Bone, Bones, bones_of, moved_parts
 from rafr.planning.contact import contact_area
 from rafr.planning.estimate import IN_PLACE, Estimate
-from rafr.planning.overlap import push_out
+from rafr.planning.overlap import Freed, push_out
 from rafr.planning.plan import SymmetryPlane
-from rafr.planning.search import Scene, SearchConfig, find_body, find_together
+from rafr.planning.plausible import handedness, same_person
+from rafr.planning.search import Scene, SearchConfig, find_body, find_together, mirror_terms
 from rafr.planning.solve import Solution
 from rafr.planning.symmetry import symmetry_plane
 from rafr.planning.uncertainty import ErrorForecast, forecast
@@ -34,12 +35,18 @@ class TargetConfig:
 
     Attributes:
         search: how it is searched.
+        fewest_face_patches: independent patches of face from which their fit is judged.
+        fitting_faces_share, unfit_faces_share: share of the patches that has to be explained to be accepted
+            without a remark, and at all (34 fits of 3 pelves: 0.9 to 1.0; fragments of others: 0.5).
         largest_expected_mm: a target expected to be worse than this is not accepted.
         max_overlap_mm: overlap with bone in place that a target may keep; surfaces meshed from voxels of
             0.9 mm overlap by 0.3 to 0.6 mm at single points where bones truly belong.
     """
 
     search: SearchConfig = field(default_factory=SearchConfig)
+    fewest_face_patches: float = 6.0
+    fitting_faces_share: float = 0.85
+    unfit_faces_share: float = 0.65
     largest_expected_mm: float = 4.0
     max_overlap_mm: float = 0.4
 
@@ -119,7 +126,7 @@ def plan_targets(
         solution, scene = _together(found, reference, everything, config)
     targets = _free_of_overlap(found, solution, scene, config)
     progress(1.0, "targets found")
-    assessment = ACCEPTED
+    assessment = handedness(everything)
     for target in targets:
         assessment &= target.assessment
     return TargetResult(tuple(targets), symmetry_plane(solution), tuple(t.name for t in targets), assessment)
@@ -179,27 +186,31 @@ def _free_of_overlap(
     for k, each in enumerate(found):
         covariance = solution.pose_covariance(k)
         pose = solution.estimate.poses[k]
-        T, pushed = push_out(pose, each.bones, placed, covariance, config.max_overlap_mm)
-        targets.append(_target(each, k, T, pushed, solution, config))
-        placed += [Bone.of(b.name, [b.surface.mesh.transformed(T)]) for b in each.bones.values()]
+        freed = push_out(pose, each.bones, placed, covariance, config.max_overlap_mm)
+        targets.append(_target(each, k, freed, solution, config))
+        placed += [Bone.of(b.name, [b.surface.mesh.transformed(freed.T)]) for b in each.bones.values()]
     return targets
 
 
-def _target(
-    each: _Found, k: int, T: RigidTransform, pushed: float, solution: Solution, config: TargetConfig
-) -> BodyTarget:
+def _target(each: _Found, k: int, freed: Freed, solution: Solution, config: TargetConfig) -> BodyTarget:
     evidence = solution.evidence_for(k)
-    error = error_forecast(solution, k, each.bones).with_offset(pushed)
+    error = error_forecast(solution, k, each.bones).with_offset(freed.moved_mm)
     mirrored = any(kind.startswith("mirror:") for kind in each.coarse.evidence_for(0))
+    verdict = _judge(each.name, error.expected_mm, evidence, mirrored, config)
+    verdict &= same_person(each.name, each.coarse.estimate, mirror_terms(each.scene.bones))
+    verdict &= _faces_fit(each.name, k, solution, config)
+    if freed.overlap_mm > 2.0 * config.max_overlap_mm:
+        reason = f"{each.name}: at its target it overlaps bone by {freed.overlap_mm:.1f} mm"
+        verdict &= Assessment(False, (reason,))
     return BodyTarget(
         each.name,
-        T,
+        freed.T,
         error.expected_mm,
         error.bound_mm,
         each.coarse.estimate.poses[0] if mirrored else None,
         evidence,
-        pushed,
-        _judge(each.name, error.expected_mm, evidence, mirrored, config),
+        freed.moved_mm,
+        verdict,
     )
 
 
@@ -209,6 +220,21 @@ def error_forecast(solution: Solution, body: int, bones: Bones) -> ErrorForecast
     points = np.concatenate([b.points[::25] for b in bones.values()])
     relative = at.poses[body].apply(points) - at.centre_of(body)
     return forecast(solution.pose_covariance(body), relative)
+
+
+def _faces_fit(name: str, body: int, solution: Solution, config: TargetConfig) -> Assessment:
+    """Broken faces interlock: few points of theirs miss each other by more than the evidence allows."""
+    rows = [r for kind, r in solution.rows_of(body) if kind.startswith("face:")]
+    patches = sum(float(r.patches.sum()) for r in rows)
+    if patches < config.fewest_face_patches:
+        return ACCEPTED
+    fit = sum(r.support for r in rows) / patches
+    if fit >= config.fitting_faces_share:
+        return ACCEPTED
+    reason = f"{name}: its fracture faces fit by {100 * fit:.0f} % only"
+    if fit >= config.unfit_faces_share:
+        return Assessment(True, (f"{reason}: look whether bone is crushed or missing",))
+    return Assessment(False, (f"{reason}: bone missing, or a fragment of something else",))
 
 
 def _judge(

@@ -1,0 +1,101 @@
+"""Inputs that cannot be right: mirrored images, bones of another person, slices too thick for the aim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from rafr.assessment import ACCEPTED, Assessment
+from rafr.geometry import TriangleMesh, merge_meshes
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.imaging.segmentation import bone_of
+from rafr.planning.anatomy import left_direction
+from rafr.planning.estimate import Estimate
+from rafr.planning.evidence import MirrorTerm
+
+# two hips of one person, laid upon each other, differ by 0.24 to 0.75 mm in the median, the halves of a
+# sacrum by 0.44 to 0.9
+_LARGEST_MISFIT_MM = 1.15
+_MISFIT_REACH_MM, _MISFIT_AREA_MM2 = 10.0, 2000.0
+_THICK_SLICES_MM, _COARSEST_MM = 2.0, 5.0
+_NEAREST_SHARE, _OUTERMOST_SHARE = 100, 30
+_CLEAR_SINE, _CLEAR_LENGTH_MM = 0.2, 30.0
+
+
+def handedness(parts: Mapping[int, TriangleMesh]) -> Assessment:
+    """Refuses a pelvis that is the mirror image of one: left of it lies where its right should.
+
+    From the sacrum to the symphysis is forwards, from there to the wings of the ilia upwards; with the
+    direction from right to left these make a right-handed system in every patient, however the CT lies.
+    """
+    left = left_direction(parts)
+    sacrum = _of_bone(parts, "sacrum")
+    if left is None or sacrum is None:
+        return ACCEPTED
+    hips = [_vertices(parts, bone) for bone in ("left_hip", "right_hip")]
+    symphysis = _between_nearest(*hips)
+    wings = np.concatenate([_outermost(hips[0], left), _outermost(hips[1], -left)]).mean(axis=0)
+    forwards, upwards = (v - (v @ left) * left for v in (symphysis - sacrum.centroid, wings - symphysis))
+    lengths = np.linalg.norm(forwards), np.linalg.norm(upwards)
+    if min(lengths) < _CLEAR_LENGTH_MM:
+        return ACCEPTED
+    # LPS is right-handed: left × (forwards × upwards) has the sign of left · left
+    sine = float(left @ np.cross(upwards, forwards)) / float(lengths[0] * lengths[1])
+    if sine > -_CLEAR_SINE:
+        return ACCEPTED
+    return Assessment(False, ("image or labels are mirrored: left and right of the pelvis are exchanged",))
+
+
+def same_person(name: str, at: Estimate, mirrors: Iterable[MirrorTerm]) -> Assessment:
+    """Refuses a body whose bones have not the shape of their counterparts.
+
+    Args:
+        at: where the body lies on the mirror image of its counterparts.
+    """
+    reasons = []
+    for term in mirrors:
+        rows = term.rows(at, _MISFIT_REACH_MM)
+        if rows.area < _MISFIT_AREA_MM2:
+            continue
+        misfit = float(np.median(np.abs(rows.residual)))
+        if misfit > _LARGEST_MISFIT_MM:
+            bone = term.bone.name.replace("_", " ")
+            reasons.append(
+                f"{name}: its {bone} differs from the mirror image by {misfit:.1f} mm in the median "
+                f"(limit {_LARGEST_MISFIT_MM:g} mm): of the same patient?"
+            )
+    return Assessment(not reasons, tuple(reasons))
+
+
+def slices(spacing_mm: FloatArray) -> Assessment:
+    """Remarks on voxels too coarse for targets within a millimetre; refuses the coarsest."""
+    thick = float(np.max(spacing_mm))
+    if thick <= _THICK_SLICES_MM:
+        return ACCEPTED
+    reason = f"slices of {thick:g} mm: targets within 1 mm need {_THICK_SLICES_MM:g} mm or less"
+    return Assessment(thick <= _COARSEST_MM, (reason,))
+
+
+def _of_bone(parts: Mapping[int, TriangleMesh], bone: str) -> TriangleMesh | None:
+    found = [mesh for label, mesh in parts.items() if bone_of(label) == bone]
+    return merge_meshes(found) if found else None
+
+
+def _vertices(parts: Mapping[int, TriangleMesh], bone: str) -> FloatArray:
+    return np.concatenate([mesh.vertices for label, mesh in parts.items() if bone_of(label) == bone])
+
+
+def _between_nearest(a: FloatArray, b: FloatArray) -> FloatArray:
+    """(3,) the middle between two bones where they come nearest."""
+    distance, index = cKDTree(b).query(a)
+    nearest = np.argsort(distance)[: max(len(a) // _NEAREST_SHARE, 1)]
+    middle: FloatArray = 0.5 * (a[nearest] + b[index[nearest]]).mean(axis=0)
+    return middle
+
+
+def _outermost(points: FloatArray, direction: FloatArray) -> FloatArray:
+    order = np.argsort(-(points @ direction))
+    outermost: FloatArray = points[order[: max(len(points) // _OUTERMOST_SHARE, 1)]]
+    return outermost
