@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", metavar="CASE", help="case folder")
     parser.add_argument("-o", "--out", metavar="DIR", help="save pictures of target and path there")
+    parser.add_argument(
+        "--shape-model", type=Path, metavar="NPZ", help="statistical shape model, for what has no counterpart"
+    )
     add_json_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
     from rafr.planning.reduction import plan_reduction
+    from rafr.planning.target_config import TargetConfig
 
     folder = _made(args.out)
     case = open_case(Path(args.case))
     with progress_bar("plan") as progress:
-        plan = plan_reduction(case, progress=progress)
+        plan = plan_reduction(case, config=TargetConfig(shape_model=args.shape_model), progress=progress)
     if folder is not None:
         _save_pictures(folder, case, plan)
     if args.json is not None:

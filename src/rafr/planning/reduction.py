@@ -21,7 +21,7 @@ from rafr.planning.path import PlannedPath, Wrench, plan_path
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.planning.plan import BodyPlan, ReductionPlan
 from rafr.planning.plausible import slices
-from rafr.planning.target import METHOD, BodyTarget, TargetResult, plan_targets
+from rafr.planning.target import METHOD, BodyTarget, TargetConfig, TargetResult, plan_targets
 from rafr.progress import Progress, part_of, silent
 from rafr.units import to_metres
 
@@ -36,6 +36,7 @@ def plan_reduction(
     *,
     start: Mapping[str, RigidTransform] | None = None,
     targets: TargetResult | None = None,
+    config: TargetConfig | None = None,
     progress: Progress = silent,
 ) -> ReductionPlan:
     """Plan target and path of every moving body of a case.
@@ -44,6 +45,7 @@ def plan_reduction(
         start: where bodies were last measured, `T_current_displaced` in mm by name; where the CT
             shows them by default.
         targets: found earlier for the same case; found here by default.
+        config: how they are found here.
 
     Raises:
         InputError: the case has nothing to move, or `start` names a body it does not have.
@@ -54,7 +56,7 @@ def plan_reduction(
     start = start or {}
     _check(case, start)
     meshes = body_meshes(case, part_of(progress, 0.0, 0.1))
-    found = targets or plan_targets(case, meshes, progress=part_of(progress, 0.1, 0.7))
+    found = targets or plan_targets(case, meshes, progress=part_of(progress, 0.1, 0.7), config=config)
     axes = patient_axes(case)
     assessment = found.assessment & slices(read_grid(case.ct).spacing)
     goals = {t.name: t.T_reduced_displaced for t in found.bodies}

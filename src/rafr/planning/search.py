@@ -15,6 +15,7 @@ from rafr.planning.evidence import WHOLE, MidlineTerm, MirrorTerm, PoseTerm, Ter
 from rafr.planning.faces import face_terms
 from rafr.planning.joints import joint_terms
 from rafr.planning.rim import rim_terms
+from rafr.planning.shape_fit import ShapeTerm
 from rafr.planning.solve import Solution, solve
 from rafr.planning.symmetry import find_plane, support
 from rafr.progress import Progress, silent
@@ -49,16 +50,18 @@ class Scene:
         bones: of every body in question and of what stands in place.
         plane_terms: what the bones in place say about the plane.
         everything: every labelled part of the pelvis.
+        beliefs: what else is known about poses beforehand.
     """
 
     bones: tuple[Bone, ...]
     plane_terms: tuple[Term, ...]
     everything: Mapping[int, TriangleMesh]
+    beliefs: tuple[ShapeTerm, ...] = ()
 
     def terms(self, starts: Sequence[RigidTransform]) -> list[Term]:
         """Everything but faces and joints; bodies are loosely held near `starts`."""
         held = [PoseTerm(k, T) for k, T in enumerate(starts)]
-        return [*self.plane_terms, *mirror_terms(self.bones), *self._midline_terms(), *held]
+        return [*self.plane_terms, *mirror_terms(self.bones), *self._midline_terms(), *self.beliefs, *held]
 
     def _midline_terms(self) -> list[Term]:
         """A whole hip without a whole counterpart in place: its symphysial face belongs at the midline."""
@@ -86,18 +89,22 @@ def find_body(
     everything: Mapping[int, TriangleMesh],
     config: SearchConfig,
     progress: Progress = silent,
+    belief: ShapeTerm | None = None,
 ) -> tuple[Solution, Solution, Scene]:
     """The pose of one body among bones in place.
 
     Args:
         moving: its bones, of body 0.
+        belief: where a shape model puts it; used where no counterpart is in place.
 
     Returns:
         Where the mirror image alone puts it; where all evidence does; and what was looked at.
     """
     progress(0.0, "plane of symmetry")
     plane, terms = find_plane(in_place, everything)
-    scene = Scene((*moving.values(), *in_place.values()), tuple(terms), everything)
+    bones = (*moving.values(), *in_place.values())
+    needed = belief is not None and not mirror_terms(bones)
+    scene = Scene(bones, tuple(terms), everything, (belief,) if belief is not None and needed else ())
     centre = np.concatenate([b.points for b in moving.values()]).mean(axis=0)
     start = plane.estimate.joined_by(RigidTransform.identity(), centre)
     progress(0.2, "mirror image")

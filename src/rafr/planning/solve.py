@@ -12,6 +12,7 @@ from rafr.planning.estimate import Estimate
 from rafr.planning.evidence import Rows, Term
 
 _LARGEST_STEP_MM, _LARGEST_STEP_RAD = 8.0, 0.15
+_EVIDENCE = ("mirror", "face", "rim", "joint", "shape")
 _STILL_MM, _STILL_RAD = 2e-3, 2e-5
 
 
@@ -37,12 +38,13 @@ class Solution:
         return self.covariance[columns, columns]
 
     def rows_of(self, body: int) -> list[tuple[str, Rows]]:
-        """Mirror, faces, rims and joints that bear on a body, by kind and bones (`mirror:left_hip`)."""
+        """All evidence that bears on a body, by kind and bones (`mirror:left_hip`)."""
         columns = self.estimate.pose_columns(body)
         return [
             (kind, rows)
             for kind, rows in ((name.split(" ")[0], rows) for name, rows in self.rows.items())
-            if kind.split(":")[0] in ("mirror", "face", "rim", "joint") and rows.jacobian[:, columns].any()
+            if kind.split(":")[0] in ("mirror", "face", "rim", "joint", "shape")
+            and rows.jacobian[:, columns].any()
         ]
 
     def evidence_for(self, body: int) -> dict[str, float]:

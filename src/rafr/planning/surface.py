@@ -52,15 +52,21 @@ class Surface:
     def closest(self, points: ArrayLike) -> ClosestPoints:
         """Closest points on the surface, with normals interpolated over the triangle."""
         queries = np.asarray(points, dtype=np.float32).reshape(-1, 3)
+        _, _, normals, found = self.closest_corners(queries)
+        return ClosestPoints(found, normals, np.linalg.norm(found - queries, axis=1))
+
+    def closest_corners(self, points: ArrayLike) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+        """Closest points as corners (n, 3) of triangles and shares (n, 3) of them; normals; points (n, 3)."""
+        queries = np.asarray(points, dtype=np.float32).reshape(-1, 3)
         answer = self._scene.compute_closest_points(_tensor(queries), nthreads=_threads(queries))
         triangle = answer["primitive_ids"].numpy().astype(np.int64)
         uv = answer["primitive_uvs"].numpy().astype(float)
         corners = self.mesh.faces[triangle]
-        weights = np.column_stack([1.0 - uv.sum(axis=1), uv])
-        normals = np.einsum("ni,nij->nj", weights, self.vertex_normals[corners])
+        shares = np.column_stack([1.0 - uv.sum(axis=1), uv])
+        normals = np.einsum("ni,nij->nj", shares, self.vertex_normals[corners])
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        found = np.einsum("ni,nij->nj", weights, self.mesh.vertices[corners])
-        return ClosestPoints(found, normals, np.linalg.norm(found - queries, axis=1))
+        found = np.einsum("ni,nij->nj", shares, self.mesh.vertices[corners])
+        return corners, shares, normals, found
 
     def distance(self, points: ArrayLike) -> FloatArray:
         """(n,) exact unsigned distances."""

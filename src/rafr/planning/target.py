@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rafr.assessment import ACCEPTED, Assessment
+from rafr.assessment import Assessment
 from rafr.cases.case import Case
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.planning.anatomy import Bone, Bones, bones_of, moved_parts
 from rafr.planning.contact import contact_area
 from rafr.planning.estimate import IN_PLACE, Estimate
+from rafr.planning.judgement import enough_evidence, faces_fit
 from rafr.planning.overlap import Freed, push_out
 from rafr.planning.plan import SymmetryPlane
 from rafr.planning.plausible import handedness, same_person
-from rafr.planning.search import Scene, SearchConfig, find_body, find_together, mirror_terms
+from rafr.planning.search import Scene, find_body, find_together, mirror_terms
+from rafr.planning.shape_fit import ShapeTerm, fit_shape
+from rafr.planning.shape_model import ShapeModel
 from rafr.planning.solve import Solution
 from rafr.planning.symmetry import symmetry_plane
+from rafr.planning.target_config import TargetConfig
 from rafr.planning.uncertainty import ErrorForecast, forecast
 from rafr.progress import Progress, part_of, silent
 
@@ -27,35 +32,6 @@ if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
 
 METHOD = "mirror + fracture faces + joints, joint least squares"
-
-
-@dataclass(frozen=True, slots=True)
-class TargetConfig:
-    """How a target is searched and judged.
-
-    Attributes:
-        search: how it is searched.
-        fewest_face_patches: independent patches of face from which their fit is judged.
-        fitting_faces_share, unfit_faces_share: share of the patches that has to be explained to be accepted
-            without a remark, and at all (34 fits of 3 pelves: 0.9 to 1.0; fragments of others: 0.5).
-        largest_expected_mm: a target expected to be worse than this is not accepted.
-        locked_factor, loose_factor: what the computed uncertainty is multiplied with where a broken face
-            locks the body, and where none does; push_share: how much of the way out of overlap counts as
-            error. They make the 90 % bound hold for 90 % of 33 targets on 3 pelves (without a face: of 16
-            more on 8 pelves).
-        max_overlap_mm: overlap with bone in place that a target may keep; surfaces meshed from voxels of
-            0.9 mm overlap by 0.3 to 0.6 mm at single points where bones truly belong.
-    """
-
-    search: SearchConfig = field(default_factory=SearchConfig)
-    fewest_face_patches: float = 6.0
-    fitting_faces_share: float = 0.85
-    unfit_faces_share: float = 0.65
-    locked_factor: float = 0.65
-    loose_factor: float = 1.1
-    push_share: float = 0.5
-    largest_expected_mm: float = 4.0
-    max_overlap_mm: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +125,37 @@ def _one_by_one(
 ) -> list[_Found]:
     placed, found = dict(reference), []
     n = len(waiting)
+    beliefs = _beliefs(waiting, reference, meshes, config.shape_model)
     for k in range(n):
         in_place = bones_of(placed)
         name = _next_body(waiting, meshes, in_place)
         report = part_of(progress, 0.9 * k / n, 0.9 * (k + 1) / n)
         parts = meshes[name].parts
         moving = bones_of(parts, body=0)
-        coarse, fine, scene = find_body(moving, in_place, everything, config.search, report)
+        coarse, fine, scene = find_body(
+            moving, in_place, everything, config.search, report, beliefs.get(name)
+        )
         found.append(_Found(name, moving, coarse, fine, scene))
         placed |= moved_parts(parts, fine.estimate.poses[0])
         waiting = [other for other in waiting if other != name]
     return found
+
+
+def _beliefs(
+    names: Sequence[str],
+    reference: Mapping[int, TriangleMesh],
+    meshes: Mapping[str, BodyMesh],
+    path: Path | None,
+) -> dict[str, ShapeTerm]:
+    """Where a shape model, fitted to everything at once, puts every body."""
+    if path is None:
+        return {}
+    bones = list(bones_of(reference).values())
+    for k, name in enumerate(names):
+        bones += bones_of(meshes[name].parts, body=k).values()
+    fit = fit_shape(ShapeModel.read(path), bones)
+    areas = [sum(b.size for b in bones if b.body == k) for k in range(len(names))]
+    return {name: ShapeTerm(0, fit.target(k), areas[k]) for k, name in enumerate(names)}
 
 
 def _next_body(waiting: list[str], meshes: Mapping[str, BodyMesh], in_place: Bones) -> str:
@@ -180,7 +176,8 @@ def _together(
         bones += [bone.of_body(k) for bone in each.bones.values()]
         alone = each.fine.estimate
         start = start.joined_by(alone.poses[0], alone.centres[0])
-    scene = Scene(tuple(bones), found[0].scene.plane_terms, everything)
+    beliefs = [b.of_body(k) for k, f in enumerate(found) for b in f.scene.beliefs]
+    scene = Scene(tuple(bones), found[0].scene.plane_terms, everything, tuple(beliefs))
     return find_together(start, scene, config.search), scene
 
 
@@ -206,9 +203,9 @@ def _target(each: _Found, k: int, freed: Freed, solution: Solution, config: Targ
     offset = config.push_share * freed.moved_mm
     error = error_forecast(solution, k, each.bones).widened(factor).with_offset(offset)
     mirrored = any(kind.startswith("mirror:") for kind in each.coarse.evidence_for(0))
-    verdict = _judge(each.name, error.expected_mm, evidence, mirrored, config)
+    verdict = enough_evidence(each.name, error.expected_mm, evidence, mirrored, config)
     verdict &= same_person(each.name, each.coarse.estimate, mirror_terms(each.scene.bones))
-    verdict &= _faces_fit(each.name, k, solution, config)
+    verdict &= faces_fit(each.name, k, solution, config)
     if freed.overlap_mm > 2.0 * config.max_overlap_mm:
         reason = f"{each.name}: at its target it overlaps bone by {freed.overlap_mm:.1f} mm"
         verdict &= Assessment(False, (reason,))
@@ -230,36 +227,3 @@ def error_forecast(solution: Solution, body: int, bones: Bones) -> ErrorForecast
     points = np.concatenate([b.points[::25] for b in bones.values()])
     relative = at.poses[body].apply(points) - at.centre_of(body)
     return forecast(solution.pose_covariance(body), relative)
-
-
-def _faces_fit(name: str, body: int, solution: Solution, config: TargetConfig) -> Assessment:
-    """Broken faces interlock: few points of theirs miss each other by more than the evidence allows."""
-    rows = [r for kind, r in solution.rows_of(body) if kind.startswith("face:")]
-    patches = sum(float(r.patches.sum()) for r in rows)
-    if patches < config.fewest_face_patches:
-        return ACCEPTED
-    fit = sum(r.support for r in rows) / patches
-    if fit >= config.fitting_faces_share:
-        return ACCEPTED
-    reason = f"{name}: its fracture faces fit by {100 * fit:.0f} % only"
-    if fit >= config.unfit_faces_share:
-        return Assessment(True, (f"{reason}: look whether bone is crushed or missing",))
-    return Assessment(False, (f"{reason}: bone missing, or a fragment of something else",))
-
-
-def _judge(
-    name: str, expected: float, evidence: dict[str, float], mirrored: bool, config: TargetConfig
-) -> Assessment:
-    """Whether the evidence suffices; `mirrored`: an intact counterpart was in place for the body."""
-    kinds = {key.split(":")[0] for key, area in evidence.items() if area > 0.0}
-    lacking = [] if mirrored else ["no intact counterpart to mirror"]
-    lacking += [] if "face" in kinds else ["no fracture face to fit"]
-    if not kinds & {"mirror", "face"}:
-        return Assessment(False, (f"{name}: {' and '.join(lacking)}: target unknown",))
-    if expected > config.largest_expected_mm:
-        limit = config.largest_expected_mm
-        reason = f"{name}: the target is uncertain by {expected:.1f} mm (limit {limit:g} mm)"
-        return Assessment(False, ("; ".join([reason, *lacking]),))
-    if not mirrored:
-        return Assessment(True, (f"{name}: no intact counterpart; planned from {', '.join(sorted(kinds))}",))
-    return ACCEPTED

@@ -1,0 +1,40 @@
+"""How targets are searched and judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rafr.planning.search import SearchConfig
+
+
+@dataclass(frozen=True, slots=True)
+class TargetConfig:
+    """How a target is searched and judged.
+
+    Attributes:
+        search: how it is searched.
+        shape_model: file of a statistical shape model (`rafr.planning.shape_model`), used for bodies without
+            an intact counterpart; None for none.
+        fewest_face_patches: independent patches of face from which their fit is judged.
+        fitting_faces_share, unfit_faces_share: share of the patches that has to be explained to be accepted
+            without a remark, and at all (34 fits of 3 pelves: 0.9 to 1.0; fragments of others: 0.5).
+        largest_expected_mm: a target expected to be worse than this is not accepted.
+        locked_factor, loose_factor: what the computed uncertainty is multiplied with where a broken face
+            locks the body, and where none does; push_share: how much of the way out of overlap counts as
+            error. They make the 90 % bound hold for 90 % of 33 targets on 3 pelves (without a face: of 16
+            more on 8 pelves).
+        max_overlap_mm: overlap with bone in place that a target may keep; surfaces meshed from voxels of
+            0.9 mm overlap by 0.3 to 0.6 mm at single points where bones truly belong.
+    """
+
+    search: SearchConfig = field(default_factory=SearchConfig)
+    shape_model: Path | None = None
+    fewest_face_patches: float = 6.0
+    fitting_faces_share: float = 0.85
+    unfit_faces_share: float = 0.65
+    locked_factor: float = 0.65
+    loose_factor: float = 1.1
+    push_share: float = 0.5
+    largest_expected_mm: float = 4.0
+    max_overlap_mm: float = 0.4
