@@ -21,7 +21,8 @@ from rafr.planning.path import PlannedPath, Wrench, plan_path
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.planning.plan import BodyPlan, ReductionPlan
 from rafr.planning.plausible import slices
-from rafr.planning.target import METHOD, BodyTarget, TargetConfig, TargetResult, plan_targets
+from rafr.planning.target import METHOD, BodyTarget, TargetResult, plan_targets
+from rafr.planning.target_config import TargetConfig
 from rafr.progress import Progress, part_of, silent
 from rafr.units import to_metres
 
