@@ -13,6 +13,7 @@ from rafr.errors import InputError
 if TYPE_CHECKING:
     from rafr.cases.case import Case
     from rafr.planning.plan import ReductionPlan
+    from rafr.planning.target_config import TargetConfig
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +28,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
     from rafr.planning.reduction import plan_reduction
-    from rafr.planning.target_config import TargetConfig
 
     folder = _made(args.out)
     case = open_case(Path(args.case))
     with progress_bar("plan") as progress:
-        plan = plan_reduction(case, config=TargetConfig(shape_model=args.shape_model), progress=progress)
+        plan = plan_reduction(case, progress=progress, **_options(args))
     if folder is not None:
         _save_pictures(folder, case, plan)
     if args.json is not None:
@@ -40,6 +40,13 @@ def run(args: argparse.Namespace) -> int:
     if args.json != "-":
         _show(plan, folder)
     return EXIT_DONE if plan.assessment.accepted else EXIT_NOT_ACCEPTABLE
+
+
+def _options(args: argparse.Namespace) -> dict[str, TargetConfig]:
+    """What departs from the planner's defaults."""
+    from rafr.planning.target_config import TargetConfig
+
+    return {} if args.shape_model is None else {"config": TargetConfig(shape_model=args.shape_model)}
 
 
 def _made(out: str | None) -> Path | None:
