@@ -13,7 +13,6 @@ from rafr.errors import InputError
 if TYPE_CHECKING:
     from rafr.cases.case import Case
     from rafr.planning.plan import ReductionPlan
-    from rafr.planning.target_config import TargetConfig
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_DONE if plan.assessment.accepted else EXIT_NOT_ACCEPTABLE
 
 
-def _options(args: argparse.Namespace) -> dict[str, TargetConfig]:
+def _options(args: argparse.Namespace) -> dict[str, Any]:
     """What departs from the planner's defaults."""
     from rafr.planning.target_config import TargetConfig
 

@@ -20,8 +20,8 @@ from rafr.planning.evidence import MirrorTerm
 _LARGEST_MISFIT_MM = 1.15
 _MISFIT_REACH_MM, _MISFIT_AREA_MM2 = 10.0, 2000.0
 _THICK_SLICES_MM, _COARSEST_MM = 2.0, 5.0
-_NEAREST_SHARE, _OUTERMOST_SHARE = 100, 30
-_CLEAR_SINE, _CLEAR_LENGTH_MM = 0.2, 30.0
+_NEAREST_MM, _OUTERMOST_SHARE = 3.0, 30
+_CLEAR_SINE, _CLEAR_LENGTH_MM = 0.2, 60.0
 
 
 def handedness(parts: Mapping[int, TriangleMesh]) -> Assessment:
@@ -92,7 +92,7 @@ def _vertices(parts: Mapping[int, TriangleMesh], bone: str) -> FloatArray:
 def _between_nearest(a: FloatArray, b: FloatArray) -> FloatArray:
     """(3,) the middle between two bones where they come nearest."""
     distance, index = cKDTree(b).query(a)
-    nearest = np.argsort(distance)[: max(len(a) // _NEAREST_SHARE, 1)]
+    nearest = distance < distance.min() + _NEAREST_MM
     middle: FloatArray = 0.5 * (a[nearest] + b[index[nearest]]).mean(axis=0)
     return middle
 
