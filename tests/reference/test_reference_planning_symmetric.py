@@ -69,7 +69,7 @@ def test_a_perfectly_symmetric_pelvis_is_restored(planned):
     # of its 136 cm² of symphysis, which gape, pull the hip along the midline by up to a third of that
     assert error["mean_mm"] < 0.8
     assert error["deg"] < 0.3
-    # the body's own: ellipsoids have no wings to tell up from down by, so the whole says nothing of handedness
+    # the body's own: ellipsoids have no wings to tell up from down by, so handedness is not judged
     assert result.bodies[0].assessment.accepted
 
 
