@@ -73,6 +73,12 @@ def push_out(
     return Freed(T, moved, float(_overlap(T, vertices, bones)[0].max(initial=0.0)))
 
 
+def deepest_overlap(T: RigidTransform, moving: Bones, in_place: Iterable[Bone]) -> float:
+    """How deep (mm) a body at pose T reaches into bone in place."""
+    vertices = np.concatenate([b.surface.mesh.vertices for b in moving.values()])
+    return float(_overlap(T, vertices, list(in_place))[0].max(initial=0.0))
+
+
 def _least_norm(G: FloatArray, d: FloatArray) -> FloatArray:
     """The shortest y with G y ≥ d; where there is none, the one that misses least in some direction."""
     stacked = np.vstack([G.T, d])

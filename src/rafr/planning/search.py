@@ -10,6 +10,7 @@ import numpy as np
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.anatomy import MIRROR_BONE, Bone, Bones, whole_hips
+from rafr.planning.anchors import anchor_terms
 from rafr.planning.estimate import IN_PLACE, Estimate
 from rafr.planning.evidence import WHOLE, MidlineTerm, MirrorTerm, PoseTerm, Term
 from rafr.planning.faces import face_terms
@@ -115,10 +116,15 @@ def find_body(
 
 def find_together(start: Estimate, scene: Scene, config: SearchConfig) -> Solution:
     """All bodies at once, from where each was found alone; faces are found anew on the way."""
-    anchored = [*scene.terms(start.poses), *joint_terms(start, scene.bones)]
+    anchored = [*scene.terms(start.poses), *_joints(start, scene)]
     found = solve(start, [*anchored, *_breaks(start, scene, 4.0)], config.contact_reaches_mm[2:])
     breaks = _breaks(found.estimate, scene, config.contact_reaches_mm[-2])
     return solve(found.estimate, [*anchored, *breaks], config.contact_reaches_mm[-2:])
+
+
+def _joints(at: Estimate, scene: Scene) -> list[Term]:
+    """What joints and their neighbourhoods say."""
+    return [*joint_terms(at, scene.bones), *anchor_terms(at, scene.bones)]
 
 
 def _breaks(at: Estimate, scene: Scene, reach_mm: float) -> list[Term]:
@@ -158,8 +164,10 @@ def _mirror_support(solution: Solution) -> float:
 
 def _into_contact(coarse: Solution, start: Estimate, scene: Scene, config: SearchConfig) -> Solution:
     """Refine with joints, then bring fracture faces together from the mirror and from where they lie."""
-    anchored = [*scene.terms(start.poses), *joint_terms(coarse.estimate, scene.bones)]
-    joined = solve(coarse.estimate, anchored, config.contact_reaches_mm)
+    terms = scene.terms(start.poses)
+    joined = solve(coarse.estimate, [*terms, *_joints(coarse.estimate, scene)], config.contact_reaches_mm)
+    anchored = [*terms, *_joints(joined.estimate, scene)]
+    joined = solve(joined.estimate, anchored, config.contact_reaches_mm)
     guesses = [coarse.estimate, joined.estimate, start.with_plane_of(joined.estimate)]
     fits = [_fit_faces(g, anchored, scene, config.catch_reaches_mm) for g in guesses]
     fits.append(_fit_faces(joined.estimate, anchored, scene, config.contact_reaches_mm))

@@ -12,7 +12,7 @@ from rafr.planning.estimate import Estimate
 from rafr.planning.evidence import Rows, Term
 
 _LARGEST_STEP_MM, _LARGEST_STEP_RAD = 8.0, 0.15
-_EVIDENCE = ("mirror", "face", "rim", "joint", "shape")
+_EVIDENCE = ("mirror", "face", "rim", "joint", "anchor", "shape")
 _STILL_MM, _STILL_RAD = 2e-3, 2e-5
 
 
@@ -43,8 +43,7 @@ class Solution:
         return [
             (kind, rows)
             for kind, rows in ((name.split(" ")[0], rows) for name, rows in self.rows.items())
-            if kind.split(":")[0] in ("mirror", "face", "rim", "joint", "shape")
-            and rows.jacobian[:, columns].any()
+            if kind.split(":")[0] in _EVIDENCE and rows.jacobian[:, columns].any()
         ]
 
     def evidence_for(self, body: int) -> dict[str, float]:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rafr.assessment import Assessment
+from rafr.assessment import ACCEPTED, Assessment
 from rafr.cases.case import Case
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.planning.anatomy import Bone, Bones, bones_of, moved_parts
-from rafr.planning.contact import contact_area
 from rafr.planning.estimate import IN_PLACE, Estimate
 from rafr.planning.judgement import enough_evidence, faces_fit
-from rafr.planning.overlap import Freed, push_out
+from rafr.planning.overlap import Freed, deepest_overlap, push_out
 from rafr.planning.plan import SymmetryPlane
 from rafr.planning.plausible import handedness, same_person
 from rafr.planning.search import Scene, find_body, find_together, mirror_terms
@@ -91,8 +90,8 @@ def plan_targets(
 ) -> TargetResult:
     """Find where every moving body of a case belongs.
 
-    Bodies with the largest contact to what stands in place come first; each then counts as in place for
-    the next. Several are then solved for together.
+    Bodies whose place is surest come first; each then counts as in place for the next. Several are then
+    solved for together.
 
     Args:
         case: names the bodies; the first is the reference.
@@ -123,22 +122,30 @@ def _one_by_one(
     config: TargetConfig,
     progress: Progress,
 ) -> list[_Found]:
+    """Bodies in the order of how sure they are; each is then in place for the next."""
     placed, found = dict(reference), []
-    n = len(waiting)
     beliefs = _beliefs(waiting, reference, meshes, config.shape_model)
-    for k in range(n):
+    searches, done = len(waiting) * (len(waiting) + 1) // 2, 0
+    while waiting:
         in_place = bones_of(placed)
-        name = _next_body(waiting, meshes, in_place)
-        report = part_of(progress, 0.9 * k / n, 0.9 * (k + 1) / n)
-        parts = meshes[name].parts
-        moving = bones_of(parts, body=0)
-        coarse, fine, scene = find_body(
-            moving, in_place, everything, config.search, report, beliefs.get(name)
-        )
-        found.append(_Found(name, moving, coarse, fine, scene))
-        placed |= moved_parts(parts, fine.estimate.poses[0])
-        waiting = [other for other in waiting if other != name]
+        tried = []
+        for name in waiting:
+            report = part_of(progress, 0.9 * done / searches, 0.9 * (done + 1) / searches)
+            bones = bones_of(meshes[name].parts, body=0)
+            outcome = find_body(bones, in_place, everything, config.search, report, beliefs.get(name))
+            tried.append(_Found(name, bones, *outcome))
+            done += 1
+        surest = min(tried, key=lambda f: _doubt(f, config))
+        found.append(surest)
+        placed |= moved_parts(meshes[surest.name].parts, surest.fine.estimate.poses[0])
+        waiting = [other for other in waiting if other != surest.name]
     return found
+
+
+def _doubt(found: _Found, config: TargetConfig) -> tuple[bool, float]:
+    """What makes a body wait for others: faces that do not fit, then the error expected."""
+    fit = faces_fit(found.name, 0, found.fine, config)
+    return not fit.accepted, error_forecast(found.fine, 0, found.bones).expected_mm
 
 
 def _beliefs(
@@ -158,11 +165,6 @@ def _beliefs(
     return {name: ShapeTerm(0, fit.target(k), areas[k]) for k, name in enumerate(names)}
 
 
-def _next_body(waiting: list[str], meshes: Mapping[str, BodyMesh], in_place: Bones) -> str:
-    areas = {name: contact_area(bones_of(meshes[name].parts), in_place) for name in waiting}
-    return max(waiting, key=lambda name: areas[name])
-
-
 def _together(
     found: Sequence[_Found],
     reference: Mapping[int, TriangleMesh],
@@ -170,8 +172,9 @@ def _together(
     config: TargetConfig,
 ) -> tuple[Solution, Scene]:
     bones: list[Bone] = list(bones_of(reference).values())
-    first = found[0].fine.estimate
-    start = Estimate(first.plane, first.pivot, asymmetry=first.asymmetry)
+    # whoever was found last saw most of the pelvis in place
+    last = found[-1].fine.estimate
+    start = Estimate(last.plane, last.pivot, asymmetry=last.asymmetry)
     for k, each in enumerate(found):
         bones += [bone.of_body(k) for bone in each.bones.values()]
         alone = each.fine.estimate
@@ -206,9 +209,7 @@ def _target(each: _Found, k: int, freed: Freed, solution: Solution, config: Targ
     verdict = enough_evidence(each.name, error.expected_mm, evidence, mirrored, config)
     verdict &= same_person(each.name, each.coarse.estimate, mirror_terms(each.scene.bones))
     verdict &= faces_fit(each.name, k, solution, config)
-    if freed.overlap_mm > 2.0 * config.max_overlap_mm:
-        reason = f"{each.name}: at its target it overlaps bone by {freed.overlap_mm:.1f} mm"
-        verdict &= Assessment(False, (reason,))
+    verdict &= _overlap(each, freed, config)
     return BodyTarget(
         each.name,
         freed.T,
@@ -219,6 +220,18 @@ def _target(each: _Found, k: int, freed: Freed, solution: Solution, config: Targ
         freed.moved_mm,
         verdict,
     )
+
+
+def _overlap(each: _Found, freed: Freed, config: TargetConfig) -> Assessment:
+    """Refuses a body that is driven deeper into bone than the CT shows it, by more than meshing explains."""
+    if freed.overlap_mm <= 2.0 * config.max_overlap_mm:
+        return ACCEPTED
+    others = [bone for bone in each.scene.bones if bone.body == IN_PLACE]
+    as_found = deepest_overlap(RigidTransform.identity(), each.bones, others)
+    if freed.overlap_mm <= as_found + config.max_overlap_mm:
+        return ACCEPTED
+    reason = f"{each.name}: at its target it overlaps bone by {freed.overlap_mm:.1f} mm"
+    return Assessment(False, (f"{reason}: bone is crushed there, or what it meets is displaced too",))
 
 
 def error_forecast(solution: Solution, body: int, bones: Bones) -> ErrorForecast:

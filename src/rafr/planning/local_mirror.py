@@ -1,0 +1,147 @@
+"""A sacro-iliac joint that holds, laid upon the one of the other side by what lies next to it alone.
+
+Over a whole pelvis left and right differ by millimetres, so the mirror image of one joint misses the other.
+Here the sacrum's two sides are laid upon each other within 30 mm of the joint, then the two ilia.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rafr.geometry import Plane, RigidTransform
+from rafr.geometry.rigid_transform import FloatArray, fit_rigid
+from rafr.planning.anatomy import MIRROR_BONE, Bone
+from rafr.planning.estimate import Estimate
+from rafr.planning.surface import ClosestPoints, Surface, even_subset
+
+REACH_MM = 30.0  # of what is compared, about the middle of the joint
+FARTHEST_MM = 12.0  # what lies further from where it belongs is something else
+HELD_MM = 8.0  # a joint whose other bone is this near in the same body does not move
+_EDGE_MM = 3.0  # a joint is where bones are nearer than this beyond their smallest distance
+_WIDEST_MM = 10.0  # a joint held together is not wider
+_POINTS, _ROUNDS, _KEPT, _ALWAYS_KEPT_MM = 800, 40, 0.8, 1.5
+_WORST_FIT_MM, _LEAST_COVERED = 1.2, 0.75
+_RELIEF = 0.03  # mean square of the normals along their least direction; 0 of a plane, 1/3 of a ball
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalMirror:
+    """Where the points of a joint have their images on the other side, which holds together.
+
+    Attributes:
+        model, base: hip and sacrum of the joint that holds, of one body.
+        middle_on_hip, middle_on_sacrum: (3,) the joint's middle in the CT coordinates of either bone; the two
+            belong together.
+        T_hip, T_sacrum: take the reflected bones of the other side to CT coordinates of hip and sacrum.
+        plane: that reflects the CT coordinates of the body that holds together.
+    """
+
+    model: Bone
+    base: Bone
+    middle_on_hip: FloatArray
+    middle_on_sacrum: FloatArray
+    T_hip: RigidTransform
+    T_sacrum: RigidTransform
+    plane: Plane
+
+    def image(self, bone: str, points: FloatArray) -> FloatArray:
+        """Images of points (n, 3) of a bone, from its CT coordinates to those of the other side."""
+        T = self.T_sacrum if bone == "sacrum" else self.T_hip
+        return self.plane.reflect(T.inverse().apply(points))
+
+    def image_direction(self, bone: str, directions: FloatArray) -> FloatArray:
+        T = self.T_sacrum if bone == "sacrum" else self.T_hip
+        return self.plane.reflect_direction(T.inverse().rotate(directions))
+
+
+def find_local_mirror(hip: Bone, sacrum: Bone, at: Estimate, bones: Sequence[Bone]) -> LocalMirror | None:
+    """The other side of a joint, laid upon it; None where that does not hold together or does not fit.
+
+    Args:
+        at: bodies within about a centimetre of their places.
+    """
+    for model in bones:
+        for base in bones:
+            if model.name != MIRROR_BONE[hip.name] or base.name != "sacrum" or model.body != base.body:
+                continue
+            found = _laid_over(hip, sacrum, model, base, at, bones)
+            if found is not None:
+                return found
+    return None
+
+
+def _laid_over(
+    hip: Bone, sacrum: Bone, model: Bone, base: Bone, at: Estimate, bones: Sequence[Bone]
+) -> LocalMirror | None:
+    middle = _middle(model, base)
+    if middle is None:
+        return None
+    there = at.pose_of(model.body)
+    plane = _carried(at.plane, there.inverse())
+    on_base, on_model = (_near(bone, middle) for bone in (base, model))
+    # start with the sacrum as the plane says, and with the ilia as whole hips lie upon each other
+    reflected = plane.reflect(on_base)
+    start = at.pose_of(sacrum.body).inverse() @ there
+    T_sacrum = _laid_upon(reflected, sacrum.surface, start)
+    reflected = plane.reflect(on_model)
+    start = fit_rigid(
+        reflected, at.pose_of(hip.body).inverse().apply(at.image(model.name, there.apply(on_model)))
+    )
+    T_hip = _laid_upon(reflected, hip.surface, start)
+    if T_sacrum is None or T_hip is None:
+        return None
+    image = plane.reflect(middle)[0]
+    found = LocalMirror(model, base, T_hip.apply(image), T_sacrum.apply(image), T_hip, T_sacrum, plane)
+    if any(b.name == "sacrum" and b.body == hip.body and _touch(b, found.middle_on_hip) for b in bones):
+        return None
+    apart = at.pose_of(hip.body).apply(found.middle_on_hip)
+    apart = apart - at.pose_of(sacrum.body).apply(found.middle_on_sacrum)
+    return found if np.linalg.norm(apart) < FARTHEST_MM else None
+
+
+def _touch(sacrum: Bone, point: FloatArray) -> bool:
+    """Whether a joint is within its own body: its middle lies next to a piece that moves with it."""
+    return float(sacrum.surface.distance(point[None])[0]) < HELD_MM
+
+
+def _carried(plane: Plane, T: RigidTransform) -> Plane:
+    return Plane(T.apply(plane.point), T.rotate(plane.normal))
+
+
+def _middle(hip: Bone, sacrum: Bone) -> FloatArray | None:
+    """(1, 3) the middle of a joint within one body, in its CT coordinates; None where they do not meet."""
+    vertices = hip.surface.mesh.vertices
+    distance = sacrum.surface.distance(vertices)
+    if distance.min() > _WIDEST_MM:
+        return None
+    return np.asarray(vertices[distance < distance.min() + _EDGE_MM].mean(axis=0)[None], dtype=float)
+
+
+def _near(bone: Bone, middle: FloatArray) -> FloatArray:
+    """(n, 3) a bone's vertices near a joint."""
+    vertices = bone.surface.mesh.vertices
+    near = vertices[np.linalg.norm(vertices - middle, axis=1) < REACH_MM]
+    return np.asarray(near[even_subset(len(near), _POINTS)], dtype=float)
+
+
+def _laid_upon(points: FloatArray, surface: Surface, start: RigidTransform) -> RigidTransform | None:
+    """The motion that lays points on a surface (trimmed ICP); None where they do not lie on it well."""
+    if len(points) < 50:
+        return None
+    T = start
+    for _ in range(_ROUNDS):
+        match = surface.closest(T.apply(points))
+        keep = match.distance <= max(_ALWAYS_KEPT_MM, float(np.quantile(match.distance, _KEPT)))
+        T = fit_rigid(points[keep], match.points[keep])
+    return T if fits(surface.closest(T.apply(points)), np.eye(3)) else None
+
+
+def fits(match: ClosestPoints, directions: FloatArray) -> bool:
+    """Whether points lie on a surface whose relief says where along all `directions` (k, 3)."""
+    covered = float((match.distance < 2.0 * _WORST_FIT_MM).mean())
+    along = match.normals @ directions.T
+    relief = float(np.linalg.eigvalsh(along.T @ along / len(along))[0])
+    return float(np.median(match.distance)) < _WORST_FIT_MM and covered >= _LEAST_COVERED and relief > _RELIEF
