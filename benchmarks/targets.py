@@ -25,7 +25,7 @@ from rafr.cases.case import FRACTURE_KINDS
 from rafr.cli.output import progress_bar
 from rafr.errors import RafrError
 from rafr.planning.metrics import pose_error
-from rafr.planning.target import BodyTarget, plan_targets
+from rafr.planning.target.targets import BodyTarget, plan_targets
 
 
 def main() -> int:

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from rafr.assessment import ACCEPTED
 from rafr.geometry import Plane, RigidTransform, TriangleMesh
-from rafr.planning.anatomy import Bone
-from rafr.planning.estimate import IN_PLACE, Estimate
-from rafr.planning.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, PoseTerm
 from rafr.planning.metrics import pose_error
 from rafr.planning.path import plan_path
 from rafr.planning.plan import BodyPlan, ReductionPlan, SymmetryPlane
+from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.estimate import IN_PLACE, Estimate
+from rafr.planning.target.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, PoseTerm
 
 CUBE = TriangleMesh(trimesh.creation.box((20.0, 30.0, 40.0)).vertices, trimesh.creation.box().faces)
 FAR_AWAY = CUBE.transformed(RigidTransform.from_translation([0.0, 0.0, 5000.0]))

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
     """What departs from the planner's defaults."""
-    from rafr.planning.target_config import TargetConfig
+    from rafr.planning.target.config import TargetConfig
 
     return {} if args.shape_model is None else {"config": TargetConfig(shape_model=args.shape_model)}
 

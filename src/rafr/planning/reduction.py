@@ -14,15 +14,15 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.readers import read_grid
-from rafr.planning.anatomy import moved_parts
 from rafr.planning.metrics import hip_distance_mm, matta, pose_error
 from rafr.planning.order import reduction_order
 from rafr.planning.path import PlannedPath, Wrench, plan_path
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.planning.plan import BodyPlan, ReductionPlan
-from rafr.planning.plausible import slices
-from rafr.planning.target import METHOD, BodyTarget, TargetResult, plan_targets
-from rafr.planning.target_config import TargetConfig
+from rafr.planning.target.anatomy import moved_parts
+from rafr.planning.target.config import TargetConfig
+from rafr.planning.target.plausible import slices
+from rafr.planning.target.targets import METHOD, BodyTarget, TargetResult, plan_targets
 from rafr.progress import Progress, part_of, silent
 from rafr.units import to_metres
 

@@ -7,9 +7,9 @@ import pytest
 import trimesh
 
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.planning.anatomy import Bone
-from rafr.planning.overlap import push_out
 from rafr.planning.surface import Surface
+from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.overlap import push_out
 
 
 def box(centre: tuple[float, float, float]) -> TriangleMesh:

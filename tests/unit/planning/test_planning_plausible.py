@@ -8,10 +8,10 @@ import trimesh
 
 from rafr.cases.virtual import virtual_pelvis
 from rafr.geometry import Plane, RigidTransform, TriangleMesh
-from rafr.planning.anatomy import Bone
-from rafr.planning.estimate import Estimate
-from rafr.planning.evidence import MirrorTerm
-from rafr.planning.plausible import handedness, same_person, slices
+from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.estimate import Estimate
+from rafr.planning.target.evidence import MirrorTerm
+from rafr.planning.target.plausible import handedness, same_person, slices
 
 MIDLINE = Plane(np.zeros(3), np.array([1.0, 0.0, 0.0]))
 TURNS = ([0.0, 0.0, 0.0], [0.0, 0.0, np.pi], [1.2, -0.7, 0.4], [np.pi, 0.0, 0.0])

@@ -7,9 +7,9 @@ import pytest
 import trimesh
 
 from rafr.geometry import Plane, RigidTransform, TriangleMesh
-from rafr.planning.anatomy import Bone
-from rafr.planning.estimate import Estimate
-from rafr.planning.rim import rim_terms
+from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.estimate import Estimate
+from rafr.planning.target.rim import rim_terms
 
 MIDLINE = Plane(np.zeros(3), np.array([1.0, 0.0, 0.0]))
 STILL = RigidTransform.identity()

@@ -10,10 +10,10 @@ import trimesh
 
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
-from rafr.planning.anatomy import bones_of
 from rafr.planning.metrics import pose_error
-from rafr.planning.shape_fit import fit_shape
-from rafr.planning.shape_model import ShapeModel
+from rafr.planning.target.anatomy import bones_of
+from rafr.planning.target.shape_fit import fit_shape
+from rafr.planning.target.shape_model import ShapeModel
 
 CENTRES = {1: (-70.0, 0.0, 0.0), 2: (0.0, 60.0, 20.0), 3: (70.0, 0.0, 0.0)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rafr.planning.uncertainty import forecast
+from rafr.planning.target.uncertainty import forecast
 
 BODY = np.random.default_rng(1).uniform(-60.0, 60.0, (80, 3))
 

@@ -16,7 +16,7 @@ from rafr.geometry import merge_meshes
 from rafr.imaging.meshing import mesh_from_labels
 from rafr.imaging.volume import Volume
 from rafr.planning.metrics import pose_error
-from rafr.planning.target import plan_targets
+from rafr.planning.target.targets import plan_targets
 
 ROOT = Path(__file__).parents[3]
 VSD = Path(os.environ.get("RAFR_DATA", ROOT.parent / "shared" / "data")) / "vsd"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.estimate import Estimate
-from rafr.planning.evidence import Rows, Term
+from rafr.planning.target.estimate import Estimate
+from rafr.planning.target.evidence import Rows, Term
 
 _LARGEST_STEP_MM, _LARGEST_STEP_RAD = 8.0, 0.15
 _EVIDENCE = ("mirror", "face", "rim", "joint", "anchor", "shape")

@@ -7,10 +7,10 @@ from typing import cast
 
 import numpy as np
 
-from rafr.planning.anatomy import MIRROR_BONE, Bone
-from rafr.planning.contact import near, pairs_that_move
-from rafr.planning.estimate import Estimate
-from rafr.planning.evidence import BoolArray, ContactTerm, Term
+from rafr.planning.target.anatomy import MIRROR_BONE, Bone
+from rafr.planning.target.contact import near, pairs_that_move
+from rafr.planning.target.estimate import Estimate
+from rafr.planning.target.evidence import BoolArray, ContactTerm, Term
 
 _FACE_SIGMA_MM, _FACE_PATCH_MM2 = 0.4, 25.0
 _SMALLEST_FACE_MM2 = 40.0

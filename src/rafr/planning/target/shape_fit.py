@@ -10,11 +10,11 @@ import numpy as np
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.geometry.rigid_transform import fit_rigid as fit_points
-from rafr.planning.anatomy import Bone
-from rafr.planning.estimate import IN_PLACE, Estimate, twist_rows
-from rafr.planning.evidence import PoseTerm, Rows, robust
-from rafr.planning.shape_model import ShapeModel
 from rafr.planning.surface import Surface
+from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.estimate import IN_PLACE, Estimate, twist_rows
+from rafr.planning.target.evidence import PoseTerm, Rows, robust
+from rafr.planning.target.shape_model import ShapeModel
 
 _SIGMA_MM, _PATCH_MM2, _SCALE_MM = 1.5, 300.0, 8.0
 _THINNING, _ROUNDS, _TURNS = 5, 25, 12

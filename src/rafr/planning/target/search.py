@@ -9,16 +9,16 @@ import numpy as np
 
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.anatomy import MIRROR_BONE, Bone, Bones, whole_hips
-from rafr.planning.anchors import anchor_terms
-from rafr.planning.estimate import IN_PLACE, Estimate
-from rafr.planning.evidence import WHOLE, MidlineTerm, MirrorTerm, PoseTerm, Term
-from rafr.planning.faces import face_terms
-from rafr.planning.joints import joint_terms
-from rafr.planning.rim import rim_terms
-from rafr.planning.shape_fit import ShapeTerm
-from rafr.planning.solve import Solution, solve
-from rafr.planning.symmetry import find_plane, support
+from rafr.planning.target.anatomy import MIRROR_BONE, Bone, Bones, whole_hips
+from rafr.planning.target.anchors import anchor_terms
+from rafr.planning.target.estimate import IN_PLACE, Estimate
+from rafr.planning.target.evidence import WHOLE, MidlineTerm, MirrorTerm, PoseTerm, Term
+from rafr.planning.target.faces import face_terms
+from rafr.planning.target.joints import joint_terms
+from rafr.planning.target.rim import rim_terms
+from rafr.planning.target.shape_fit import ShapeTerm
+from rafr.planning.target.solve import Solution, solve
+from rafr.planning.target.symmetry import find_plane, support
 from rafr.progress import Progress, silent
 
 

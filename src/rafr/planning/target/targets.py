@@ -12,19 +12,19 @@ import numpy as np
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.cases.case import Case
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.planning.anatomy import Bone, Bones, bones_of, moved_parts
-from rafr.planning.estimate import IN_PLACE, Estimate
-from rafr.planning.judgement import enough_evidence, faces_fit
-from rafr.planning.overlap import Freed, deepest_overlap, push_out
 from rafr.planning.plan import SymmetryPlane
-from rafr.planning.plausible import handedness, same_person
-from rafr.planning.search import Scene, find_body, find_together, mirror_terms
-from rafr.planning.shape_fit import ShapeTerm, fit_shape
-from rafr.planning.shape_model import ShapeModel
-from rafr.planning.solve import Solution
-from rafr.planning.symmetry import symmetry_plane
-from rafr.planning.target_config import TargetConfig
-from rafr.planning.uncertainty import ErrorForecast, forecast
+from rafr.planning.target.anatomy import Bone, Bones, bones_of, moved_parts
+from rafr.planning.target.config import TargetConfig
+from rafr.planning.target.estimate import IN_PLACE, Estimate
+from rafr.planning.target.judgement import enough_evidence, faces_fit
+from rafr.planning.target.overlap import Freed, deepest_overlap, push_out
+from rafr.planning.target.plausible import handedness, same_person
+from rafr.planning.target.search import Scene, find_body, find_together, mirror_terms
+from rafr.planning.target.shape_fit import ShapeTerm, fit_shape
+from rafr.planning.target.shape_model import ShapeModel
+from rafr.planning.target.solve import Solution
+from rafr.planning.target.symmetry import symmetry_plane
+from rafr.planning.target.uncertainty import ErrorForecast, forecast
 from rafr.progress import Progress, part_of, silent
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rafr.assessment import ACCEPTED, Assessment
-from rafr.planning.solve import Solution
-from rafr.planning.target_config import TargetConfig
+from rafr.planning.target.config import TargetConfig
+from rafr.planning.target.solve import Solution
 
 
 def faces_fit(name: str, body: int, solution: Solution, config: TargetConfig) -> Assessment:

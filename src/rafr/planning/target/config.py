@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rafr.planning.search import SearchConfig
+from rafr.planning.target.search import SearchConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,8 @@ class TargetConfig:
 
     Attributes:
         search: how it is searched.
-        shape_model: file of a statistical shape model (`rafr.planning.shape_model`), used for bodies without
-            an intact counterpart; None for none.
+        shape_model: file of a statistical shape model (`rafr.planning.target.shape_model`), used for bodies
+            without an intact counterpart; None for none.
         fewest_face_patches: independent patches of face from which their fit is judged.
         fitting_faces_share, unfit_faces_share: share of the patches that has to be explained to be accepted
             without a remark, and at all (34 fits of 3 pelves: 0.9 to 1.0; fragments of others: 0.48 to 0.6;
@@ -35,7 +35,7 @@ class TargetConfig:
     fitting_faces_share: float = 0.85
     unfit_faces_share: float = 0.55
     locked_factor: float = 0.78
-    loose_factor: float = 1.27
+    loose_factor: float = 0.95
     push_share: float = 0.6
     largest_expected_mm: float = 4.0
     max_overlap_mm: float = 0.4

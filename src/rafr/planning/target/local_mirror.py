@@ -13,9 +13,9 @@ import numpy as np
 
 from rafr.geometry import Plane, RigidTransform
 from rafr.geometry.rigid_transform import FloatArray, fit_rigid
-from rafr.planning.anatomy import MIRROR_BONE, Bone
-from rafr.planning.estimate import Estimate
 from rafr.planning.surface import ClosestPoints, Surface, even_subset
+from rafr.planning.target.anatomy import MIRROR_BONE, Bone
+from rafr.planning.target.estimate import Estimate
 
 REACH_MM = 30.0  # of what is compared, about the middle of the joint
 FARTHEST_MM = 12.0  # what lies further from where it belongs is something else

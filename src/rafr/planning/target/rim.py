@@ -14,10 +14,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.anatomy import MIRROR_BONE, Bone
-from rafr.planning.contact import pairs_that_move
-from rafr.planning.estimate import Estimate
-from rafr.planning.evidence import Rows, Term, mirror_jacobian, robust
+from rafr.planning.target.anatomy import MIRROR_BONE, Bone
+from rafr.planning.target.contact import pairs_that_move
+from rafr.planning.target.estimate import Estimate
+from rafr.planning.target.evidence import Rows, Term, mirror_jacobian, robust
 
 _BAND_MM, _APART_MM = 10.0, 9.0
 _ON_TEMPLATE_MM, _SAME_WAY = 4.0, 0.8

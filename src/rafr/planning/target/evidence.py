@@ -1,6 +1,6 @@
 """What says where fragments belong, each kind as weighted residuals of one least-squares problem.
 
-The unknowns are those of `rafr.planning.estimate`. Every term finds its own point pairs at the current
+The unknowns are those of `rafr.planning.target.estimate`. Every term finds its own point pairs at the current
 estimate and returns point-to-plane residuals with their derivatives.
 """
 
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rafr.geometry import Plane, RigidTransform
 from rafr.geometry.mesh import IntArray
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.anatomy import Bone
-from rafr.planning.estimate import IN_PLACE, Estimate, plane_rows, tangents, twist_rows
 from rafr.planning.surface import Surface
+from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.estimate import IN_PLACE, Estimate, plane_rows, tangents, twist_rows
 
 BoolArray = NDArray[np.bool_]
 

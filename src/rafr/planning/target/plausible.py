@@ -11,9 +11,9 @@ from rafr.assessment import ACCEPTED, Assessment
 from rafr.geometry import TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
-from rafr.planning.anatomy import left_direction
-from rafr.planning.estimate import Estimate
-from rafr.planning.evidence import MirrorTerm
+from rafr.planning.target.anatomy import left_direction
+from rafr.planning.target.estimate import Estimate
+from rafr.planning.target.evidence import MirrorTerm
 
 # two hips of one person, laid upon each other, differ by 0.24 to 0.75 mm in the median, those of two people
 # by 1.3 to 1.6; the halves of one sacrum by up to 1.8, so that it tells nothing
@@ -21,7 +21,7 @@ _LARGEST_MISFIT_MM = 1.15
 _MISFIT_REACH_MM, _MISFIT_AREA_MM2 = 10.0, 2000.0
 _THICK_SLICES_MM, _COARSEST_MM = 2.0, 5.0
 _NEAREST_MM, _OUTERMOST_SHARE = 3.0, 30
-_CLEAR_SINE, _CLEAR_LENGTH_MM = 0.2, 60.0
+_CLEAR_SINE, _CLEAR_LENGTH_MM = 0.35, 85.0  # of pelves: 0.50 to 0.68, 117 mm and more
 
 
 def handedness(parts: Mapping[int, TriangleMesh]) -> Assessment:

@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.anatomy import Bone, Bones
+from rafr.planning.target.anatomy import Bone, Bones
 
 _ROUNDS = 15
 _MOST_CONSTRAINTS = 400

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.anatomy import Bone
-from rafr.planning.contact import pairs_that_move
-from rafr.planning.estimate import Estimate, tangents, twist_rows
-from rafr.planning.evidence import Rows, Term, robust
-from rafr.planning.local_mirror import FARTHEST_MM, REACH_MM, LocalMirror, find_local_mirror, fits
 from rafr.planning.surface import Surface, even_subset
+from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.contact import pairs_that_move
+from rafr.planning.target.estimate import Estimate, tangents, twist_rows
+from rafr.planning.target.evidence import Rows, Term, robust
+from rafr.planning.target.local_mirror import FARTHEST_MM, REACH_MM, LocalMirror, find_local_mirror, fits
 
 # spread per axis on the pelves z001, z013, z024, z027, z036, z050, z056, z062 and z066 (VSD set)
 _SYMPHYSIS_SIGMA_MM, _SACROILIAC_SIGMA_MM = 1.1, 0.8
@@ -131,7 +131,7 @@ def _within(points: FloatArray, middle: FloatArray, reach_mm: float, normal: Flo
 
 
 def _shift_onto(points: FloatArray, surface: Surface, directions: FloatArray) -> FloatArray | None:
-    """(3,) the shift that lays points on a surface; None where that says nothing along `directions` (k, 3)."""
+    """(3,) the shift that lays points on a surface; None where its relief says nothing along `directions`."""
     shift = np.zeros(3)
     if len(points) < 50:
         return None

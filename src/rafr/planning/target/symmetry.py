@@ -10,11 +10,11 @@ from rafr.errors import InputError
 from rafr.geometry import Plane, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
-from rafr.planning.anatomy import Bone, Bones, hip_middle, left_direction, whole_hips
-from rafr.planning.estimate import Estimate, tangents
-from rafr.planning.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, Rows, Term
 from rafr.planning.plan import SymmetryPlane
-from rafr.planning.solve import Solution, solve
+from rafr.planning.target.anatomy import Bone, Bones, hip_middle, left_direction, whole_hips
+from rafr.planning.target.estimate import Estimate, tangents
+from rafr.planning.target.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, Rows, Term
+from rafr.planning.target.solve import Solution, solve
 
 _REACHES_MM = (25.0, 20.0, 15.0, 12.0, 9.0, 7.0, 5.0, 4.0)
 _SEED_TILT_RAD = 0.2

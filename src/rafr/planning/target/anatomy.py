@@ -11,8 +11,8 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
-from rafr.planning.estimate import IN_PLACE
 from rafr.planning.surface import Surface
+from rafr.planning.target.estimate import IN_PLACE
 
 MIRROR_BONE = {"sacrum": "sacrum", "left_hip": "right_hip", "right_hip": "left_hip"}
 _SAMPLES_PER_BONE = 2500

@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 
 from rafr.geometry import RigidTransform
-from rafr.planning.anatomy import Bone, Bones
-from rafr.planning.estimate import IN_PLACE, Estimate
-from rafr.planning.evidence import BoolArray, facing_pairs
+from rafr.planning.target.anatomy import Bone, Bones
+from rafr.planning.target.estimate import IN_PLACE, Estimate
+from rafr.planning.target.evidence import BoolArray, facing_pairs
 
 _CONTACT_SEARCH_MM = 15.0
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.anatomy import Bone
-from rafr.planning.contact import near, pairs_that_move
-from rafr.planning.estimate import Estimate
-from rafr.planning.evidence import BoolArray, ContactTerm, Term
-from rafr.planning.local_mirror import HELD_MM, LocalMirror, find_local_mirror
+from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.contact import near, pairs_that_move
+from rafr.planning.target.estimate import Estimate
+from rafr.planning.target.evidence import BoolArray, ContactTerm, Term
+from rafr.planning.target.local_mirror import HELD_MM, LocalMirror, find_local_mirror
 
 # mean width of sacro-iliac joint and symphysis over 18 pelves of the VSD set, where no intact joint shows
 # its own

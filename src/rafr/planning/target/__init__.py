@@ -1,0 +1,1 @@
+"""Where every fragment belongs: evidence, search, and how sure the outcome is."""
