@@ -74,8 +74,11 @@ def _alignment(case: Case, plan: ReductionPlan) -> dict[str, Any]:
 def _save_pictures(folder: Path, case: Case, plan: ReductionPlan) -> None:
     from rafr.cases.meshes import body_meshes
     from rafr.planning.pictures import save_path_picture, save_target_picture
+    from rafr.review.gap_map import save_gap_map
 
-    save_target_picture(folder / "target.png", plan, body_meshes(case))
+    meshes = body_meshes(case)
+    save_target_picture(folder / "target.png", plan, meshes)
+    save_gap_map(folder / "gap.png", plan, meshes)
     save_path_picture(folder / "path.png", plan)
 
 
@@ -91,7 +94,10 @@ def _show(plan: ReductionPlan, folder: Path | None) -> None:
     verdict = "[green]accepted[/]" if plan.assessment.accepted else "[red]not accepted[/]"
     console.print(f"plan {verdict}, hash {plan.hash[:12]}")
     if folder is not None:
-        console.print(f"pictures: {folder / 'target.png'}, {folder / 'path.png'}", markup=False)
+        console.print(
+            f"pictures: {', '.join(str(folder / f'{n}.png') for n in ('target', 'gap', 'path'))}",
+            markup=False,
+        )
 
 
 def _table(plan: ReductionPlan) -> Any:

@@ -93,6 +93,12 @@ def render(
     return _Studio(painted, _framing([b.mesh for b in painted], bounds)).shoot(view, size, outlines)
 
 
+def render_along(bodies: Sequence[Painted], forward: FloatArray, size: tuple[int, int] = (800, 640)) -> Image:
+    """Draw meshes, LPS mm, as seen along a unit direction (3,); (height, width, 3)."""
+    framing = _framing([b.mesh for b in bodies], None)
+    return _Studio(bodies, framing).photograph(_camera_along(forward, framing, size))
+
+
 def save_picture(path: Path, image: Image) -> None:
     """Write a PNG, never half-written."""
     from PIL import Image as Pillow
@@ -164,7 +170,12 @@ class _Studio:
     def shoot(
         self, view: str, size: tuple[int, int], outlines: Sequence[tuple[TriangleMesh, Colour]]
     ) -> Image:
-        fine = _camera(view, self._framing, size).supersampled(_SUPERSAMPLING)
+        image = self.photograph(_camera(view, self._framing, size), outlines)
+        _, left, right = _VIEWS[view]
+        return with_side_letters(image, left, right)
+
+    def photograph(self, camera: Camera, outlines: Sequence[tuple[TriangleMesh, Colour]] = ()) -> Image:
+        fine = camera.supersampled(_SUPERSAMPLING)
         solid = self._solid.look(fine)
         picture = np.where(np.isfinite(solid.depth)[..., None], solid.colour, _BACKGROUND)
         for scene, alpha in self._glass:
@@ -173,11 +184,9 @@ class _Studio:
             picture[front] = (1 - alpha) * picture[front] + alpha * glass.colour[front]
         for mesh, colour in outlines:
             picture[_thick(silhouette_lines(mesh, fine))] = colour
-        h, w = size[1], size[0]
+        h, w = camera.height, camera.width
         averaged = picture.reshape(h, _SUPERSAMPLING, w, _SUPERSAMPLING, 3).mean(axis=(1, 3))
-        image = (np.clip(averaged, 0.0, 1.0) ** (1 / 1.15) * 255).round().astype(np.uint8)
-        _, left, right = _VIEWS[view]
-        return with_side_letters(image, left, right)
+        return np.asarray((np.clip(averaged, 0.0, 1.0) ** (1 / 1.15) * 255).round(), dtype=np.uint8)
 
 
 def _framing(meshes: Sequence[TriangleMesh], bounds: ArrayLike | None) -> FloatArray:
@@ -193,8 +202,13 @@ def _framing(meshes: Sequence[TriangleMesh], bounds: ArrayLike | None) -> FloatA
 def _camera(view: str, framing: FloatArray, size: tuple[int, int]) -> Camera:
     if view not in _VIEWS:
         raise RafrError(f"no view {view!r}; there are {', '.join(VIEWS)}")
-    forward = np.array(_VIEWS[view][0])
-    right = np.cross(forward, [0.0, 0.0, 1.0])
+    return _camera_along(beam(view), framing, size)
+
+
+def _camera_along(forward: FloatArray, framing: FloatArray, size: tuple[int, int]) -> Camera:
+    """Looks along a unit direction (3,), the patient's head up, and shows all of `framing`."""
+    upright = [0.0, 0.0, 1.0] if abs(forward[2]) < 0.95 else [0.0, -1.0, 0.0]
+    right = np.cross(forward, upright)
     right /= np.linalg.norm(right)
     axes = np.stack([right, np.cross(right, forward), forward])
     seen = framing @ axes.T

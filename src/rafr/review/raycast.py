@@ -35,10 +35,10 @@ class ShadingConfig:
 
 
 class Painted(NamedTuple):
-    """A mesh, its colour (r, g, b in 0..1) and its opacity."""
+    """A mesh, its colour (r, g, b in 0..1), the same all over or (n, 3) per vertex, and its opacity."""
 
     mesh: TriangleMesh
-    colour: tuple[float, float, float]
+    colour: tuple[float, float, float] | FloatArray
     alpha: float = 1.0
 
 
@@ -103,7 +103,11 @@ class Scene:
     def __init__(self, bodies: Sequence[Painted], config: ShadingConfig | None = None) -> None:
         self.config = config or ShadingConfig()
         self._meshes = [b.mesh for b in bodies if len(b.mesh.faces)]
-        self._colours = np.array([b.colour for b in bodies if len(b.mesh.faces)], dtype=float)
+        self._colours = [
+            np.broadcast_to(np.asarray(b.colour, dtype=float), b.mesh.vertices.shape)
+            for b in bodies
+            if len(b.mesh.faces)
+        ]
         self._caster = _caster(self._meshes)
         self._normals = [m.vertex_normals for m in self._meshes]
         self._light = [self._openness(m, n) for m, n in zip(self._meshes, self._normals, strict=True)]
@@ -122,7 +126,7 @@ class Scene:
             weights = np.stack([1 - u - v, u, v], axis=1)
             normal[here] = np.einsum("nc,ncj->nj", weights, self._normals[index][corners])
             openness[here] = np.einsum("nc,nc->n", weights, self._light[index][corners])
-            colour[here] = self._colours[index]
+            colour[here] = np.einsum("nc,ncj->nj", weights, self._colours[index][corners])
         depth = np.where(seen, hit["t_hit"] - start, np.inf)
         light = _illumination(normal, camera) * openness * self._edges(depth, hit["geometry_ids"])
         return Layer(colour * light[..., None] + _highlight(normal, camera)[..., None], depth)

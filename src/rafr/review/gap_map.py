@@ -1,0 +1,105 @@
+"""Heat map of the gap: how far a fragment's broken faces and joints stand from the bone they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.surface import Surface
+from rafr.review.picture import render_along
+from rafr.review.raycast import Painted
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
+    from rafr.planning.plan import ReductionPlan
+
+RANGE_MM = (-1.0, 5.0)
+_REACH_MM = 5.0
+_BONE = np.array([0.90, 0.86, 0.76])
+_SIZE = (620, 520)
+_LEAST_FACING = 30
+
+
+def save_gap_map(path: Path, plan: ReductionPlan, meshes: Mapping[str, BodyMesh]) -> None:
+    """One row per moving body, seen onto its break: the gap as the CT shows it, and as planned (PNG).
+
+    Coloured is what comes within 5 mm of another body at the target; negative gaps are overlap.
+
+    Args:
+        meshes: every body as the CT shows it, LPS mm.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+    targets = {b.name: b.T_reduced_displaced for b in plan.bodies}
+    figure = Figure(figsize=(10.0, 4.3 * len(plan.bodies)), layout="constrained")
+    axes = figure.subplots(len(plan.bodies), 2, squeeze=False)
+    scale = Normalize(*RANGE_MM)
+    for row, name in zip(axes, plan.order, strict=True):
+        mesh = meshes[name].mesh
+        planned = gaps(name, meshes, targets)
+        facing = np.abs(planned) < _REACH_MM
+        forward = _onto(mesh, facing)
+        for axis, state, gap in (
+            (row[0], "as found", gaps(name, meshes, {})),
+            (row[1], "as planned", planned),
+        ):
+            axis.imshow(render_along([Painted(mesh, _colours(gap, facing))], forward, _SIZE))
+            axis.set_title(f"{name.replace('_', ' ')}, {state}: {_in_words(gap[facing])}", fontsize=10)
+            axis.set_axis_off()
+    bar = figure.colorbar(ScalarMappable(scale, _palette()), ax=axes, shrink=0.6)
+    bar.set_label("gap to the next bone (mm); overlap below 0")
+    temporary = path.with_name(f".{path.name}")
+    FigureCanvasAgg(figure).print_png(temporary)
+    temporary.replace(path)
+
+
+def gaps(name: str, meshes: Mapping[str, BodyMesh], poses: Mapping[str, RigidTransform]) -> FloatArray:
+    """(n,) signed distance (mm) of a body's vertices to the nearest other body.
+
+    Args:
+        poses: of bodies by name, mm, from where the CT shows them; others lie as the CT shows them.
+    """
+    still = RigidTransform.identity()
+    at = poses.get(name, still).apply(meshes[name].mesh.vertices)
+    distances = [
+        Surface.of(part).signed_distance(poses.get(other, still).inverse().apply(at))
+        for other, body in meshes.items()
+        if other != name
+        for part in body.parts.values()
+    ]
+    return np.asarray(np.min(distances, axis=0), dtype=float)
+
+
+def _onto(mesh: TriangleMesh, facing: Any) -> FloatArray:
+    """(3,) unit direction in which one looks onto the coloured part."""
+    if facing.sum() < _LEAST_FACING:
+        return np.array([0.0, 1.0, 0.0])
+    outward = mesh.vertex_normals[facing].sum(axis=0)
+    length = float(np.linalg.norm(outward))
+    # faces all round have no common side: from the front then
+    return -outward / length if length > 0.2 * facing.sum() else np.array([0.0, 1.0, 0.0])
+
+
+def _palette() -> Any:
+    import matplotlib
+
+    return matplotlib.colormaps["Spectral"]
+
+
+def _colours(gap: FloatArray, facing: Any) -> FloatArray:
+    share = (gap - RANGE_MM[0]) / (RANGE_MM[1] - RANGE_MM[0])
+    return np.where(facing[:, None], _palette()(np.clip(share, 0.0, 1.0))[:, :3], _BONE)
+
+
+def _in_words(gap: FloatArray) -> str:
+    if len(gap) < _LEAST_FACING:
+        return "touches nothing"
+    return f"median {np.median(gap):.1f} mm, deepest {max(0.0, -gap.min()):.1f} mm"
