@@ -23,6 +23,7 @@ HELD_MM = 8.0  # a joint whose other bone is this near in the same body does not
 _EDGE_MM = 3.0  # a joint is where bones are nearer than this beyond their smallest distance
 _WIDEST_MM = 10.0  # a joint held together is not wider
 _POINTS, _ROUNDS, _KEPT, _ALWAYS_KEPT_MM = 800, 40, 0.8, 1.5
+_FEWEST = 50
 _WORST_FIT_MM, _LEAST_COVERED = 1.2, 0.75
 _RELIEF = 0.03  # mean square of the normals along their least direction; 0 of a plane, 1/3 of a ball
 
@@ -85,12 +86,12 @@ def _laid_over(
     # start with the sacrum as the plane says, and with the ilia as whole hips lie upon each other
     reflected = plane.reflect(on_base)
     start = at.pose_of(sacrum.body).inverse() @ there
-    T_sacrum = _laid_upon(reflected, sacrum.surface, start)
+    T_sacrum = _fitted(reflected, sacrum.surface, start)
     reflected = plane.reflect(on_model)
     start = fit_rigid(
         reflected, at.pose_of(hip.body).inverse().apply(at.image(model.name, there.apply(on_model)))
     )
-    T_hip = _laid_upon(reflected, hip.surface, start)
+    T_hip = _fitted(reflected, hip.surface, start)
     if T_sacrum is None or T_hip is None:
         return None
     image = plane.reflect(middle)[0]
@@ -127,16 +128,22 @@ def _near(bone: Bone, middle: FloatArray) -> FloatArray:
     return np.asarray(near[even_subset(len(near), _POINTS)], dtype=float)
 
 
-def _laid_upon(points: FloatArray, surface: Surface, start: RigidTransform) -> RigidTransform | None:
-    """The motion that lays points on a surface (trimmed ICP); None where they do not lie on it well."""
-    if len(points) < 50:
+def _fitted(points: FloatArray, surface: Surface, start: RigidTransform) -> RigidTransform | None:
+    """The motion that lays points on a surface; None where they do not lie on it well."""
+    if len(points) < _FEWEST:
         return None
+    T = laid_upon(points, surface, start)
+    return T if fits(surface.closest(T.apply(points)), np.eye(3)) else None
+
+
+def laid_upon(points: FloatArray, surface: Surface, start: RigidTransform) -> RigidTransform:
+    """The motion that lays points (n, 3) on a surface, from near by (trimmed ICP, Chetverikov 2002)."""
     T = start
     for _ in range(_ROUNDS):
         match = surface.closest(T.apply(points))
         keep = match.distance <= max(_ALWAYS_KEPT_MM, float(np.quantile(match.distance, _KEPT)))
         T = fit_rigid(points[keep], match.points[keep])
-    return T if fits(surface.closest(T.apply(points)), np.eye(3)) else None
+    return T
 
 
 def fits(match: ClosestPoints, directions: FloatArray) -> bool:

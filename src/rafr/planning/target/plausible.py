@@ -8,12 +8,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from rafr.assessment import ACCEPTED, Assessment
-from rafr.geometry import TriangleMesh, merge_meshes
+from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
 from rafr.planning.target.anatomy import left_direction
 from rafr.planning.target.estimate import Estimate
 from rafr.planning.target.evidence import MirrorTerm
+from rafr.planning.target.local_mirror import laid_upon
 
 # two hips of one person, laid upon each other, differ by 0.24 to 0.75 mm in the median, those of two people
 # by 1.3 to 1.6; the halves of one sacrum by up to 1.8, so that it tells nothing
@@ -49,19 +50,14 @@ def handedness(parts: Mapping[int, TriangleMesh]) -> Assessment:
 
 
 def same_person(name: str, at: Estimate, mirrors: Iterable[MirrorTerm]) -> Assessment:
-    """Refuses a body whose hips have not the shape of their counterparts.
+    """Refuses a body whose hips have not the shape of their counterparts, however these stand.
 
     Args:
-        at: where the body lies on the mirror image of its counterparts.
+        at: the body about on the mirror image of its counterparts.
     """
     reasons = []
     for term in mirrors:
-        if term.bone.name == "sacrum":
-            continue
-        rows = term.rows(at, _MISFIT_REACH_MM)
-        if rows.area < _MISFIT_AREA_MM2:
-            continue
-        misfit = float(np.median(np.abs(rows.residual)))
+        misfit = _misfit_mm(term, at) if term.bone.name != "sacrum" else 0.0
         if misfit > _LARGEST_MISFIT_MM:
             bone = term.bone.name.replace("_", " ")
             reasons.append(
@@ -69,6 +65,19 @@ def same_person(name: str, at: Estimate, mirrors: Iterable[MirrorTerm]) -> Asses
                 f"(limit {_LARGEST_MISFIT_MM:g} mm): of the same patient?"
             )
     return Assessment(not reasons, tuple(reasons))
+
+
+def _misfit_mm(term: MirrorTerm, at: Estimate) -> float:
+    """Median distance of a bone's mirror image laid upon the other; 0 where little can be compared."""
+    source, goal = sorted((term.bone, term.counterpart), key=lambda b: b.size)
+    back = at.pose_of(goal.body).inverse()
+    image = back.apply(at.image(source.name, at.pose_of(source.body).apply(source.points)))
+    there = goal.surface.closest(image)
+    near = there.distance < _MISFIT_REACH_MM
+    if near.sum() * source.area < _MISFIT_AREA_MM2:
+        return 0.0
+    laid = laid_upon(image[near], goal.surface, RigidTransform.identity()).apply(image[near])
+    return float(np.median(goal.surface.distance(laid)))
 
 
 def slices(spacing_mm: FloatArray) -> Assessment:
