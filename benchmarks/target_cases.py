@@ -6,6 +6,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,11 +56,11 @@ def prepare(trial: Trial, store: Path) -> Path:
 
 def write_surfaces(path: Path, labels: Volume, values: list[int]) -> None:
     """The surface of every label value (float32, LPS mm)."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for value in values:
         mesh = mesh_from_labels(labels, [value])
         arrays[f"v{value}"], arrays[f"f{value}"] = mesh.vertices.astype(np.float32), mesh.faces
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(path, **arrays)
 
 
 def open_trial(folder: Path, T_ct: RigidTransform | None = None) -> tuple[Case, dict[str, BodyMesh]]:
