@@ -184,10 +184,14 @@ def _into_contact(coarse: Solution, start: Estimate, scene: Scene, config: Searc
 
 
 def _keeps_mirror(fit: Solution, joined: Solution, scene: Scene, config: SearchConfig) -> bool:
-    """Faces refine what the mirror says; a fit that leaves the mirror image has caught wrong faces."""
+    """Faces refine what the mirror says; a fit that leaves a hip's mirror image has caught wrong faces.
+
+    A piece of sacrum finds mirror images in many places: its word is weighed, but is no veto.
+    """
+    hips = [t for t in mirror_terms(scene.bones) if t.bone.name != "sacrum"]
 
     def area(at: Estimate) -> float:
-        return sum(t.rows(at, config.mirror_loyal_mm).area for t in mirror_terms(scene.bones))
+        return sum(t.rows(at, config.mirror_loyal_mm).area for t in hips)
 
     return area(fit.estimate) >= config.mirror_loyal_share * area(joined.estimate)
 

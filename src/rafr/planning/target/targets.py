@@ -194,12 +194,14 @@ def _free_of_overlap(
         covariance = solution.pose_covariance(k)
         pose = solution.estimate.poses[k]
         freed = push_out(pose, each.bones, placed, covariance, config.max_overlap_mm)
-        targets.append(_target(each, k, freed, solution, config))
+        targets.append(_target(each, k, freed, solution, scene, config))
         placed += [Bone.of(b.name, [b.surface.mesh.transformed(freed.T)]) for b in each.bones.values()]
     return targets
 
 
-def _target(each: _Found, k: int, freed: Freed, solution: Solution, config: TargetConfig) -> BodyTarget:
+def _target(
+    each: _Found, k: int, freed: Freed, solution: Solution, scene: Scene, config: TargetConfig
+) -> BodyTarget:
     evidence = solution.evidence_for(k)
     locked = any(kind.startswith("face:") and area > 0.0 for kind, area in evidence.items())
     factor = config.locked_factor if locked else config.loose_factor
@@ -207,7 +209,8 @@ def _target(each: _Found, k: int, freed: Freed, solution: Solution, config: Targ
     error = error_forecast(solution, k, each.bones).widened(factor).with_offset(offset)
     mirrored = any(kind.startswith("mirror:") for kind in each.coarse.evidence_for(0))
     verdict = enough_evidence(each.name, error.expected_mm, evidence, mirrored, config)
-    verdict &= same_person(each.name, each.coarse.estimate, mirror_terms(each.scene.bones))
+    mirrors = [t for t in mirror_terms(scene.bones) if k in (t.bone.body, t.counterpart.body)]
+    verdict &= same_person(each.name, solution.estimate, mirrors)
     verdict &= faces_fit(each.name, k, solution, config)
     verdict &= _overlap(each, freed, config)
     return BodyTarget(
