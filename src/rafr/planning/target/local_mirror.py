@@ -15,7 +15,7 @@ from rafr.geometry import Plane, RigidTransform
 from rafr.geometry.rigid_transform import FloatArray, fit_rigid
 from rafr.planning.surface import ClosestPoints, Surface, even_subset
 from rafr.planning.target.anatomy import MIRROR_BONE, Bone
-from rafr.planning.target.estimate import Estimate
+from rafr.planning.target.estimate import Estimate, twist_rows
 
 REACH_MM = 30.0  # of what is compared, about the middle of the joint
 FARTHEST_MM = 12.0  # what lies further from where it belongs is something else
@@ -24,6 +24,7 @@ _EDGE_MM = 3.0  # a joint is where bones are nearer than this beyond their small
 _WIDEST_MM = 10.0  # a joint held together is not wider
 _POINTS, _ROUNDS, _KEPT, _ALWAYS_KEPT_MM = 800, 40, 0.8, 1.5
 _FEWEST = 50
+_ARM_MM, _DAMPING, _STILL_MM = 30.0, 1e-4, 0.005
 _WORST_FIT_MM, _LEAST_COVERED = 1.2, 0.75
 _RELIEF = 0.03  # mean square of the normals along their least direction; 0 of a plane, 1/3 of a ball
 
@@ -137,12 +138,28 @@ def _fitted(points: FloatArray, surface: Surface, start: RigidTransform) -> Rigi
 
 
 def laid_upon(points: FloatArray, surface: Surface, start: RigidTransform) -> RigidTransform:
-    """The motion that lays points (n, 3) on a surface, from near by (trimmed ICP, Chetverikov 2002)."""
+    """The motion that lays points (n, 3) on a surface, from near by.
+
+    Trimmed point-to-plane ICP (Chen & Medioni 1992, Chetverikov 2002); steps are damped along what the
+    surface leaves open.
+    """
     T = start
     for _ in range(_ROUNDS):
-        match = surface.closest(T.apply(points))
+        moved = T.apply(points)
+        match = surface.closest(moved)
         keep = match.distance <= max(_ALWAYS_KEPT_MM, float(np.quantile(match.distance, _KEPT)))
-        T = fit_rigid(points[keep], match.points[keep])
+        x, n = moved[keep], match.normals[keep]
+        centre = x.mean(axis=0)
+        rows = twist_rows(n, x, centre)
+        residual = np.einsum("ij,ij->i", n, x - match.points[keep])
+        scale = np.repeat([1.0, _ARM_MM], 3)
+        H = (rows / scale).T @ (rows / scale)
+        H += _DAMPING * np.trace(H) * np.eye(6)
+        twist = np.linalg.solve(H, -(rows / scale).T @ residual) / scale
+        turn = RigidTransform.about_point(twist[3:], centre)
+        T = (RigidTransform.from_translation(twist[:3]) @ turn @ T).renormalised()
+        if np.abs(twist * scale).max() < _STILL_MM:
+            break
     return T
 
 

@@ -50,34 +50,36 @@ def handedness(parts: Mapping[int, TriangleMesh]) -> Assessment:
 
 
 def same_person(name: str, at: Estimate, mirrors: Iterable[MirrorTerm]) -> Assessment:
-    """Refuses a body whose hips have not the shape of their counterparts, however these stand.
+    """Refuses a body whose hip has not the shape of its counterpart, however these stand.
 
     Args:
         at: the body about on the mirror image of its counterparts.
+        mirrors: of the body; the counterpart that shows most of the same decides, for others may be pieces of
+            another place.
     """
-    reasons = []
-    for term in mirrors:
-        misfit = _misfit_mm(term, at) if term.bone.name != "sacrum" else 0.0
-        if misfit > _LARGEST_MISFIT_MM:
-            bone = term.bone.name.replace("_", " ")
-            reasons.append(
-                f"{name}: its {bone} differs from the mirror image by {misfit:.1f} mm in the median "
-                f"(limit {_LARGEST_MISFIT_MM:g} mm): of the same patient?"
-            )
-    return Assessment(not reasons, tuple(reasons))
+    compared = [_compared(term, at) for term in mirrors if term.bone.name != "sacrum"]
+    area, misfit, bone = max(compared, default=(0.0, 0.0, ""))
+    if area < _MISFIT_AREA_MM2 or misfit <= _LARGEST_MISFIT_MM:
+        return ACCEPTED
+    reason = (
+        f"{name}: its {bone} differs from the mirror image by {misfit:.1f} mm in the median "
+        f"(limit {_LARGEST_MISFIT_MM:g} mm): of the same patient?"
+    )
+    return Assessment(False, (reason,))
 
 
-def _misfit_mm(term: MirrorTerm, at: Estimate) -> float:
-    """Median distance of a bone's mirror image laid upon the other; 0 where little can be compared."""
+def _compared(term: MirrorTerm, at: Estimate) -> tuple[float, float, str]:
+    """Area (mm²) of a bone whose mirror image lies near the other; their median distance (mm) once laid upon
+    each other; and the bone."""
     source, goal = sorted((term.bone, term.counterpart), key=lambda b: b.size)
-    back = at.pose_of(goal.body).inverse()
-    image = back.apply(at.image(source.name, at.pose_of(source.body).apply(source.points)))
-    there = goal.surface.closest(image)
-    near = there.distance < _MISFIT_REACH_MM
-    if near.sum() * source.area < _MISFIT_AREA_MM2:
-        return 0.0
-    laid = laid_upon(image[near], goal.surface, RigidTransform.identity()).apply(image[near])
-    return float(np.median(goal.surface.distance(laid)))
+    here, back = at.pose_of(source.body), at.pose_of(goal.body).inverse()
+    image = back.apply(at.image(source.name, here.apply(source.points)))
+    image = image[goal.surface.distance(image) < _MISFIT_REACH_MM]
+    bone = term.bone.name.replace("_", " ")
+    if not len(image):
+        return 0.0, 0.0, bone
+    laid = laid_upon(image, goal.surface, RigidTransform.identity()).apply(image)
+    return len(image) * source.area, float(np.median(goal.surface.distance(laid))), bone
 
 
 def slices(spacing_mm: FloatArray) -> Assessment:
