@@ -1,0 +1,178 @@
+"""The classical method from CT to labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rafr.errors import InputError
+from rafr.imaging.resample import crop_to
+from rafr.imaging.volume import Volume
+from rafr.progress import Progress, silent
+from rafr.segmentation.classical.atlas import Atlas, average_atlas
+from rafr.segmentation.classical.bone import BoneConfig, background_value, bone_mask
+from rafr.segmentation.classical.evidence import Evidence, EvidenceConfig, gather
+from rafr.segmentation.classical.finish import marrow_filled, on_ct
+from rafr.segmentation.classical.locate import LocateConfig, Location, coarse_pose, fit
+from rafr.segmentation.classical.marks import MarkConfig, marks_of
+from rafr.segmentation.classical.partition import (
+    NOTHING,
+    PartitionConfig,
+    find_pieces,
+    grow,
+    seeds_for,
+    with_specks,
+)
+from rafr.segmentation.classical.seeding import plant
+from rafr.segmentation.classical.supervoxels import SupervoxelConfig, Supervoxels, cut_up
+from rafr.segmentation.classical.working_grid import corners, lps_grid, onto, shrunk, true_corners
+from rafr.segmentation.seeds import Seeds
+from rafr.segmentation.segmenter import Segmentation
+
+_AIR_HU = -1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicalConfig:
+    """Settings of every step, and of the grids (mm).
+
+    Attributes:
+        coarse_mm, fit_mm: grids on which the pelvis is searched and fitted.
+        finest_mm: the working grid is no finer, and half as fine as the CT's widest voxel side.
+        around_mm: bone this far beyond the fitted pelvis is looked at.
+        lowest_score: of the search, under which there is no pelvis in the image.
+        least_mm3: bone that a CT must show.
+        seed_reach_mm: how far a seed may be from bone.
+    """
+
+    bone: BoneConfig = field(default_factory=BoneConfig)
+    locate: LocateConfig = field(default_factory=LocateConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
+    lumps: SupervoxelConfig = field(default_factory=SupervoxelConfig)
+    marks: MarkConfig = field(default_factory=MarkConfig)
+    partition: PartitionConfig = field(default_factory=PartitionConfig)
+    coarse_mm: float = 5.0
+    fit_mm: float = 2.0
+    finest_mm: float = 1.0
+    around_mm: float = 25.0
+    lowest_score: float = 0.10
+    least_mm3: float = 20000.0
+    seed_reach_mm: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicalSegmenter:
+    """Threshold, atlas, supervoxels, merging; see docs/segmentation.md."""
+
+    config: ClassicalConfig = field(default_factory=ClassicalConfig)
+
+    def segment(self, ct: Volume, seeds: Seeds | None, progress: Progress = silent) -> Segmentation:
+        """Bones and fragments of a bone CT or a whole one.
+
+        Raises:
+            InputError: hardly any bone, no pelvis in the image, or a seed away from bone.
+        """
+        c = self.config
+        progress(0.0, "finding bone")
+        background = background_value(ct, c.bone)
+        bone = ct.with_array(bone_mask(ct, background, c.bone))
+        _check_bone(bone, c)
+        progress(0.1, "the atlas")
+        atlas = average_atlas()
+        progress(0.2, "finding the pelvis")
+        found = self._locate(bone, atlas)
+        progress(0.4, "looking for gaps")
+        grid = self._working_grid(bone, atlas, found, seeds)
+        evidence = self._evidence(ct, bone, background, grid)
+        spacing = float(grid.spacing[0])
+        progress(0.6, "cutting into lumps")
+        lumps = cut_up(evidence, spacing, c.lumps)
+        progress(0.75, "putting together")
+        if seeds is None:
+            marks = marks_of(lumps, grid, atlas, found, c.marks)
+            seeds = seeds_for(lumps, find_pieces(lumps, marks, spacing, c.partition), grid, c.partition)
+        lumps, label = self._grown(seeds, lumps, evidence, grid)
+        progress(0.85, "carrying the labels to the CT")
+        result = _carried(ct, bone, background, grid, lumps, label)
+        progress(1.0, "done")
+        return Segmentation(ct.with_array(result), seeds)
+
+    def _locate(self, bone: Volume, atlas: Atlas) -> Location:
+        c = self.config
+        grid = lps_grid(true_corners(bone, 8.0), c.coarse_mm)
+        coarse = grid.with_array(onto(shrunk(bone, 0.7 * c.coarse_mm), grid))
+        start, score = coarse_pose(coarse, atlas, c.locate)
+        if score < c.lowest_score:
+            raise InputError(
+                "the CT",
+                f"no pelvis is found in it (match {score:.2f})",
+                f"a CT of the pelvis, {c.lowest_score} or more",
+            )
+        points = start.apply(np.concatenate([b.points for b in atlas.bones.values()]))
+        box = np.stack([points.min(axis=0) - 40.0, points.max(axis=0) + 40.0])
+        grid = lps_grid(box, c.fit_mm)
+        fine = grid.with_array(onto(shrunk(bone, 0.7 * c.fit_mm), grid))
+        return fit(fine, atlas, start, score, c.locate)
+
+    def _working_grid(self, bone: Volume, atlas: Atlas, found: Location, seeds: Seeds | None) -> Volume:
+        c = self.config
+        pelvis = [found.poses[name].apply(b.points) for name, b in atlas.bones.items()]
+        if seeds is not None:
+            pelvis += list(seeds.points.values())
+        points = np.concatenate(pelvis)
+        present = true_corners(bone, 4.0)
+        low = np.maximum(points.min(axis=0) - c.around_mm, present.min(axis=0))
+        high = np.minimum(points.max(axis=0) + c.around_mm, present.max(axis=0))
+        spacing = max(c.finest_mm, 0.5 * float(bone.spacing.max()))
+        return lps_grid(np.stack([low, np.maximum(high, low + spacing)]), spacing)
+
+    def _evidence(self, ct: Volume, bone: Volume, background: float | None, grid: Volume) -> Evidence:
+        part, window = crop_to(ct, corners(grid), 3.0)
+        inside = part.with_array(bone.array[window].astype(np.float32))
+        share = onto(inside, grid)
+        if background is None:
+            hu = onto(part.with_array(part.array.astype(np.float32)), grid, outside=_AIR_HU)
+        else:
+            # the background's value must not bleed into the bone's rim
+            hu = onto(inside.with_array(inside.array * part.array), grid) / np.maximum(share, 0.5)
+        c = self.config
+        return gather(hu.astype(np.float32), share >= 0.5, float(grid.spacing[0]), c.bone.soft_hu, c.evidence)
+
+    def _grown(
+        self, seeds: Seeds, lumps: Supervoxels, evidence: Evidence, grid: Volume
+    ) -> tuple[Supervoxels, NDArray[np.int64]]:
+        c, spacing = self.config, float(grid.spacing[0])
+        lumps, marks = plant(seeds, lumps, evidence, grid, c.seed_reach_mm)
+        label = grow(lumps, marks, spacing, c.partition)
+        return lumps, with_specks(lumps, label, spacing, c.partition.speck_mm)
+
+
+def _check_bone(bone: Volume, config: ClassicalConfig) -> None:
+    volume = float(bone.array.sum() * np.prod(bone.spacing))
+    if volume < config.least_mm3:
+        raise InputError(
+            "the CT",
+            f"shows {volume / 1000:.1f} cm³ of bone (over {config.bone.certain_hu:g} HU)",
+            f"a CT of the pelvis in HU, {config.least_mm3 / 1000:g} cm³ of bone or more",
+        )
+
+
+def _carried(
+    ct: Volume,
+    bone: Volume,
+    background: float | None,
+    grid: Volume,
+    lumps: Supervoxels,
+    label: NDArray[np.int64],
+) -> NDArray[np.uint8]:
+    """Labels (uint8) on the CT's grid."""
+    table = np.concatenate([[0], np.where(label == NOTHING, 0, label)]).astype(np.uint8)
+    labels = table[lumps.labels]
+    if background is None:
+        labels = marrow_filled(labels, float(grid.spacing[0]))
+    part, window = crop_to(bone, corners(grid), 3.0)
+    result = np.zeros(ct.array.shape, np.uint8)
+    result[window] = on_ct(grid.with_array(labels), part, keep_marrow=background is None)
+    return result
