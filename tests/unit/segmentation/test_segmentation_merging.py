@@ -10,6 +10,7 @@ from rafr.segmentation.classical.supervoxels import SupervoxelConfig, cut_up
 FREE = np.full(4, UNMARKED, dtype=np.int64)
 CHAIN = np.array([[0, 1], [1, 2], [2, 3]])
 EXPECTED = np.full(3, 100.0)
+FACES = np.full(3, 10.0)
 
 
 def joined(merged):
@@ -18,13 +19,13 @@ def joined(merged):
 
 
 def test_a_dark_contact_stays_apart():
-    merged = merge(CHAIN, np.array([90.0, 20.0, 90.0]), EXPECTED, FREE, stop=0.5, doubt=0.0)
+    merged = merge(CHAIN, np.array([90.0, 20.0, 90.0]), EXPECTED, FACES, FREE, stop=0.5, doubt=0.0)
     assert joined(merged) == {frozenset({0, 1}), frozenset({2, 3})}
 
 
 def test_different_marks_never_merge_and_marks_spread():
     marks = np.array([11, UNMARKED, UNMARKED, 1])
-    merged = merge(CHAIN, np.array([90.0, 80.0, 70.0]), EXPECTED, marks, stop=0.0, doubt=0.0)
+    merged = merge(CHAIN, np.array([90.0, 80.0, 70.0]), EXPECTED, FACES, marks, stop=0.0, doubt=0.0)
     # lump 2 goes with lump 1, its better contact
     assert merged.mark[merged.cluster].tolist() == [11, 11, 11, 1]
 
@@ -33,21 +34,27 @@ def test_contacts_are_judged_together():
     # 0-2 alone is continuous, but 0 and 1 merge first and the pair is dark towards 2
     pairs = np.array([[0, 1], [0, 2], [1, 2]])
     merged = merge(
-        pairs, np.array([95.0, 60.0, 5.0]), np.array([100.0, 100.0, 300.0]), FREE[:3], stop=0.5, doubt=0.0
+        pairs,
+        np.array([95.0, 60.0, 5.0]),
+        np.array([100.0, 100.0, 300.0]),
+        FACES,
+        FREE[:3],
+        stop=0.5,
+        doubt=0.0,
     )
     assert joined(merged) == {frozenset({0, 1}), frozenset({2})}
 
 
 def test_a_small_contact_is_doubted():
     pairs = np.array([[0, 1]])
-    arguments = (pairs, np.array([9.0]), np.array([10.0]), FREE[:2])
+    arguments = (pairs, np.array([9.0]), np.array([10.0]), np.array([4.0]), FREE[:2])
     assert len(merge(*arguments, stop=0.5, doubt=0.0).mark) == 1
     assert len(merge(*arguments, stop=0.5, doubt=100.0).mark) == 2
 
 
 def test_small_clusters_join_their_strongest_neighbour():
     seen = np.array([10.0, 40.0, 30.0])
-    apart = merge(CHAIN, seen, EXPECTED, FREE, stop=0.9, doubt=0.0)
+    apart = merge(CHAIN, seen, EXPECTED, FACES, FREE, stop=0.9, doubt=0.0)
     merged = absorbed(apart, CHAIN, seen, EXPECTED, [100.0, 1.0, 100.0, 100.0], 10.0)
     assert joined(merged) == {frozenset({0}), frozenset({1, 2}), frozenset({3})}
 
@@ -90,9 +97,9 @@ def two_boxes():
 
 def test_two_impacted_boxes_are_parted_at_the_interrupted_cortex(two_boxes):
     hu, bone = two_boxes
-    lumps = cut_up(gather(hu, bone, 1.0, 50.0, EvidenceConfig()), 1.0, SupervoxelConfig())
+    lumps = cut_up(gather(hu, bone, 1.0, -50.0, EvidenceConfig()), 1.0, SupervoxelConfig())
     free = np.full(lumps.count, UNMARKED, dtype=np.int64)
-    merged = merge(lumps.pairs, lumps.seen, lumps.expected, free, stop=0.45, doubt=6000.0)
+    merged = merge(lumps.pairs, lumps.seen, lumps.expected, lumps.faces, free, stop=0.45, doubt=15.0)
     merged = absorbed(merged, lumps.pairs, lumps.seen, lumps.expected, lumps.voxels, 4000.0)
     assert len(merged.mark) == 2
     cluster = np.concatenate([[-1], merged.cluster])[lumps.labels]

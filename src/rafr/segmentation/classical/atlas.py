@@ -36,19 +36,17 @@ class Affine:
 
     def back(self, points: FloatArray) -> FloatArray:
         """Points (n, 3) of the CT in the atlas."""
-        moved: FloatArray = np.linalg.solve(self.matrix, (points - self.offset).T).T
-        return moved
+        return np.asarray(np.linalg.solve(self.matrix, (points - self.offset).T).T, dtype=float)
 
     def normals(self, normals: FloatArray) -> FloatArray:
         """Surface normals (n, 3) of the atlas in the CT, unit."""
         turned = np.linalg.solve(self.matrix.T, normals.T).T
-        unit: FloatArray = turned / np.linalg.norm(turned, axis=1, keepdims=True)
-        return unit
+        return np.asarray(turned / np.linalg.norm(turned, axis=1, keepdims=True), dtype=float)
 
     @property
     def scale(self) -> float:
         """Mean stretch of lengths."""
-        return float(np.linalg.det(self.matrix)) ** (1 / 3)
+        return float(np.cbrt(np.linalg.det(self.matrix)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

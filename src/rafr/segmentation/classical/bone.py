@@ -18,13 +18,15 @@ class BoneConfig:
 
     Attributes:
         certain_hu: bone without doubt.   possible_hu: bone where it is joined to certain bone.
-        soft_hu: soft tissue; what bone is brighter than.
+        marrow_hu: what may be marrow, inside the fitted bones and enclosed by bone.
+        edge_share: of the brightest voxel beside it, from which on a voxel of the surface is bone.
         constant_share: of all voxels, from which on one single value is a background cut away.
     """
 
     certain_hu: float = 250.0
     possible_hu: float = 150.0
-    soft_hu: float = 50.0
+    marrow_hu: float = -100.0
+    edge_share: float = 0.4
     constant_share: float = 0.5
 
 
@@ -59,3 +61,21 @@ def bone_mask(ct: Volume, background: float | None, config: BoneConfig) -> NDArr
         smooth, config.possible_hu, config.certain_hu, 1e5, 1e5, insideValue=1, outsideValue=0
     )
     return np.asarray(sitk.GetArrayFromImage(grown) > 0)
+
+
+def enclosed(bone: NDArray[np.bool_], *, directions: int = 5) -> NDArray[np.bool_]:
+    """True where there is bone, near or far, in at least that many of the six directions of the axes."""
+    count = np.zeros(bone.shape, np.uint8)
+    for axis in range(3):
+        count += np.maximum.accumulate(bone, axis)
+        count += np.flip(np.maximum.accumulate(np.flip(bone, axis), axis), axis)
+    return count >= directions
+
+
+def faint_edge(hu: NDArray[np.float32], bone: NDArray[np.bool_], config: BoneConfig) -> NDArray[np.bool_]:
+    """Voxels of the surface that bone fills in part only: a share as bright as the brightest beside them."""
+    from scipy import ndimage
+
+    surface = bone & ~ndimage.minimum_filter(bone, 3, mode="nearest")
+    brightest = ndimage.maximum_filter(hu, 3, mode="nearest")
+    return np.asarray(surface & (hu < config.edge_share * brightest))

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from rafr.geometry.rigid_transform import FloatArray
 
-_LEAST_HU = 30.0  # of expected brightness over soft tissue: below, noise would decide
+_LEAST_HU = 30.0  # of expected brightness: below, noise would decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Evidence:
 
     Attributes:
         domain: bone and the narrow gaps in it.   bone: bone alone.
-        seen: HU over soft tissue, 0 where darker.   expected: what unbroken bone shows there.
+        seen: HU above what counts as dark, 0 outside bone.   expected: what unbroken bone shows there.
         depth: mm below the domain's surface.
     """
 
@@ -59,23 +59,36 @@ def gather(
     hu: NDArray[np.float32],
     bone: NDArray[np.bool_],
     spacing_mm: float,
-    soft_hu: float,
+    dark_hu: float,
     config: EvidenceConfig,
 ) -> Evidence:
     """Compare every voxel of the closed bone with its surroundings.
 
     Args:
         hu: grey values on the isotropic working grid.   bone: its bone voxels.
-        soft_hu: what counts as no bone.
+        dark_hu: what counts as no bone at all.
     """
     domain = closed(bone, config.closing_mm / spacing_mm)
     depth = np.maximum(depth_inside(domain), 0.0) * np.float32(spacing_mm)
-    seen = np.where(domain, np.maximum(hu - soft_hu, 0.0), 0.0).astype(np.float32)
+    return looked_at(hu, domain, bone, depth, spacing_mm, dark_hu, config)
+
+
+def looked_at(
+    hu: NDArray[np.float32],
+    domain: NDArray[np.bool_],
+    bone: NDArray[np.bool_],
+    depth: NDArray[np.float32],
+    spacing_mm: float,
+    dark_hu: float,
+    config: EvidenceConfig,
+) -> Evidence:
+    """Evidence of a domain already known, with another idea of dark; see `gather`."""
+    seen = np.where(bone, np.maximum(hu - dark_hu, 0.0), 0.0).astype(np.float32)
     expected = np.full(seen.shape, _LEAST_HU, np.float32)
     low, high = config.shells_mm
     for shell in (depth <= low, (depth > low) & (depth <= high), depth > high):
         here = shell & domain
-        expected[here] = _local_rms(seen, here & bone, config.window_mm / spacing_mm)[here]
+        expected[here] = _local_mean(seen, here & bone, config.window_mm / spacing_mm)[here]
     return Evidence(domain, bone, seen, np.maximum(expected, _LEAST_HU), depth)
 
 
@@ -103,16 +116,15 @@ def depth_inside(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     return depth
 
 
-def _local_rms(values: NDArray[np.float32], where: NDArray[np.bool_], window: float) -> FloatArray:
-    """Root mean square of `values` over the true voxels within a cube of `window` voxels.
+def _local_mean(values: NDArray[np.float32], where: NDArray[np.bool_], window: float) -> FloatArray:
+    """Mean of `values` over the true voxels within a cube of `window` voxels.
 
     Made on a grid of half the resolution: it varies slowly.
     """
-    total, count = _halved(np.where(where, values**2, 0.0)), _halved(where.astype(np.float32))
+    total, count = _halved(np.where(where, values, np.float32(0.0))), _halved(where.astype(np.float32))
     size = max(3, round(window / 2) | 1)
     total, count = (ndimage.uniform_filter(a, size, mode="constant") for a in (total, count))
-    rms = np.sqrt(np.maximum(total, 0.0) / np.maximum(count, 1e-4))
-    fine = rms.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    fine = (total / np.maximum(count, 1e-4)).repeat(2, 0).repeat(2, 1).repeat(2, 2)
     nk, nj, ni = values.shape
     cut: FloatArray = fine[:nk, :nj, :ni]
     return cut

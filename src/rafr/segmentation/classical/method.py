@@ -12,11 +12,17 @@ from rafr.imaging.resample import crop_to
 from rafr.imaging.volume import Volume
 from rafr.progress import Progress, silent
 from rafr.segmentation.classical.atlas import Atlas, average_atlas
-from rafr.segmentation.classical.bone import BoneConfig, background_value, bone_mask
-from rafr.segmentation.classical.evidence import Evidence, EvidenceConfig, gather
+from rafr.segmentation.classical.bone import (
+    BoneConfig,
+    background_value,
+    bone_mask,
+    enclosed,
+    faint_edge,
+)
+from rafr.segmentation.classical.evidence import EvidenceConfig, gather, looked_at
 from rafr.segmentation.classical.finish import marrow_filled, on_ct
-from rafr.segmentation.classical.locate import LocateConfig, Location, coarse_pose, fit
-from rafr.segmentation.classical.marks import MarkConfig, marks_of
+from rafr.segmentation.classical.locate import LocateConfig, Location, coarse_pose, fit, sampled_distance
+from rafr.segmentation.classical.marks import BONES, MarkConfig, marks_of
 from rafr.segmentation.classical.partition import (
     NOTHING,
     PartitionConfig,
@@ -26,7 +32,7 @@ from rafr.segmentation.classical.partition import (
     with_specks,
 )
 from rafr.segmentation.classical.seeding import plant
-from rafr.segmentation.classical.supervoxels import SupervoxelConfig, Supervoxels, cut_up
+from rafr.segmentation.classical.supervoxels import SupervoxelConfig, Supervoxels, cut_up, judged
 from rafr.segmentation.classical.working_grid import corners, lps_grid, onto, shrunk, true_corners
 from rafr.segmentation.seeds import Seeds
 from rafr.segmentation.segmenter import Segmentation
@@ -39,6 +45,9 @@ class ClassicalConfig:
     """Settings of every step, and of the grids (mm).
 
     Attributes:
+        dark_hu: what bone is brighter than; in the sacrum, whose marrow often is as dark as fat and whose
+            fractures show by that alone, `dark_sacrum_hu`.
+        marrow_mm: marrow lies this deep in a fitted bone.
         coarse_mm, fit_mm: grids on which the pelvis is searched and fitted.
         finest_mm: the working grid is no finer, and half as fine as the CT's widest voxel side.
         around_mm: bone this far beyond the fitted pelvis is looked at.
@@ -53,6 +62,9 @@ class ClassicalConfig:
     lumps: SupervoxelConfig = field(default_factory=SupervoxelConfig)
     marks: MarkConfig = field(default_factory=MarkConfig)
     partition: PartitionConfig = field(default_factory=PartitionConfig)
+    dark_hu: float = -50.0
+    dark_sacrum_hu: float = 50.0
+    marrow_mm: float = 2.0
     coarse_mm: float = 5.0
     fit_mm: float = 2.0
     finest_mm: float = 1.0
@@ -85,17 +97,26 @@ class ClassicalSegmenter:
         found = self._locate(bone, atlas)
         progress(0.4, "looking for gaps")
         grid = self._working_grid(bone, atlas, found, seeds)
-        evidence = self._evidence(ct, bone, background, grid)
+        hu, solid = self._grey(ct, bone, background, grid, atlas, found)
         spacing = float(grid.spacing[0])
+        evidence = gather(hu, solid, spacing, c.dark_hu, c.evidence)
         progress(0.6, "cutting into lumps")
         lumps = cut_up(evidence, spacing, c.lumps)
+        if seeds is not None:
+            lumps, planted = plant(seeds, lumps, evidence, grid, c.seed_reach_mm)
         progress(0.75, "putting together")
+        marks = marks_of(lumps, grid, atlas, found, c.marks)
+        strict = looked_at(hu, evidence.domain, solid, evidence.depth, spacing, c.dark_sacrum_hu, c.evidence)
+        sacral = marks.distance.argmin(axis=0) == BONES.index("sacrum")
+        lumps = judged(lumps, strict, sacral)
         if seeds is None:
-            marks = marks_of(lumps, grid, atlas, found, c.marks)
-            seeds = seeds_for(lumps, find_pieces(lumps, marks, spacing, c.partition), grid, c.partition)
-        lumps, label = self._grown(seeds, lumps, evidence, grid)
+            pieces = find_pieces(lumps, marks, spacing, c.partition)
+            seeds = seeds_for(lumps, pieces, grid, c.partition)
+            lumps, planted = plant(seeds, lumps, evidence, grid, c.seed_reach_mm)
+        label = grow(lumps, planted, spacing, c.partition)
+        label = with_specks(lumps, label, spacing, c.partition.speck_mm)
         progress(0.85, "carrying the labels to the CT")
-        result = _carried(ct, bone, background, grid, lumps, label)
+        result = _carried(ct, bone, background, grid, lumps, label, c.bone)
         progress(1.0, "done")
         return Segmentation(ct.with_array(result), seeds)
 
@@ -128,25 +149,26 @@ class ClassicalSegmenter:
         spacing = max(c.finest_mm, 0.5 * float(bone.spacing.max()))
         return lps_grid(np.stack([low, np.maximum(high, low + spacing)]), spacing)
 
-    def _evidence(self, ct: Volume, bone: Volume, background: float | None, grid: Volume) -> Evidence:
+    def _grey(
+        self, ct: Volume, bone: Volume, background: float | None, grid: Volume, atlas: Atlas, found: Location
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """HU and bone on the working grid; of a whole CT with the marrow no threshold finds."""
         part, window = crop_to(ct, corners(grid), 3.0)
         inside = part.with_array(bone.array[window].astype(np.float32))
         share = onto(inside, grid)
-        if background is None:
-            hu = onto(part.with_array(part.array.astype(np.float32)), grid, outside=_AIR_HU)
-        else:
+        solid = share >= 0.5
+        if background is not None:
             # the background's value must not bleed into the bone's rim
             hu = onto(inside.with_array(inside.array * part.array), grid) / np.maximum(share, 0.5)
-        c = self.config
-        return gather(hu.astype(np.float32), share >= 0.5, float(grid.spacing[0]), c.bone.soft_hu, c.evidence)
-
-    def _grown(
-        self, seeds: Seeds, lumps: Supervoxels, evidence: Evidence, grid: Volume
-    ) -> tuple[Supervoxels, NDArray[np.int64]]:
-        c, spacing = self.config, float(grid.spacing[0])
-        lumps, marks = plant(seeds, lumps, evidence, grid, c.seed_reach_mm)
-        label = grow(lumps, marks, spacing, c.partition)
-        return lumps, with_specks(lumps, label, spacing, c.partition.speck_mm)
+            return hu.astype(np.float32), solid
+        hu = onto(part.with_array(part.array.astype(np.float32)), grid, outside=_AIR_HU).astype(np.float32)
+        solid &= ~faint_edge(hu, solid, self.config.bone)
+        index = np.argwhere(enclosed(solid) & ~solid & (hu > self.config.bone.marrow_hu))
+        deep = np.zeros(len(index), bool)
+        for name, one in atlas.bones.items():
+            deep |= sampled_distance(one, found.poses[name], grid, index) < -self.config.marrow_mm
+        solid[tuple(index[deep].T)] = True
+        return hu, solid
 
 
 def _check_bone(bone: Volume, config: ClassicalConfig) -> None:
@@ -166,6 +188,7 @@ def _carried(
     grid: Volume,
     lumps: Supervoxels,
     label: NDArray[np.int64],
+    config: BoneConfig,
 ) -> NDArray[np.uint8]:
     """Labels (uint8) on the CT's grid."""
     table = np.concatenate([[0], np.where(label == NOTHING, 0, label)]).astype(np.uint8)
@@ -174,5 +197,9 @@ def _carried(
         labels = marrow_filled(labels, float(grid.spacing[0]))
     part, window = crop_to(bone, corners(grid), 3.0)
     result = np.zeros(ct.array.shape, np.uint8)
+    if background is None:
+        part = part.with_array(
+            part.array & ~faint_edge(ct.array[window].astype(np.float32), part.array, config)
+        )
     result[window] = on_ct(grid.with_array(labels), part, keep_marrow=background is None)
     return result

@@ -25,20 +25,24 @@ class PartitionConfig:
     """What counts as one piece.
 
     Attributes:
-        doubt_hu_faces: brightness that a contact of two lumps is short of (HU times faces of 1 mm²).
+        doubt_mm2: contact of two lumps that counts half.
         bone_stop: continuity under which the search for bones stops.
-        piece_stop: per bone, continuity under which two parts are fragments. Unbroken hips came out at 0.5
-            and more, a sacrum with its thin cortex and dark marrow at 0.3 and more.
-        smallest_mm3: a fragment has at least this much.
+        piece_stop: per bone, continuity under which two parts are fragments, as a share of that of all
+            lumps of the bone. The weakest place of unbroken hips came out at 0.76 and more, of a sacrum with
+            its thin cortex and dark marrow at 0.4 and more.
+        smallest_mm3: a fragment has at least this much …
+        chip_mm3, chip_share: … or this, where its continuity is under that share.
         reach_mm: largest distance of a mean lump from the bone the atlas has nearest.
         speck_mm: crumbs this near to a fragment go with it.
         seed_mm3: a fragment gets one seed per this much bone.   most_seeds: per fragment.
     """
 
-    doubt_hu_faces: float = 6000.0
+    doubt_mm2: float = 15.0
     bone_stop: float = 0.2
-    piece_stop: tuple[float, float, float] = (0.1, 0.45, 0.45)
-    smallest_mm3: float = 4000.0
+    piece_stop: tuple[float, float, float] = (0.2, 0.74, 0.74)
+    smallest_mm3: float = 8000.0
+    chip_mm3: float = 2000.0
+    chip_share: float = 0.25
     reach_mm: float = 25.0
     speck_mm: float = 6.0
     seed_mm3: float = 8000.0
@@ -52,7 +56,7 @@ def find_pieces(
 
     The main fragment of a bone, its largest, has the bone's first value; the others follow by volume.
     """
-    volume = lumps.voxels * spacing_mm**3
+    volume = lumps.voxels.astype(float) * spacing_mm**3
     bone = _bones(lumps, marks, spacing_mm, config)
     label = np.where(bone == OTHER, 0, NOTHING)
     for number, name in enumerate(BONES):
@@ -63,15 +67,17 @@ def find_pieces(
         sizes = np.bincount(piece[mine], weights=volume[mine])
         values = VALUES[name]
         for rank, cluster in enumerate(np.argsort(-sizes)[: len(values)]):
-            if rank == 0 or sizes[cluster] >= config.smallest_mm3:
+            if rank == 0 or sizes[cluster] >= config.chip_mm3:
                 label[mine & (piece == cluster)] = values[rank]
     return label
 
 
 def _bones(lumps: Supervoxels, marks: Marks, spacing_mm: float, config: PartitionConfig) -> NDArray[np.int64]:
     """Index in BONES, OTHER or NOTHING, per lump."""
-    doubt = config.doubt_hu_faces / spacing_mm**2
-    merged = merge(lumps.pairs, lumps.seen, lumps.expected, marks.mark, stop=config.bone_stop, doubt=doubt)
+    doubt = config.doubt_mm2 / spacing_mm**2
+    merged = merge(
+        lumps.pairs, lumps.seen, lumps.expected, lumps.faces, marks.mark, stop=config.bone_stop, doubt=doubt
+    )
     owner = merged.mark[merged.cluster]
     # what bears no mark goes to the nearest bone of the atlas, as a whole
     weights = lumps.voxels.astype(float)
@@ -92,10 +98,15 @@ def _pieces(
     """Cluster per lump; those of other bones are clusters of their own, numbered last."""
     number = np.cumsum(mine) - 1
     inside = mine[lumps.pairs].all(axis=1)
-    pairs, seen, expected = number[lumps.pairs[inside]], lumps.seen[inside], lumps.expected[inside]
+    pairs = number[lumps.pairs[inside]]
+    seen, expected, faces = lumps.seen[inside], lumps.expected[inside], lumps.faces[inside]
     free = np.full(int(mine.sum()), UNMARKED, dtype=np.int64)
-    merged = merge(pairs, seen, expected, free, stop=stop, doubt=config.doubt_hu_faces / spacing_mm**2)
-    merged = absorbed(merged, pairs, seen, expected, volume[mine], config.smallest_mm3)
+    usual = float(seen.sum() / max(expected.sum(), 1.0))
+    doubt = config.doubt_mm2 / spacing_mm**2
+    merged = merge(pairs, seen, expected, faces, free, stop=stop * usual, doubt=doubt)
+    chip = min(stop, config.chip_share) * usual
+    merged = absorbed(merged, pairs, seen, expected, volume[mine], config.smallest_mm3, chip)
+    merged = absorbed(merged, pairs, seen, expected, volume[mine], config.chip_mm3)
     cluster = np.full(lumps.count, len(merged.mark), dtype=np.int64)
     cluster[mine] = merged.cluster
     return cluster
@@ -130,8 +141,8 @@ def grow(
 
     The same merging as in the search, without an end: only different labels stay apart.
     """
-    doubt = config.doubt_hu_faces / spacing_mm**2
-    merged: Merged = merge(lumps.pairs, lumps.seen, lumps.expected, marks, stop=0.0, doubt=doubt)
+    doubt = config.doubt_mm2 / spacing_mm**2
+    merged: Merged = merge(lumps.pairs, lumps.seen, lumps.expected, lumps.faces, marks, stop=0.0, doubt=doubt)
     return merged.mark[merged.cluster]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import ndimage
 
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.segmentation.classical.evidence import Evidence
@@ -34,7 +34,7 @@ class Supervoxels:
         middles: (n, 3) voxel (k, j, i) where a lump is deepest.
         voxels: (n,) sizes.
         pairs: (m, 2) touching lumps, first < second.
-        seen, expected: (m,) brightness summed over their common faces.
+        seen, expected: (m,) brightness summed over their common faces.   faces: (m,) number of them.
     """
 
     labels: NDArray[np.int32]
@@ -43,6 +43,7 @@ class Supervoxels:
     pairs: NDArray[np.int64]
     seen: FloatArray
     expected: FloatArray
+    faces: FloatArray
 
     @property
     def count(self) -> int:
@@ -70,8 +71,18 @@ def relabelled(labels: NDArray[np.int32], evidence: Evidence) -> Supervoxels:
     order = np.argsort(evidence.depth[tuple(index.T)], kind="stable")
     middles = np.zeros((count, 3), dtype=np.int64)
     middles[owner[order] - 1] = index[order]
-    pairs, seen, expected = _faces(labels, evidence, count)
-    return Supervoxels(labels, middles, np.bincount(owner, minlength=count + 1)[1:], pairs, seen, expected)
+    return Supervoxels(
+        labels, middles, np.bincount(owner, minlength=count + 1)[1:], *_faces(labels, evidence, count)
+    )
+
+
+def judged(lumps: Supervoxels, evidence: Evidence, where: NDArray[np.bool_]) -> Supervoxels:
+    """The lumps with the faces between those of `where` (n,) judged by other evidence on the same domain."""
+    _, seen, expected, _ = _faces(lumps.labels, evidence, lumps.count)
+    chosen = where[lumps.pairs].all(axis=1)
+    return replace(
+        lumps, seen=np.where(chosen, seen, lumps.seen), expected=np.where(chosen, expected, lumps.expected)
+    )
 
 
 def _renumbered(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
@@ -84,8 +95,8 @@ def _renumbered(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
 
 def _faces(
     labels: NDArray[np.int32], evidence: Evidence, count: int
-) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-    """Touching pairs; over their faces, sums of the darker voxel's brightness and of the expected one."""
+) -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
+    """Touching pairs; over their faces, sums of the darker voxel's brightness, of the expected one, of 1."""
     rows, columns, seen, expected = [], [], [], []
     for axis in range(3):
         near = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
@@ -97,7 +108,8 @@ def _faces(
         mean = 0.5 * (evidence.expected[near][face] + evidence.expected[far][face])
         seen.append(np.minimum(np.minimum(evidence.seen[near][face], evidence.seen[far][face]), mean))
         expected.append(mean)
-    where = (np.concatenate(rows), np.concatenate(columns))
-    total = sparse.coo_array((np.concatenate(expected).astype(float), where), (count, count)).tocsr().tocoo()
-    found = sparse.coo_array((np.concatenate(seen) + 1e-6, where), (count, count)).tocsr().tocoo()
-    return np.stack([total.row, total.col], axis=1).astype(np.int64), found.data.astype(float), total.data
+    a, b = np.concatenate(rows).astype(np.int64), np.concatenate(columns).astype(np.int64)
+    key, inverse = np.unique(a * count + b, return_inverse=True)
+    dark = np.bincount(inverse, weights=np.concatenate(seen)).astype(float)
+    total = np.bincount(inverse, weights=np.concatenate(expected)).astype(float)
+    return np.stack([key // count, key % count], axis=1), dark, total, np.bincount(inverse).astype(float)
