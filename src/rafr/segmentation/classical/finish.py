@@ -11,12 +11,18 @@ from rafr.imaging.volume import Volume
 from rafr.segmentation.classical.evidence import closed, depth_inside
 from rafr.segmentation.classical.working_grid import onto
 
-_MARROW_MM = 3.0  # marrow as dark as muscle is closed over this distance
+_MARROW_MM = 2.0  # marrow as dark as muscle is closed over this distance
 _REACH_MM = 2.5  # how far a label is carried to bone voxels that fell between those of the working grid
 
 
-def marrow_filled(labels: NDArray[np.uint8], spacing_mm: float) -> NDArray[np.uint8]:
-    """Every bone with the dark marrow inside it, which no threshold finds."""
+def marrow_filled(
+    labels: NDArray[np.uint8], other: NDArray[np.bool_], spacing_mm: float
+) -> NDArray[np.uint8]:
+    """Every bone with the dark marrow inside it, which no threshold finds.
+
+    Args:
+        other: bone that is none of these; neither it nor what lies nearer to it is filled.
+    """
     filled = labels.copy()
     for values in BONES.values():
         bone = (labels >= values.start) & (labels < values.stop)
@@ -24,9 +30,10 @@ def marrow_filled(labels: NDArray[np.uint8], spacing_mm: float) -> NDArray[np.ui
             continue
         box = _box(bone, int(2 * _MARROW_MM / spacing_mm) + 2)
         whole = ndimage.binary_fill_holes(closed(bone[box], _MARROW_MM / spacing_mm))
-        free = whole & (labels[box] == 0)
-        nearest = ndimage.distance_transform_edt(~bone[box], return_distances=False, return_indices=True)
-        filled[box][free] = labels[box][tuple(nearest)][free]
+        known = bone[box] | other[box]
+        nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+        free = whole & (labels[box] == 0) & ~other[box]
+        filled[box][free] = np.where(bone[box], labels[box], 0)[tuple(nearest)][free]
     return filled
 
 

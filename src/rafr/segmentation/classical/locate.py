@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
@@ -13,6 +14,8 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.volume import Volume
 from rafr.segmentation.classical.atlas import Affine, Atlas, AtlasBone
 from rafr.segmentation.classical.working_grid import lps_grid
+
+_BORDER_MM = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +108,46 @@ def _template(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Surface:
-    """Points (n, 3) mm of the bone's surface with outward unit normals."""
+    """Points (n, 3) mm of the bone's surface with outward unit normals, and the CT they are from."""
 
     tree: cKDTree
     points: FloatArray
     normals: FloatArray
+    ct: Volume
+
+    def sees(self, points: FloatArray) -> NDArray[np.bool_]:
+        """Which points (n, 3) lie in the CT, not at its border: it may show a part of the pelvis."""
+        return within(self.ct, points, _BORDER_MM)
 
 
-def fit(bone: Volume, atlas: Atlas, start: Affine, score: float, config: LocateConfig) -> Location:
+def fit(
+    bone: Volume, ct: Volume, atlas: Atlas, start: Affine, score: float, config: LocateConfig
+) -> Location:
     """Refine the coarse pose on the bone's surface: the pelvis as one, then every bone by itself.
 
     Corresponding points are nearest with agreeing normals (iterated closest points, Besl 1992), fewer and
     fewer by distance; a bone's own affine map is held near the pelvis' by `stiffness`.
+
+    Args:
+        bone: share of bone per voxel on a grid along LPS.   ct: whose grid says what the image shows.
     """
-    surface = _surface(bone)
+    surface = _surface(bone, ct)
     whole = _iterate(surface, list(atlas.bones.values()), start, config.reach_mm, config)
     reach = (0.7 * config.reach_mm[0], config.reach_mm[1])
     poses = {name: _iterate(surface, [b], whole, reach, config) for name, b in atlas.bones.items()}
     return Location(poses, score)
 
 
-def _surface(bone: Volume) -> _Surface:
+def within(volume: Volume, points: FloatArray, margin_mm: float) -> NDArray[np.bool_]:
+    """Which points (n, 3) LPS mm lie in a volume, at least a margin from its outermost voxels' centres."""
+    index, margin = volume.lps_to_index(points), margin_mm / volume.spacing
+    inside: NDArray[np.bool_] = ((index >= margin) & (index <= np.array(volume.size) - 1 - margin)).all(
+        axis=1
+    )
+    return inside
+
+
+def _surface(bone: Volume, ct: Volume) -> _Surface:
     smooth = gaussian_filter(bone.array.astype(np.float32), 1.0)
     gradient = np.stack(np.gradient(smooth), axis=-1)
     size = np.linalg.norm(gradient, axis=-1)
@@ -133,8 +155,11 @@ def _surface(bone: Volume) -> _Surface:
     normals = -gradient[tuple(index.T)][:, ::-1]
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     points = bone.index_to_lps(index[:, ::-1])
-    step = max(1, len(points) // 60000)
-    return _Surface(cKDTree(points[::step]), points[::step], normals[::step])
+    # where the image ends is no surface
+    shown = within(ct, points, _BORDER_MM)
+    step = max(1, int(shown.sum()) // 60000)
+    points, normals = points[shown][::step], normals[shown][::step]
+    return _Surface(cKDTree(points), points, normals, ct)
 
 
 def _iterate(
@@ -150,7 +175,7 @@ def _iterate(
         known = np.isfinite(distance)
         near = np.where(known, near, 0)
         agree = known & (np.einsum("nj,nkj->nk", turned, surface.normals[near]) > 0.5)
-        found = agree.any(axis=1)
+        found = agree.any(axis=1) & surface.sees(moved)
         if found.sum() < 60:
             break
         first = np.argmax(agree, axis=1)[found]

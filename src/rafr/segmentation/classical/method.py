@@ -111,6 +111,8 @@ class ClassicalSegmenter:
         lumps = judged(lumps, strict, sacral)
         if seeds is None:
             pieces = find_pieces(lumps, marks, spacing, c.partition)
+            if not (pieces > 0).any():
+                raise InputError("the CT", "no bone of the pelvis is found in it", "a CT of the pelvis")
             seeds = seeds_for(lumps, pieces, grid, c.partition)
             lumps, planted = plant(seeds, lumps, evidence, grid, c.seed_reach_mm)
         label = grow(lumps, planted, spacing, c.partition)
@@ -135,7 +137,7 @@ class ClassicalSegmenter:
         box = np.stack([points.min(axis=0) - 40.0, points.max(axis=0) + 40.0])
         grid = lps_grid(box, c.fit_mm)
         fine = grid.with_array(onto(shrunk(bone, 0.7 * c.fit_mm), grid))
-        return fit(fine, atlas, start, score, c.locate)
+        return fit(fine, bone, atlas, start, score, c.locate)
 
     def _working_grid(self, bone: Volume, atlas: Atlas, found: Location, seeds: Seeds | None) -> Volume:
         c = self.config
@@ -194,7 +196,8 @@ def _carried(
     table = np.concatenate([[0], np.where(label == NOTHING, 0, label)]).astype(np.uint8)
     labels = table[lumps.labels]
     if background is None:
-        labels = marrow_filled(labels, float(grid.spacing[0]))
+        other = np.concatenate([[False], label == 0])[lumps.labels]
+        labels = marrow_filled(labels, other, float(grid.spacing[0]))
     part, window = crop_to(bone, corners(grid), 3.0)
     result = np.zeros(ct.array.shape, np.uint8)
     if background is None:
