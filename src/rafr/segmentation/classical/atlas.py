@@ -51,12 +51,19 @@ class Affine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AtlasBone:
-    """One bone of the atlas: surface samples (n, 3) with outward normals, and its distance field, mm."""
+    """One bone of the atlas, mm.
+
+    Attributes:
+        points, normals: surface samples (n, 3), outward.   field: signed distance.
+        inner: (m, 3) middles of cubes of `cube_mm3` each that fill it.
+    """
 
     name: str
     points: FloatArray
     normals: FloatArray
     field: SignedDistanceGrid
+    inner: FloatArray
+    cube_mm3: float = _FIELD_MM**3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +84,9 @@ def average_atlas() -> Atlas:
     for name in BONES:
         mesh = pelvis.bones[name]
         points, normals = mesh.sample_surface(_SURFACE_POINTS, rng)
-        bones[name] = AtlasBone(name, points, normals, _field(mesh))
+        field = _field(mesh)
+        inner = np.argwhere(field.values < 0.0) * field.spacing + field.origin
+        bones[name] = AtlasBone(name, points, normals, field, inner)
     return Atlas(bones, find_anatomy(pelvis))
 
 

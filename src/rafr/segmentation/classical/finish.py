@@ -11,25 +11,28 @@ from rafr.imaging.volume import Volume
 from rafr.segmentation.classical.evidence import closed, depth_inside
 from rafr.segmentation.classical.working_grid import onto
 
-_MARROW_MM = 2.0  # marrow as dark as muscle is closed over this distance
+# marrow as dark as muscle is closed over this distance: mm, or voxels of the CT, which leave thin cortex out
+_MARROW_MM, _MARROW_VOXELS = 2.0, 1.5
 _REACH_MM = 2.5  # how far a label is carried to bone voxels that fell between those of the working grid
 
 
 def marrow_filled(
-    labels: NDArray[np.uint8], other: NDArray[np.bool_], spacing_mm: float
+    labels: NDArray[np.uint8], other: NDArray[np.bool_], spacing_mm: float, voxel_mm: float
 ) -> NDArray[np.uint8]:
     """Every bone with the dark marrow inside it, which no threshold finds.
 
     Args:
         other: bone that is none of these; neither it nor what lies nearer to it is filled.
+        spacing_mm: of the grid.   voxel_mm: the CT's widest voxel side.
     """
+    reach = max(_MARROW_MM, _MARROW_VOXELS * voxel_mm) / spacing_mm
     filled = labels.copy()
     for values in BONES.values():
         bone = (labels >= values.start) & (labels < values.stop)
         if not bone.any():
             continue
-        box = _box(bone, int(2 * _MARROW_MM / spacing_mm) + 2)
-        whole = ndimage.binary_fill_holes(closed(bone[box], _MARROW_MM / spacing_mm))
+        box = _box(bone, int(2 * reach) + 2)
+        whole = ndimage.binary_fill_holes(closed(bone[box], reach))
         known = bone[box] | other[box]
         nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
         free = whole & (labels[box] == 0) & ~other[box]

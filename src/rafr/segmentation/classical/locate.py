@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.volume import Volume
@@ -16,6 +19,9 @@ from rafr.segmentation.classical.atlas import Affine, Atlas, AtlasBone
 from rafr.segmentation.classical.working_grid import lps_grid
 
 _BORDER_MM = 4.0
+# as the file's axes say, then half a turn about an axis: what a wrong direction matrix does without mirroring
+_SIGNS = ((1.0, 1.0, 1.0), (-1.0, -1.0, 1.0), (-1.0, 1.0, -1.0), (1.0, -1.0, -1.0))
+_OVER = tuple(np.diag(signs) for signs in _SIGNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +29,12 @@ class LocateConfig:
     """Search and fit.
 
     Attributes:
-        scales: sizes that are tried.   tilts_deg: about the left–right axis, tried with the best size.
+        scales: sizes that are tried.
+        turns_deg: about every axis, in combination, tried in one size on a grid of half the resolution.
+        tilts_deg: about every axis, tried last, with the best size and turn.
+        finalists: how many turns are tried in every size.
+        over_score: times its score that an image turned over (its file has the axes wrong) must exceed the
+            best of those as the file has them.
         halo_mm: width of the rim around the bones where no bone is expected.
         halo_weight: how much bone there counts against a place.
         reach_mm: largest distance of corresponding surface points, first and last iteration of the fit.
@@ -32,7 +43,10 @@ class LocateConfig:
     """
 
     scales: tuple[float, ...] = (0.86, 0.93, 1.0, 1.07, 1.14)
-    tilts_deg: tuple[float, ...] = (-15.0, 15.0)
+    turns_deg: tuple[float, ...] = (-25.0, 0.0, 25.0)
+    tilts_deg: tuple[float, ...] = (-12.0, 12.0)
+    finalists: int = 2
+    over_score: float = 1.25
     halo_mm: float = 12.0
     halo_weight: float = 0.5
     reach_mm: tuple[float, float] = (30.0, 8.0)
@@ -42,14 +56,23 @@ class LocateConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Location:
-    """The atlas in the CT: `poses` per bone, and how well the coarse search did (1: a perfect match)."""
+    """The atlas in the CT.
 
+    Attributes:
+        start: the coarse pose.   whole: of the pelvis as one, fitted.   poses: of every bone by itself.
+        score: how well the coarse search did (1: a perfect match).
+        turned_over: the patient lies the other way round than the file's axes say.
+    """
+
+    start: Affine
+    whole: Affine
     poses: dict[str, Affine]
     score: float
+    turned_over: bool
 
 
 def coarse_pose(bone: Volume, atlas: Atlas, config: LocateConfig) -> tuple[Affine, float]:
-    """Size, tilt and place of the pelvis by matching the atlas's voxels with the bone's.
+    """Size, turn and place of the pelvis by matching the atlas's voxels with the bone's.
 
     Args:
         bone: share of bone per voxel, 0..1, on a coarse grid along LPS.
@@ -57,29 +80,44 @@ def coarse_pose(bone: Volume, atlas: Atlas, config: LocateConfig) -> tuple[Affin
     Returns:
         The pose and its score: mean share of bone inside the atlas, less the weighted one around it.
     """
-    upright = [_matched(bone, atlas, Affine(s * np.eye(3), np.zeros(3)), config) for s in config.scales]
-    best = max(upright, key=lambda m: m[1])
-    scale = best[0].scale
-    tilted = [
-        _matched(bone, atlas, Affine(scale * _about_x(t), np.zeros(3)), config) for t in config.tilts_deg
-    ]
-    return max([best, *tilted], key=lambda m: m[1])
+    halved = uniform_filter(bone.array, 2, mode="constant")[::2, ::2, ::2]
+    coarser = Volume(halved, bone.origin, 2.0 * bone.spacing, bone.direction)
+    turns = list(product(config.turns_deg, repeat=3))
+    ranked = []
+    for number, over in enumerate(_OVER):
+        # turned over is rare: fewer turns
+        shapes = [_turn(*t) @ over for t in turns if number == 0 or np.count_nonzero(t) < 2]
+        scores = [_matched(coarser, atlas, shape, config)[1] for shape in shapes]
+        ranked.append([shapes[n] for n in np.argsort(scores)[::-1][: config.finalists]])
+    best = _best(bone, atlas, [s * t for t in ranked[0] for s in config.scales], config)
+    for turned in ranked[1:]:
+        other = _best(bone, atlas, [best[0].scale * turned[0]], config)
+        if other[1] > config.over_score * best[1]:
+            sized = [s * t for t in turned for s in config.scales]
+            best = max(best, _best(bone, atlas, sized, config), key=lambda m: m[1])
+    tilts = [_turn(*(a * axis)) @ best[0].matrix for axis in np.eye(3) for a in config.tilts_deg]
+    return max(best, _best(bone, atlas, tilts, config), key=lambda m: m[1])
 
 
-def _matched(bone: Volume, atlas: Atlas, shape: Affine, config: LocateConfig) -> tuple[Affine, float]:
-    """The best place of the atlas in that size and tilt, by correlation, and its score."""
-    template, origin = _template(atlas, shape.matrix, float(bone.spacing[0]), config)
+def _best(bone: Volume, atlas: Atlas, shapes: list[FloatArray], config: LocateConfig) -> tuple[Affine, float]:
+    return max((_matched(bone, atlas, shape, config) for shape in shapes), key=lambda m: m[1])
+
+
+def _matched(bone: Volume, atlas: Atlas, shape: FloatArray, config: LocateConfig) -> tuple[Affine, float]:
+    """The best place of the atlas in that size and turn (3, 3), by correlation, and its score."""
+    template, origin = _template(atlas, shape, float(bone.spacing[0]), config)
     reach = np.array(template.shape)
     padded = np.pad(bone.array, [(int(n) // 2, int(n) // 2) for n in reach])
     match = fftconvolve(padded, template[::-1, ::-1, ::-1], mode="valid")
     at = np.unravel_index(int(np.argmax(match)), match.shape)
     shift = (np.array(at) - reach // 2)[::-1] * bone.spacing + bone.origin
-    return Affine(shape.matrix, shift - origin), float(match[at])
+    return Affine(shape, shift - origin), float(match[at])
 
 
-def _about_x(degrees: float) -> FloatArray:
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
+def _turn(x: float, y: float, z: float) -> FloatArray:
+    """Rotation matrix: about x, then y, then z, degrees."""
+    matrix: FloatArray = Rotation.from_euler("xyz", [x, y, z], degrees=True).as_matrix()
+    return matrix
 
 
 def _template(
@@ -121,7 +159,13 @@ class _Surface:
 
 
 def fit(
-    bone: Volume, ct: Volume, atlas: Atlas, start: Affine, score: float, config: LocateConfig
+    bone: Volume,
+    ct: Volume,
+    atlas: Atlas,
+    start: Affine,
+    score: float,
+    config: LocateConfig,
+    absent: Sequence[str] = (),
 ) -> Location:
     """Refine the coarse pose on the bone's surface: the pelvis as one, then every bone by itself.
 
@@ -130,21 +174,29 @@ def fit(
 
     Args:
         bone: share of bone per voxel on a grid along LPS.   ct: whose grid says what the image shows.
+        absent: bones that are not fitted, since the image does not show them.
     """
     surface = _surface(bone, ct)
-    whole = _iterate(surface, list(atlas.bones.values()), start, config.reach_mm, config)
+    present = {name: b for name, b in atlas.bones.items() if name not in absent}
+    whole = _iterate(surface, list(present.values()), start, config.reach_mm, config)
     reach = (0.7 * config.reach_mm[0], config.reach_mm[1])
-    poses = {name: _iterate(surface, [b], whole, reach, config) for name, b in atlas.bones.items()}
-    return Location(poses, score)
+    poses = dict.fromkeys(atlas.bones, whole)
+    poses |= {name: _iterate(surface, [b], whole, reach, config) for name, b in present.items()}
+    # a patient leans by far less than a quarter turn
+    return Location(start, whole, poses, score, bool(np.diag(whole.matrix).min() < 0.0))
+
+
+def expected_mm3(bone: AtlasBone, found: Location, ct: Volume) -> float:
+    """Volume of a bone of the atlas, as the whole pelvis lies, that the CT's frame holds."""
+    shown = within(ct, found.whole.apply(bone.inner), 0.0).sum()
+    return float(shown * bone.cube_mm3 * np.linalg.det(found.whole.matrix))
 
 
 def within(volume: Volume, points: FloatArray, margin_mm: float) -> NDArray[np.bool_]:
     """Which points (n, 3) LPS mm lie in a volume, at least a margin from its outermost voxels' centres."""
     index, margin = volume.lps_to_index(points), margin_mm / volume.spacing
-    inside: NDArray[np.bool_] = ((index >= margin) & (index <= np.array(volume.size) - 1 - margin)).all(
-        axis=1
-    )
-    return inside
+    last = np.array(volume.size) - 1
+    return np.asarray(((index >= margin) & (index <= last - margin)).all(axis=1))
 
 
 def _surface(bone: Volume, ct: Volume) -> _Surface:

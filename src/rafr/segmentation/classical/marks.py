@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +65,29 @@ def marks_of(lumps: Supervoxels, grid: Volume, atlas: Atlas, found: Location, co
     middles = grid.index_to_lps(lumps.middles[:, ::-1])
     mark = np.full(lumps.count, UNMARKED, dtype=np.int64)
     for number in range(len(BONES)):
-        others = np.delete(distance, number, axis=0).min(axis=0)
-        sure = (distance[number] < config.inside_mm) & (others - distance[number] > config.apart_mm)
-        mark[sure] = number
+        mark[_sure(distance, number, config)] = number
     mark[_femur(middles, distance, atlas, found, config)] = OTHER
     mark[_spine(middles, distance, atlas, found, config)] = OTHER
     return Marks(mark, distance)
+
+
+def without(marks: Marks, absent: Sequence[int], config: MarkConfig) -> Marks:
+    """What the atlas says where these bones (indices in BONES) are not in the image."""
+    distance = marks.distance.copy()
+    distance[list(absent)] = np.inf
+    mark = np.where(marks.mark == OTHER, OTHER, UNMARKED)
+    for number in range(len(BONES)):
+        if number not in absent:
+            mark[_sure(distance, number, config) & (mark != OTHER)] = number
+    return Marks(mark, distance)
+
+
+def _sure(distance: FloatArray, number: int, config: MarkConfig) -> NDArray[np.bool_]:
+    others = np.delete(distance, number, axis=0).min(axis=0)
+    sure: NDArray[np.bool_] = (distance[number] < config.inside_mm) & (
+        others - distance[number] > config.apart_mm
+    )
+    return sure
 
 
 def _femur(

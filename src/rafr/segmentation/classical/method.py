@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +12,7 @@ from rafr.errors import InputError
 from rafr.imaging.resample import crop_to
 from rafr.imaging.volume import Volume
 from rafr.progress import Progress, silent
-from rafr.segmentation.classical.atlas import Atlas, average_atlas
+from rafr.segmentation.classical.atlas import Affine, Atlas, average_atlas
 from rafr.segmentation.classical.bone import (
     BoneConfig,
     background_value,
@@ -21,11 +22,19 @@ from rafr.segmentation.classical.bone import (
 )
 from rafr.segmentation.classical.evidence import EvidenceConfig, gather, looked_at
 from rafr.segmentation.classical.finish import marrow_filled, on_ct
-from rafr.segmentation.classical.locate import LocateConfig, Location, coarse_pose, fit, sampled_distance
-from rafr.segmentation.classical.marks import BONES, MarkConfig, marks_of
+from rafr.segmentation.classical.locate import (
+    LocateConfig,
+    Location,
+    coarse_pose,
+    expected_mm3,
+    fit,
+    sampled_distance,
+)
+from rafr.segmentation.classical.marks import BONES, MarkConfig, marks_of, without
 from rafr.segmentation.classical.partition import (
     NOTHING,
     PartitionConfig,
+    absent_bones,
     find_pieces,
     grow,
     seeds_for,
@@ -38,6 +47,7 @@ from rafr.segmentation.seeds import Seeds
 from rafr.segmentation.segmenter import Segmentation
 
 _AIR_HU = -1000.0
+_TURNED_OVER = "the pelvis lies turned over: the image's axes may be wrong, and left and right with them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,10 @@ class ClassicalConfig:
         finest_mm: the working grid is no finer, and half as fine as the CT's widest voxel side.
         around_mm: bone this far beyond the fitted pelvis is looked at.
         lowest_score: of the search, under which there is no pelvis in the image.
-        least_mm3: bone that a CT must show.
+        least_mm3, most_mm3: bone that a CT shows; a whole skeleton has less than the latter.
+        widest_mm: side of a voxel.
+        fat_hu: something in a whole CT is darker than this.   usual_hu: most of a bone CT's bone is under the
+            second, some of it over the first.
         seed_reach_mm: how far a seed may be from bone.
     """
 
@@ -71,6 +84,10 @@ class ClassicalConfig:
     around_mm: float = 25.0
     lowest_score: float = 0.10
     least_mm3: float = 20000.0
+    most_mm3: float = 8e6
+    widest_mm: float = 10.0
+    fat_hu: float = -50.0
+    usual_hu: tuple[float, float] = (250.0, 2500.0)
     seed_reach_mm: float = 5.0
 
 
@@ -88,9 +105,10 @@ class ClassicalSegmenter:
         """
         c = self.config
         progress(0.0, "finding bone")
+        _check_grid(ct, c)
         background = background_value(ct, c.bone)
         bone = ct.with_array(bone_mask(ct, background, c.bone))
-        _check_bone(bone, c)
+        _check_bone(ct, bone, background, c)
         progress(0.1, "the atlas")
         atlas = average_atlas()
         progress(0.2, "finding the pelvis")
@@ -110,6 +128,12 @@ class ClassicalSegmenter:
         sacral = marks.distance.argmin(axis=0) == BONES.index("sacrum")
         lumps = judged(lumps, strict, sacral)
         if seeds is None:
+            expected = np.array([expected_mm3(atlas.bones[name], found, ct) for name in BONES])
+            absent = absent_bones(lumps, marks, expected, spacing, c.partition)
+            if absent:
+                # the others are fitted again, not misled by the one that is missing
+                again = self._fitted(bone, atlas, found.start, found.score, [BONES[n] for n in absent])
+                marks = without(marks_of(lumps, grid, atlas, again, c.marks), absent, c.marks)
             pieces = find_pieces(lumps, marks, spacing, c.partition)
             if not (pieces > 0).any():
                 raise InputError("the CT", "no bone of the pelvis is found in it", "a CT of the pelvis")
@@ -120,7 +144,8 @@ class ClassicalSegmenter:
         progress(0.85, "carrying the labels to the CT")
         result = _carried(ct, bone, background, grid, lumps, label, c.bone)
         progress(1.0, "done")
-        return Segmentation(ct.with_array(result), seeds)
+        notes = (_TURNED_OVER,) if found.turned_over else ()
+        return Segmentation(ct.with_array(result), seeds, notes)
 
     def _locate(self, bone: Volume, atlas: Atlas) -> Location:
         c = self.config
@@ -133,11 +158,17 @@ class ClassicalSegmenter:
                 f"no pelvis is found in it (match {score:.2f})",
                 f"a CT of the pelvis, {c.lowest_score} or more",
             )
+        return self._fitted(bone, atlas, start, score)
+
+    def _fitted(
+        self, bone: Volume, atlas: Atlas, start: Affine, score: float, absent: Sequence[str] = ()
+    ) -> Location:
+        c = self.config
         points = start.apply(np.concatenate([b.points for b in atlas.bones.values()]))
         box = np.stack([points.min(axis=0) - 40.0, points.max(axis=0) + 40.0])
         grid = lps_grid(box, c.fit_mm)
         fine = grid.with_array(onto(shrunk(bone, 0.7 * c.fit_mm), grid))
-        return fit(fine, bone, atlas, start, score, c.locate)
+        return fit(fine, bone, atlas, start, score, c.locate, absent)
 
     def _working_grid(self, bone: Volume, atlas: Atlas, found: Location, seeds: Seeds | None) -> Volume:
         c = self.config
@@ -173,14 +204,32 @@ class ClassicalSegmenter:
         return hu, solid
 
 
-def _check_bone(bone: Volume, config: ClassicalConfig) -> None:
+def _check_grid(ct: Volume, config: ClassicalConfig) -> None:
+    widest = float(ct.spacing.max())
+    if widest > config.widest_mm:
+        raise InputError("the CT", f"its voxels are {widest:g} mm wide", f"{config.widest_mm:g} mm or less")
+
+
+def _check_bone(ct: Volume, bone: Volume, background: float | None, config: ClassicalConfig) -> None:
     volume = float(bone.array.sum() * np.prod(bone.spacing))
-    if volume < config.least_mm3:
+    if not config.least_mm3 <= volume <= config.most_mm3:
+        threshold = f" (over {config.bone.certain_hu:g} HU)" if background is None else ""
         raise InputError(
             "the CT",
-            f"shows {volume / 1000:.1f} cm³ of bone (over {config.bone.certain_hu:g} HU)",
-            f"a CT of the pelvis in HU, {config.least_mm3 / 1000:g} cm³ of bone or more",
+            f"shows {volume / 1000:.1f} cm³ of bone{threshold}",
+            f"a CT of the pelvis in HU, {config.least_mm3 / 1000:g}..{config.most_mm3 / 1000:g} cm³ of bone",
         )
+    values = ct.array[bone.array][::7]
+    middle, bright = (float(np.quantile(values, q)) for q in (0.5, 0.99))
+    low, high = config.usual_hu
+    if background is not None and values.min() == values.max():
+        raise InputError("the CT", f"all of its bone has the value {middle:g}: a mask", "a CT in HU")
+    if bright < low or middle > high:
+        problem = f"its bone has values about {middle:g}, the brightest {bright:g}"
+        raise InputError("the CT", problem, f"HU: the brightest bone over {low:g}, most under {high:g}")
+    if background is None and float(ct.array.min()) > config.fat_hu:
+        problem = f"its darkest voxel has {float(ct.array.min()):g}"
+        raise InputError("the CT", problem, "HU: fat about -100, air about -1000")
 
 
 def _carried(
@@ -197,7 +246,7 @@ def _carried(
     labels = table[lumps.labels]
     if background is None:
         other = np.concatenate([[False], label == 0])[lumps.labels]
-        labels = marrow_filled(labels, other, float(grid.spacing[0]))
+        labels = marrow_filled(labels, other, float(grid.spacing[0]), float(ct.spacing.max()))
     part, window = crop_to(bone, corners(grid), 3.0)
     result = np.zeros(ct.array.shape, np.uint8)
     if background is None:

@@ -26,6 +26,7 @@ class PartitionConfig:
 
     Attributes:
         doubt_mm2: contact of two lumps that counts half.
+        least_share: of the volume the atlas lets expect, under which a bone is not in the image.
         bone_stop: continuity under which the search for bones stops.
         piece_stop: per bone, continuity under which two parts are fragments, as a share of that of all
             lumps of the bone. The weakest place of unbroken hips came out at 0.76 and more, of a sacrum with
@@ -38,6 +39,7 @@ class PartitionConfig:
     """
 
     doubt_mm2: float = 15.0
+    least_share: float = 0.4
     bone_stop: float = 0.2
     piece_stop: tuple[float, float, float] = (0.2, 0.74, 0.74)
     smallest_mm3: float = 8000.0
@@ -47,6 +49,20 @@ class PartitionConfig:
     speck_mm: float = 6.0
     seed_mm3: float = 8000.0
     most_seeds: int = 40
+
+
+def absent_bones(
+    lumps: Supervoxels, marks: Marks, expected_mm3: FloatArray, spacing_mm: float, config: PartitionConfig
+) -> list[int]:
+    """Indices in BONES of which hardly anything is there: what bears their marks is of a neighbour.
+
+    Args:
+        expected_mm3: (b,) of every bone in the image, had the patient an average pelvis.
+    """
+    bone = _bones(lumps, marks, spacing_mm, config)
+    known = bone >= 0
+    found = np.bincount(bone[known], weights=lumps.voxels[known] * spacing_mm**3, minlength=OTHER + 1)
+    return [n for n in range(len(BONES)) if found[n] < config.least_share * expected_mm3[n]]
 
 
 def find_pieces(
