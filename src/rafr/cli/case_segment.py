@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from rafr.segmentation.label_table import read_table
     from rafr.segmentation.registry import make_segmenter
-    from rafr.segmentation.seeds import read_seeds
+    from rafr.segmentation.seeds import check_seeds, read_seeds
 
     out = Path(args.out)
     _check_targets(args, out)
@@ -55,11 +59,17 @@ def run(args: argparse.Namespace) -> int:
         progress(0.0, "reading the CT")
         ct = _read(Path(args.ct))
         try:
-            result = segmenter.segment(ct, seeds, part_of(progress, 0.15, 0.85))
+            if seeds is not None:
+                check_seeds(seeds, ct)
+            # what a plugin prints must not mix with JSON on standard output
+            with redirect_stdout(sys.stderr):
+                result = segmenter.segment(ct, seeds, part_of(progress, 0.15, 0.85))
+            if not result.labels.array.any():
+                raise InputError("the CT", "no bone of the pelvis is found in it", "a CT of the pelvis")
         except InputError as error:
             raise _named(error, args) from None
         progress(0.85, "writing")
-        written = _write(out, ct, result, title=f"{Path(args.ct).name}: {args.method}")
+        written = _write(args, ct, result)
     facts = _facts(ct, result, args.method, written)
     if args.json:
         write_json(args.json, facts)
@@ -69,14 +79,43 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_targets(args: argparse.Namespace, out: Path) -> None:
     check_json_target(args.json)
-    if not out.name.lower().endswith(_SUFFIXES):
+    stem = _stem(out)
+    if not stem:
         raise InputError(out, "is no image rafr writes", f"a name ending in {', '.join(_SUFFIXES)}")
     if not out.parent.is_dir():
         raise InputError(out, f"the folder {out.parent} does not exist", "a file in an existing folder")
-    if out.is_dir():
-        raise InputError(out, "is a folder", "the name of a file")
-    if Path(args.ct).exists() and out.exists() and out.samefile(args.ct):
-        raise InputError(out, "is the CT itself", "another name for the labels")
+    if not os.access(out.parent, os.W_OK):
+        raise InputError(out, f"the folder {out.parent} cannot be written", "a folder that can be written")
+    targets = _targets(out)
+    for target in targets.values():
+        if target.is_dir():
+            raise InputError(target, "is a folder", "the name of a file")
+    inputs = {"the CT": args.ct, "--labels": args.labels, "--table": args.table}
+    if "seeds" in targets and not _same(args.seeds, targets["seeds"]):
+        inputs["--seeds"] = args.seeds
+    for target in targets.values():
+        for name, source in inputs.items():
+            if _same(source, target):
+                raise InputError(target, f"is {name} itself", "another name for the labels")
+        if args.json and Path(args.json).absolute() == target.absolute():
+            raise InputError("--json", f"{args.json} is written by this command already", "another name")
+
+
+def _stem(out: Path) -> str:
+    """The name without its suffix; empty where rafr writes no such image."""
+    fits = [s for s in _SUFFIXES if out.name.lower().endswith(s)]
+    return out.name[: -max(map(len, fits))] if fits else ""
+
+
+def _targets(out: Path) -> dict[str, Path]:
+    """Everything the command may write, by what it is."""
+    stem = _stem(out)
+    beside = {"picture": f"{stem}.png", "seeds": f"{stem}.seeds.yaml"}
+    return {"labels": out, **{k: out.with_name(n) for k, n in beside.items()}}
+
+
+def _same(source: str | None, target: Path) -> bool:
+    return source is not None and target.exists() and Path(source).exists() and target.samefile(source)
 
 
 def _read(path: Path) -> Volume:
@@ -93,29 +132,41 @@ def _named(error: InputError, args: argparse.Namespace) -> InputError:
     return error if source is None else InputError(source, error.problem, error.expected)
 
 
-def _write(out: Path, ct: Volume, result: Segmentation, title: str) -> dict[str, str]:
-    """Labels, picture and seeds beside each other; their paths."""
-    from rafr.imaging.readers import reason
+def _write(args: argparse.Namespace, ct: Volume, result: Segmentation) -> dict[str, str]:
+    """Labels, picture and seeds beside each other, all of them or none; their paths."""
+    from rafr.imaging.readers import quiet_stderr, reason
     from rafr.imaging.volume import write_volume
     from rafr.segmentation.picture import save_overlay
     from rafr.segmentation.seeds import write_seeds
 
-    stem = next(out.name[: -len(s)] for s in reversed(_SUFFIXES) if out.name.lower().endswith(s))
-    picture, seeds = out.with_name(f"{stem}.png"), out.with_name(f"{stem}.seeds.yaml")
-    if not result.labels.array.any():
-        raise InputError("the CT", "no bone of the pelvis is found in it", "a CT of the pelvis")
-    written = {"labels": str(out), "picture": str(picture)}
+    targets = _targets(Path(args.out))
+    if result.seeds is None:
+        del targets["seeds"]
     try:
-        write_volume(out, result.labels)
-        save_overlay(picture, ct, result.labels, title)
-        if result.seeds is not None:
-            write_seeds(seeds, result.seeds)
-            written["seeds"] = str(seeds)
+        with _together(targets) as made:
+            with quiet_stderr():
+                write_volume(made["labels"], result.labels)
+            save_overlay(made["picture"], ct, result.labels, f"{Path(args.ct).name}: {args.method}")
+            # a person's own file stays as it is
+            if result.seeds is not None and not _same(args.seeds, targets["seeds"]):
+                write_seeds(made["seeds"], result.seeds)
     except (OSError, RuntimeError) as error:
         raise InputError(
-            out, f"cannot be written ({reason(error)})", "a folder that can be written"
+            args.out, f"cannot be written ({reason(error)})", "a folder that can be written"
         ) from None
-    return written
+    return {name: str(path) for name, path in targets.items()}
+
+
+@contextmanager
+def _together(targets: dict[str, Path]) -> Iterator[dict[str, Path]]:
+    """Paths in a temporary folder beside the targets; what is there at the end moves to the targets."""
+    folder = next(iter(targets.values())).parent
+    with tempfile.TemporaryDirectory(prefix=".segment-", dir=folder) as temporary:
+        made = {name: Path(temporary) / path.name for name, path in targets.items()}
+        yield made
+        for name, path in targets.items():
+            if made[name].exists():
+                made[name].replace(path)
 
 
 def _facts(ct: Volume, result: Segmentation, method: str, written: dict[str, str]) -> dict[str, Any]:

@@ -44,12 +44,20 @@ def read_table(name: str) -> dict[int, int]:
 def translated(labels: Volume, table: Mapping[int, int], source: str | Path) -> Volume:
     """rafr's labels (uint8); values the table does not name become background.
 
+    PENGWIN's table names all values there are: any other says that the image follows another table.
+
     Raises:
-        InputError: values that are no integers, or none of the table's values in the image.
+        InputError: values that are no integers, none of the table's values in the image, or others than
+            PENGWIN's where its table is used.
     """
     array = labels.array
     if array.dtype.kind == "f" and not np.equal(np.mod(array, 1), 0).all():
         raise InputError(source, "holds values that are no integers", "a label image")
+    if table == PENGWIN and (array.min() < 0 or array.max() > LARGEST_LABEL):
+        worst = array.min() if array.min() < 0 else array.max()
+        raise InputError(
+            source, f"holds the value {worst:g}", f"0..{LARGEST_LABEL}, or the table it follows (--table)"
+        )
     result = np.zeros(array.shape, np.uint8)
     for value, label in table.items():
         result[array == value] = label

@@ -58,7 +58,7 @@ class NnUnet:
             image = ct.array[None].astype(np.float32)
             spacing = {"spacing": [float(s) for s in ct.spacing[::-1]]}
             predicted = np.asarray(predictor.predict_single_npy_array(image, spacing, None, None, False))
-        except Exception as error:  # torch and nnU-Net raise anything
+        except (Exception, SystemExit) as error:  # torch and nnU-Net raise anything
             problem = " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(
                 "nnunet", f"failed ({problem})", f"a model that fits this CT in {self.model}"

@@ -46,7 +46,7 @@ def make_segmenter(name: str, options: Mapping[str, Any] | None = None) -> Segme
     free = any(p.kind is p.VAR_KEYWORD for p in known.values())
     for option in given:
         if option not in known and not free:
-            raise InputError(f"--{option}", f"the method {name} has no such option", _listed(known))
+            raise InputError(f"--{option}", f"the method {name} has no such option", _listed(name, known))
     segmenter: Segmenter = maker(**given)
     if not callable(getattr(segmenter, "segment", None)):
         raise InputError(f"--method {name}", "is no segmenter", "an object with segment(ct, seeds, progress)")
@@ -69,6 +69,6 @@ def _maker(name: str) -> Callable[..., Any]:
     return maker
 
 
-def _listed(known: Mapping[str, inspect.Parameter]) -> str:
-    names = [f"--{n}" for n in known if n in ("labels", "table", "model", "device", "fast")]
-    return f"options among {', '.join(names)}" if names else "no option of that kind"
+def _listed(name: str, known: Mapping[str, inspect.Parameter]) -> str:
+    options = [f"--{n}" for n in known if n in ("labels", "table", "model", "device")]
+    return f"{', '.join(options) or 'none'} with --method {name}"

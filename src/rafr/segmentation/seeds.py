@@ -21,6 +21,7 @@ import yaml
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import LARGEST_LABEL
+from rafr.imaging.volume import Volume
 from rafr.strict import read_yaml
 
 UNIT = "LPS mm"
@@ -71,6 +72,22 @@ def write_seeds(path: Path, seeds: Seeds) -> None:
     temporary = path.with_name(f".{path.name}")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def check_seeds(seeds: Seeds, ct: Volume) -> None:
+    """Raise InputError where a seed lies outside of the CT."""
+    pick = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
+    last = np.array(ct.size) - 1
+    box = ct.index_to_lps(pick * last)
+    for label, points in seeds.points.items():
+        index = ct.lps_to_index(points)
+        outside = ((index < -0.5) | (index > last + 0.5)).any(axis=1)
+        if outside.any():
+            ends = zip(box.min(axis=0), box.max(axis=0), strict=True)
+            spans = ", ".join(f"{low:.0f}..{high:.0f}" for low, high in ends)
+            point = ", ".join(f"{c:.6g}" for c in points[int(np.argmax(outside))])
+            problem = f"the point [{point}] of label {label} lies outside the CT"
+            raise InputError("seeds", problem, f"{UNIT} within {spans}")
 
 
 def rounded(seeds: Seeds) -> Seeds:

@@ -52,8 +52,9 @@ class TotalSegmentator:
                     roi_subset=_ROIS,
                     fast=self.fast,
                     device=self.device,
+                    quiet=True,
                 )
-            except Exception as error:  # a foreign tool raises anything
+            except (Exception, SystemExit) as error:  # a foreign tool raises anything
                 problem = " ".join(str(error).split())[:160] or type(error).__name__
                 raise InputError(
                     "totalsegmentator", f"failed ({problem})", "a working TotalSegmentator"

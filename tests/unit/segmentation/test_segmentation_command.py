@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rafr.cli.main import main
-from rafr.imaging.readers import read_labels
+from rafr.imaging.readers import read_labels, read_volume
 from rafr.imaging.volume import Volume, write_volume
 
 
@@ -57,6 +57,9 @@ def test_a_missing_bone_is_not_acceptable(images, capfd):
         (("ct.nii.gz", "-o", "labels.txt"), "no image rafr writes"),
         (("ct.nii.gz", "-o", "nowhere/labels.nii.gz"), "does not exist"),
         (("ct.nii.gz", "-o", "ct.nii.gz"), "is the CT itself"),
+        (("ct.nii.gz", "-o", ".nii.gz"), "no image rafr writes"),
+        (("ct.nii.gz", "-o", "labels.nii.gz", "--json", "labels.png"), "is written by this command"),
+        (("ct.nii.gz", "-o", "total.nii.gz", "--labels", "total.nii.gz"), "is --labels itself"),
         (("ct.nii.gz", "-o", "labels.nii.gz", "--method", "magic"), "'magic' is no method"),
         (("ct.nii.gz", "-o", "labels.nii.gz", "--method", "import"), "--labels"),
         (("ct.nii.gz", "-o", "labels.nii.gz", "--table", "pengwin"), "no such option"),
@@ -66,6 +69,10 @@ def test_a_missing_bone_is_not_acceptable(images, capfd):
             "holds no plans.json",
         ),
         (("dark.nii.gz", "-o", "labels.nii.gz"), "of bone"),
+        (("total.nii.gz", "-o", "labels.nii.gz"), "the brightest 78"),
+        (("mask.nii.gz", "-o", "labels.nii.gz"), "a mask"),
+        (("wide.nii.gz", "-o", "labels.nii.gz"), "60 mm wide"),
+        (("ct.nii.gz", "-o", "labels.nii.gz", "--seeds", "far.yaml"), "lies outside the CT"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(images, monkeypatch, capfd, options, says):
@@ -73,6 +80,10 @@ def test_what_cannot_be_used_is_one_line(images, monkeypatch, capfd, options, sa
     dark = Volume(np.full((12, 12, 12), 30, np.int16), np.zeros(3), np.full(3, 2.0), np.eye(3))
     dark.array[0, 0, 0] = 31
     write_volume(images / "dark.nii.gz", dark)
+    ct = read_volume(images / "ct.nii.gz")
+    write_volume(images / "mask.nii.gz", ct.with_array((ct.array > 100).astype(np.uint8)))
+    write_volume(images / "wide.nii.gz", Volume(ct.array, ct.origin, 30 * ct.spacing, ct.direction))
+    (images / "far.yaml").write_text("seeds: {1: [[0, 0, 900]]}")
     before = sorted(images.iterdir())
     code, out, err = run(capfd, *options)
     assert code == 2
@@ -80,4 +91,17 @@ def test_what_cannot_be_used_is_one_line(images, monkeypatch, capfd, options, sa
     assert says in err
     assert err.count("\n") == 1
     assert "Traceback" not in err
+    assert sorted(images.iterdir()) == before
+
+
+def test_what_cannot_be_written_leaves_nothing(images, monkeypatch, capfd):
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("rafr.segmentation.picture.save_overlay", full)
+    options = ("--method", "import", "--labels", images / "total.nii.gz", "--table", "totalsegmentator")
+    before = sorted(images.iterdir())
+    code, _, err = run(capfd, images / "ct.nii.gz", "-o", images / "labels.nii.gz", *options)
+    assert code == 2
+    assert "no space left" in err
     assert sorted(images.iterdir()) == before

@@ -12,7 +12,7 @@ from rafr.imaging.readers import read_volume
 from rafr.imaging.volume import Volume, write_volume
 from rafr.progress import silent
 from rafr.segmentation import registry
-from rafr.segmentation.label_table import TOTALSEGMENTATOR, read_table, translated
+from rafr.segmentation.label_table import PENGWIN, TOTALSEGMENTATOR, read_table, translated
 from rafr.segmentation.seeds import Seeds
 from rafr.segmentation.segmenter import Segmentation
 
@@ -92,6 +92,12 @@ def test_an_image_with_none_of_the_values_is_refused(ct):
         translated(image_of(ct, [7]), TOTALSEGMENTATOR, "image")
 
 
+def test_an_image_of_another_table_is_not_taken_for_pengwins(ct):
+    # TotalSegmentator's 25 would be a piece of the right hip
+    with pytest.raises(InputError, match="holds the value 78"):
+        translated(image_of(ct, [25, 77, 78]), PENGWIN, "image")
+
+
 # the registry ----------------------------------------------------------------------------------------------
 
 
@@ -160,8 +166,13 @@ def raising(source, target):
     raise RuntimeError("no weights:\n no internet")
 
 
+def leaving(source, target):
+    sys.exit("no licence")
+
+
 @pytest.mark.parametrize(
-    ("behave", "says"), [(raising, "no weights: no internet"), (lambda s, t: None, "wrote no")]
+    ("behave", "says"),
+    [(raising, "no weights: no internet"), (leaving, "no licence"), (lambda s, t: None, "wrote no")],
 )
 def test_totalsegmentator_failing_is_one_line(total, ct, behave, says):
     total[0].behave = behave

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rafr.errors import InputError
-from rafr.segmentation.seeds import Seeds, read_seeds, write_seeds
+from rafr.imaging.volume import Volume
+from rafr.segmentation.seeds import Seeds, check_seeds, read_seeds, write_seeds
 
 
 def test_seeds_survive_a_file(tmp_path):
@@ -45,3 +46,10 @@ def test_a_bad_file_is_refused(tmp_path, text, says):
     with pytest.raises(InputError, match=says) as caught:
         read_seeds(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_seed_outside_of_the_ct_is_named_with_what_the_ct_spans():
+    ct = Volume(np.zeros((4, 5, 6), np.int16), np.array([1.0, 2.0, 3.0]), np.full(3, 2.0), np.eye(3))
+    check_seeds(Seeds({1: np.array([[11.0, 10.0, 9.0]])}), ct)
+    with pytest.raises(InputError, match=r"\[1e\+300, 5, 5\] of label 11 .* within 1\.\.11, 2\.\.10, 3\.\.9"):
+        check_seeds(Seeds({1: np.array([[1.0, 2.0, 3.0]]), 11: np.array([[1e300, 5.0, 5.0]])}), ct)
