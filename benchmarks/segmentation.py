@@ -1,4 +1,4 @@
-"""Classical segmentation against known labels: IoU per bone and fragment, seconds, memory; JSON and a table.
+"""Classical segmentation against known labels: IoU per bone and fragment, time, memory; JSON and a table.
 
     python benchmarks/segmentation.py CASE… [--json FILE]
 
@@ -85,9 +85,8 @@ def _row(name: str, result: dict[str, Any]) -> str:
     bones = " | ".join(f"{b['iou']:.3f}" for b in result["bones"].values())
     pieces = ", ".join(f"{v}: {f['iou']:.2f} ({f['cm3']:.0f} cm³)" for v, f in result["fragments"].items())
     extra = ", ".join(f"{v} ({c:.0f} cm³)" for v, c in result["extra"].items()) or "–"
-    return (
-        f"| {name} | {bones} | {pieces} | {extra} | {result['seconds']:.0f} s, {result['peak_gb']:.1f} GB |"
-    )
+    cost = f"{result['cpu_seconds']:.0f} s, {result['peak_gb']:.1f} GB"
+    return f"| {name} | {bones} | {pieces} | {extra} | {cost} |"
 
 
 if __name__ == "__main__":
