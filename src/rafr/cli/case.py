@@ -1,4 +1,4 @@
-"""`rafr case new | simulate | show`: make, simulate and look at case folders."""
+"""`rafr case new | simulate | show | segment`: make, simulate and look at case folders; label a CT."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rafr.cases.case import CASE_FILE, FRACTURE_KINDS, Case
+from rafr.cli import case_segment
 from rafr.cli.output import add_json_option, progress_bar, write_json
 from rafr.errors import InputError
 from rafr.progress import Progress, part_of
@@ -42,14 +43,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="picture and facts of a case")
     show.add_argument("case", metavar="CASE", help="case folder")
     show.add_argument("-o", "--out", metavar="DIR", help=f"folder for {_PICTURE} (default: the case folder)")
-    for command in (new, simulate, show):
+
+    segment = actions.add_parser("segment", help="find bones and fragments in a CT: the labels of a case")
+    case_segment.configure(segment)
+    for command in (new, simulate, show, segment):
         add_json_option(command)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.json and args.json != "-" and not Path(args.json).parent.is_dir():
         raise InputError(args.json, "its folder does not exist", "a file in an existing folder")
-    return {"new": _new, "simulate": _simulate, "show": _show}[args.action](args)
+    actions = {"new": _new, "simulate": _simulate, "show": _show, "segment": case_segment.run}
+    return actions[args.action](args)
 
 
 def _new(args: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""Bones and fragments from a CT: one interface, several methods."""

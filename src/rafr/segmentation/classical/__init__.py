@@ -1,0 +1,1 @@
+"""Segmentation without learning: threshold, atlas, supervoxels, and merging them over unbroken cortex."""
