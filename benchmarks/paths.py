@@ -2,9 +2,9 @@
 
 python benchmarks/paths.py CASE... [--json FILE] [--growth]
 
-Every CASE is a folder with `truth.json` (`rafr case simulate`), whose true target both paths are given, so that the
-target search has no part in it. The straight path moves the centroid straight and turns the body the shortest way;
-its load comes from the same model, its traction has the same tension.
+Every CASE is a folder with `truth.json` (`rafr case simulate`), whose true target both paths are given: the
+target search has no part in it. The straight path moves the centroid straight and turns the body the shortest
+way; its load comes from the same model, its traction has the same tension.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ def statistics(paths: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     limit = PathConfig().force_limit
     force, straight = both("peak_force_n")
     tissue, straight_tissue = both("peak_tissue_n")
+    gap, straight_gap = both("min_clearance_mm")
     ends = np.array([p["ends_force_n"] for p in paths])
     scraping = both("peak_contact_n")[1] > 0.0
     return {
@@ -131,11 +132,11 @@ def statistics(paths: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "as_low_as_the_ends": float(np.mean(force <= _SAME * ends)),
         "peak_tissue_force_ratio": _quantiles(tissue / straight_tissue),
         "work_ratio": _quantiles(np.divide(*both("work_j"))),
-        "above_limit": {"planned": float(np.mean(force > limit)), "straight": float(np.mean(straight > limit))},
-        "min_clearance_mm": dict(zip(("planned", "straight"), map(_quantiles, both("min_clearance_mm")), strict=True)),
+        "above_limit": {"planned": _share(force > limit), "straight": _share(straight > limit)},
+        "min_clearance_mm": {"planned": _quantiles(gap), "straight": _quantiles(straight_gap)},
         "seconds": _quantiles(np.array([p["seconds"] for p in paths])),
         "cpu_seconds": _quantiles(np.array([p["cpu_seconds"] for p in paths])),
-    }  # fmt: skip
+    }
 
 
 def growth(folder: str) -> dict[str, Any]:
@@ -160,6 +161,10 @@ def _write(file: str | None, report: dict[str, Any]) -> None:
 
 def _split(mesh: TriangleMesh) -> TriangleMesh:
     return TriangleMesh(*trimesh.remesh.subdivide(mesh.vertices, mesh.faces))
+
+
+def _share(mask: np.ndarray) -> float:
+    return float(np.mean(mask))
 
 
 def _quantiles(values: np.ndarray) -> dict[str, float]:

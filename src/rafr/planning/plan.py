@@ -140,7 +140,7 @@ class ReductionPlan:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything that decides motion: case, order, targets, paths (1e-6 mm), traction (N)."""
+        """SHA-256 over all that decides motion: case, order, targets, paths (1e-6 mm), traction (N)."""
         content: dict[str, Any] = {
             "case": self.case_id,
             "order": self.order,

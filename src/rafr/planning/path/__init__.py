@@ -1,7 +1,7 @@
 """The way of a body from where it lies to its target: clear of bone, with the least load on the arm.
 
-`plan_path` is the whole of it. Coordinates of poses (`chart`), what is in the way (`surroundings`), what may touch
-(`rule`), what the arm has to hold (`load`), then global search (`search`) and refinement (`refine`).
+`plan_path` is the whole of it: coordinates of poses (`chart`), what is in the way (`surroundings`), what may
+touch (`rule`), what the arm has to hold (`load`), then global search (`search`) and refinement (`refine`).
 """
 
 from rafr.planning.path.config import PathConfig

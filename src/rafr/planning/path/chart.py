@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -15,9 +16,9 @@ from rafr.geometry.rigid_transform import FloatArray
 class Chart:
     """Motion of a body from its start: where its centroid goes, and how it turns about it.
 
-    x = (shift of the centroid, rotation vector * radius), mm: so that a step is as long in turning as what it moves
-    on the surface. A line in x moves the centroid straight and turns about one axis, the shortest way: this is what
-    "the straight path" means everywhere.
+    x = (shift of the centroid, rotation vector * radius), mm: a turn counts as what it moves on the surface.
+    A line in x moves the centroid straight and turns about one axis, the shortest way: this is what "the
+    straight path" means everywhere.
 
     Attributes:
         start: pose of x = 0, mm.   centroid: (3,) of the body in its CT.
@@ -68,7 +69,7 @@ def resampled(x: FloatArray, n: int) -> FloatArray:
 def stepped(x: FloatArray, step: float) -> FloatArray:
     """Points along a polyline no further apart than `step` mm, all its corners among them."""
     pieces = [x[:1]]
-    for a, b in zip(x[:-1], x[1:], strict=True):
+    for a, b in pairwise(x):
         n = max(1, int(np.ceil(np.linalg.norm(b - a) / step)))
         pieces.append(a + (b - a) * (np.arange(1, n + 1) / n)[:, None])
     return np.concatenate(pieces)

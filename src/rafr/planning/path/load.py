@@ -1,7 +1,7 @@
 """What the arm has to hold at a pose: soft tissue, traction, and bone pressed into bone.
 
-Wrenches are (6,) N and N·m, in the reference's CT axes, torque about the body's current centroid; quasi-static. What
-the arm bears is their sum with the opposite sign, so magnitudes are the same.
+Wrenches are (6,) N and N·m, in the reference's CT axes, torque about the body's current centroid, at rest.
+The arm bears their sum with the opposite sign: the magnitudes are the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rafr.units import METRES_PER_MM, to_metres
 
 _CONTACT = ContactParams()
 _TENSION_STEP = 1.0  # N
-_DRAG = 10.0  # N: what a millimetre of way costs beside its work, so that of two easy ways the shorter one is taken
+_DRAG = 10.0  # N: what way costs beside its work, so that of two easy ways the shorter one is taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,8 +116,9 @@ class Loads:
 class LoadModel:
     """Tissue, traction and contact of a body among bones.
 
-    Contact is the plant's elastic foundation (`rafr.tissue.contact`) without friction. A point presses only by what it
-    overlaps beyond `accepted` (n,), mm: meshing error, and its own overlap at start and target, which no path decides.
+    Contact is the plant's elastic foundation (`rafr.tissue.contact`) without friction. A point presses only
+    by what it overlaps beyond `accepted` (n,), mm: meshing error, and its own overlap at start and target, which
+    no path decides.
     """
 
     pull: Pull
@@ -167,7 +168,7 @@ class LoadModel:
 def least_tension(loads: Loads, prescribed: float) -> float:
     """The tension (N), no more than prescribed, with which the largest force along a path is least.
 
-    The force is affine in the tension, its largest norm convex; contact is left out, which a path is to avoid.
+    The force is affine in the tension, its largest norm convex. Contact is left out: paths avoid it.
 
     Args:
         loads: along a path, with the traction prescribed.
@@ -181,7 +182,7 @@ def least_tension(loads: Loads, prescribed: float) -> float:
 
 
 def edge_work(a: FloatArray, b: FloatArray, at_a: FloatArray, at_b: FloatArray, chart: Chart) -> FloatArray:
-    """(n,) J the arm puts in or takes out from poses a to b (n, 6) with wrenches (n, 6) there: |mean wrench . step|."""
+    """(n,) J put in or taken out from poses a to b (n, 6), wrenches (n, 6) there: |mean wrench . step|."""
     step = b - a
     step = np.hstack([step[:, :3] * METRES_PER_MM, step[:, 3:] / chart.radius])
     return np.asarray(np.abs((0.5 * (at_a + at_b) * step).sum(axis=1)))

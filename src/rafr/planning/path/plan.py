@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def plan_path(
     via: Sequence[RigidTransform] = (),
     config: PathConfig | None = None,
 ) -> PlannedPath:
-    """The path of least peak force that keeps clear of other bone; never worse than the straight one where that is.
+    """The path of least peak force that keeps clear of bone; no worse than the straight one if that does.
 
     Args:
         name: of the body, for the assessment.
@@ -162,10 +163,9 @@ def _way(x: FloatArray, model: LoadModel, rule: ClearanceRule, found_by: str) ->
 
 
 def _spaced(x: FloatArray, around: Surroundings, config: PathConfig) -> FloatArray:
-    """Poses (n, 6) along a polyline at equal steps of the fastest corner of the body's box, both ends exact."""
-    fine = np.concatenate(
-        [a + (b - a) * np.linspace(0.0, 1.0, 30)[:, None] for a, b in zip(x, x[1:], strict=False)]
-    )
+    """Poses (n, 6) along a polyline at equal steps of the body's fastest corner, both ends exact."""
+    pieces = [a + (b - a) * np.linspace(0.0, 1.0, 30)[:, None] for a, b in pairwise(x)]
+    fine = np.concatenate(pieces)
     rotation, translation = around.chart.poses(fine)
     moved = around.box @ rotation.transpose(0, 2, 1) + translation[:, None]
     steps = np.linalg.norm(np.diff(moved, axis=0), axis=2).max(axis=1)

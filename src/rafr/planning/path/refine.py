@@ -1,4 +1,4 @@
-"""Refinement of a path by nonlinear programming (CasADi, ipopt): least peak force, short, smooth, clear of bone."""
+"""Refinement of a path by nonlinear programming (CasADi, ipopt): least peak force and work, clear of bone."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _STILL_J = 1e-3  # below which work is smoothed to be differentiable
 def refine(model: LoadModel, x: FloatArray, config: PathConfig) -> FloatArray:
     """One round: poses (knots + 2, 6) of a better path near the path x (n, 6), its ends kept.
 
-    Bone is linearised at the nearest points of every pose; tissue and traction are the model itself. Whether the
-    result is better, and clear, is for the caller to judge.
+    Bone is linearised at the nearest points of every pose; tissue and traction are the model itself. Whether
+    the result is better, and clear, is for the caller to judge.
     """
     import casadi as ca
 

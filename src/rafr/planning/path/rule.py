@@ -16,9 +16,9 @@ GRAIN_MM = 0.1  # to which an overlap of surfaces is known; less is no change
 class ClearanceRule:
     """No overlap beyond `slack`, but on the first and the last `release` mm of the way.
 
-    Fragments interdigitate, so a start may lie in other bone: disimpaction comes first. Its overlap may only shrink,
-    and must be gone within `release`. A target found from fracture faces may lie in them too, by as much as the
-    target search let it: the last of the way mirrors the first.
+    Fragments interdigitate, so a start may lie in other bone: disimpaction comes first. Its overlap may only
+    shrink, and must be gone within `release`. A target found from fracture faces may lie in them too, by as
+    much as the target search let it: the last of the way mirrors the first.
 
     Attributes:
         ends: (2, 6) start and target in the chart, mm.   overlap: (2,) theirs, mm, >= 0.

@@ -70,7 +70,7 @@ class Surroundings:
 
     def clearance(self, x: FloatArray) -> FloatArray:
         """(k,) mm, least distance at poses (k, 6), by the grids."""
-        return self.distances(x).min(axis=1)
+        return np.asarray(self.distances(x).min(axis=1))
 
     def gradients(self, moved: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Signed distances (n,) and directions (n, 3) away from the nearest bone at places (n, 3)."""
@@ -83,7 +83,7 @@ class Surroundings:
         return distance[nearest, rows], gradient
 
     def nearest_points(self, x: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
-        """Of the `count` nearest points at each pose (k, 6): distance (k, count) mm, and slope (k, count, 6) by x."""
+        """The nearest points at each pose (k, 6): distance (k, count) mm, and slope (k, count, 6) by x."""
         distance = self.distances(x)
         count = min(count, distance.shape[1])
         index = np.argpartition(distance, count - 1, axis=1)[:, :count]
