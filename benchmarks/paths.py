@@ -131,6 +131,7 @@ def statistics(paths: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "peak_force_ratio_least_possible": _quantiles(ends / straight),
         "as_low_as_the_ends": float(np.mean(force <= _SAME * ends)),
         "peak_tissue_force_ratio": _quantiles(tissue / straight_tissue),
+        "peak_force_over_straight_tissue_without_traction": _quantiles(force / straight_tissue),
         "work_ratio": _quantiles(np.divide(*both("work_j"))),
         "above_limit": {"planned": _share(force > limit), "straight": _share(straight > limit)},
         "min_clearance_mm": {"planned": _quantiles(gap), "straight": _quantiles(straight_gap)},

@@ -117,8 +117,8 @@ class LoadModel:
     """Tissue, traction and contact of a body among bones.
 
     Contact is the plant's elastic foundation (`rafr.tissue.contact`) without friction. A point presses only
-    by what it overlaps beyond `accepted` (n,), mm: meshing error, and its own overlap at start and target, which
-    no path decides.
+    by what it overlaps beyond `accepted` (n,), mm: meshing error, and its own overlap at start and target,
+    which no path decides.
     """
 
     pull: Pull

@@ -1,8 +1,8 @@
 """Global search: a lazy probabilistic roadmap over poses near the straight path, least peak force first.
 
 Poses are drawn in batches in an ellipsoid about the straight path (informed sampling, Gammell et al. 2014)
-and pushed off the bone they hit; edges are looked at only once a best path wants to use them (Bohlin and Kavraki
-2000; BIT*, Gammell et al. 2015). The best path has the least peak force, and of those the least effort.
+and pushed off the bone they hit; edges are looked at only once a best path wants to use them (Bohlin and
+Kavraki 2000; BIT*, Gammell et al. 2015). The best path has the least peak force, of those the least effort.
 """
 
 from __future__ import annotations

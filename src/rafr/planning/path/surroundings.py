@@ -56,7 +56,7 @@ class Surroundings:
         poses = chart.transforms(resampled(given, 4))
         points, areas = surface_points(mesh, config.point_spacing_mm)
         watched = _nearest(points, obstacles, poses, config.points, config.watch_mm)
-        exact = _nearest(mesh.vertices, obstacles, poses[::3], _VERTICES, config.watch_mm)
+        exact = _nearest(mesh.vertices, obstacles, poses, _VERTICES, config.watch_mm)
         points, areas = points[watched], areas[watched]
         swept = np.concatenate([T.apply(points) for T in poses])
         grids = tuple(_grid(o, swept, config.grid_mm) for o in obstacles)
