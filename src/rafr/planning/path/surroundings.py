@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from rafr.geometry import RigidTransform, SignedDistanceGrid, TriangleMesh
@@ -116,7 +117,7 @@ class Surroundings:
 
     def _exact_clearance(self, T: RigidTransform) -> float:
         moved = T.apply(self.vertices)
-        rough = np.min([g.distance(moved) for g in self.grids], axis=0)
+        rough = np.min([_look_up(g, moved) for g in self.grids], axis=0)
         near = rough < rough.min() + _DOUBT_MM
         found = self._exact(moved[near])
         # far from bone a grid only knows that there is none near
@@ -130,8 +131,16 @@ class Surroundings:
         moved = (points @ rotation.transpose(0, 2, 1) + translation[:, None]).reshape(-1, 3)
         distance = np.full(len(moved), np.inf)
         for grid in self.grids:
-            distance = np.minimum(distance, grid.distance(moved))
+            distance = np.minimum(distance, _look_up(grid, moved))
         return distance.reshape(len(x), len(points))
+
+
+def _look_up(grid: SignedDistanceGrid, points: FloatArray) -> FloatArray:
+    """`grid.distance` of many points (n, 3), several times as fast."""
+    u = (points.T - grid.origin[:, None]) / grid.spacing
+    inside = np.clip(u, 0.0, np.array(grid.values.shape)[:, None] - 1.0)
+    found = map_coordinates(grid.values, inside, order=1, mode="nearest", prefilter=False)
+    return np.asarray(found + np.sqrt(((u - inside) ** 2).sum(axis=0)) * grid.spacing)
 
 
 def _nearest(
