@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rafr.config import option
-from rafr.control.config import ArmControlConfig
-
-_ARM = ArmControlConfig()
+from rafr.limits import FORCE_LIMIT, TORQUE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +15,8 @@ class PathConfig:
     step_mm: float = option(1.0, "largest motion of a surface point between poses", unit="mm", lower=0.1)
     poses: tuple[int, int] = (20, 60)
     """Fewest and most poses between two fixed ones; the most go before the step."""
-    force_limit: float = option(_ARM.force_limit, "on the arm, none above", unit="N", lower=1.0)
-    torque_limit: float = option(_ARM.torque_limit, "on the arm, none above", unit="N m", lower=0.1)
+    force_limit: float = option(FORCE_LIMIT, "on the arm, none above", unit="N", lower=1.0)
+    torque_limit: float = option(TORQUE_LIMIT, "on the arm, none above", unit="N m", lower=0.1)
     slack_mm: float = option(
         0.3, "overlap that counts as touching: meshes made from labels are no better", unit="mm", lower=0.0
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.nlp import Problem
 from rafr.planning.path.chart import resampled
 from rafr.planning.path.config import PathConfig
 from rafr.planning.path.load import LoadModel
-from rafr.trajectory.nlp import Problem
 from rafr.units import METRES_PER_MM
 
 _NEAR = 12  # nearest points of a pose that are kept off bone
