@@ -329,8 +329,10 @@ class ProcedureNode(RafrNode):
         if traction is None:
             done(True, "the case prescribes no traction")
             return
-        planned = None if body is None or self._plan is None else self._plan.body(body).traction_n
-        tension = 0.0 if body is None else float(traction.force_n if planned is None else planned)
+        tension = 0.0
+        if body is not None:
+            assert self._plan is not None
+            tension = float(self._plan.body(body).tension(traction.force_n))
         self._calls.service("traction", SetTraction.Request(tension=tension), done)
 
     def _record_fixation(self, done: Done) -> None:

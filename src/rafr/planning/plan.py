@@ -114,6 +114,10 @@ class BodyPlan:
     straight_path: StraightPath | None = None
     traction_n: float | None = None
 
+    def tension(self, prescribed: float) -> float:
+        """N, of the leg's cord while this body moves: as planned, never more than the case prescribes."""
+        return prescribed if self.traction_n is None else min(self.traction_n, prescribed)
+
 
 @dataclass(frozen=True, slots=True)
 class SymmetryPlane:

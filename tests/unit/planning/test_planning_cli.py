@@ -115,5 +115,6 @@ def test_costs_and_traction_of_a_path_survive_json_and_the_hash_covers_the_tract
     assert data["bodies"]["left"]["straight_path"]["peak_force_n"] == 400.0
     assert ReductionPlan.from_json(data).bodies[0].straight_path == straight
     assert ReductionPlan.from_json(data).hash == full.hash != plain.hash
+    assert (body.tension(100.0), body.tension(50.0), plain.bodies[0].tension(100.0)) == (70.0, 50.0, 100.0)
     weaker = dataclasses.replace(full, bodies=(dataclasses.replace(body, traction_n=71.0),))
     assert weaker.hash != full.hash
