@@ -123,6 +123,8 @@ def _best_way(model: LoadModel, rule: ClearanceRule, ends: FloatArray, config: P
     around, floor = model.around, float(model(ends).force.max())
     seeds = ladder(around, ends, config.lifts_mm)
     best = _way(_spaced(ends, around, config), model, rule, "straight")
+    if (-best.clearance[[0, -1]] > rule.allowed(ends)).any():
+        return best  # a pose given lies in bone: no way there is clear
     if (
         best.excess > 0.0 or best.loads.force.max() > floor + _SAME_N
     ):  # no path can be below what its ends bear

@@ -27,7 +27,7 @@ _MARGIN_N = 2.0  # likewise within this force
 _SPREAD_MM = 4.0  # least half-width of the ellipsoid
 _WIDTH = 0.35  # of its length
 _MANY = 1 << 32  # more than there are poses
-_LOOKS = 60  # edges on best paths looked at, at most, per batch
+_LOOKS = 150  # edges looked at, at most, per batch
 
 
 @dataclass(slots=True, eq=False)
@@ -91,16 +91,19 @@ class Roadmap:
 
     def best(self) -> list[int] | None:
         """Nodes of the best path whose every edge was looked at; None where no clear one is found."""
-        for _ in range(_LOOKS):
+        left = _LOOKS
+        while left > 0:
             path = self._cheapest()
             if path is None:
                 return None
-            edges = [self._edge(a, b) for a, b in pairwise(path)]
-            unseen = [e for e in edges if not self.looked[e]]
+            unseen = [e for e in map(self._edge, path, path[1:]) if not self.looked[e]]
             if not unseen:
                 return path
             for edge in unseen:
                 self._look(edge)
+                left -= 1
+                if not np.isfinite(self.peak[edge]):
+                    break
         return None
 
     def peak_of(self, path: list[int]) -> float:
