@@ -117,6 +117,7 @@ def _plan_body(
         **_standing(mesh, path.poses[-1].T_path_displaced, goal, axes),
         "evidence_mm2": {kind: round(area, 1) for kind, area in target.evidence.items()},
         "clearance_mm": path.poses[-1].clearance_mm,
+        "path_found_by": list(path.found_by),
     }
     plan = BodyPlan(
         name=target.name,
