@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from rafr.assessment import ACCEPTED
 from rafr.geometry import Plane, RigidTransform, TriangleMesh
 from rafr.planning.metrics import pose_error
-from rafr.planning.path import plan_path
+from rafr.planning.path import PathConfig, Pull, plan_path
 from rafr.planning.plan import BodyPlan, ReductionPlan, SymmetryPlane
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.estimate import IN_PLACE, Estimate
 from rafr.planning.target.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, PoseTerm
+from rafr.tissue.cables import Cable, Rider, TissueModel
+from rafr.tissue.tension import TensionLaw, TensionLaws
 
 CUBE = TriangleMesh(trimesh.creation.box((20.0, 30.0, 40.0)).vertices, trimesh.creation.box().faces)
 FAR_AWAY = CUBE.transformed(RigidTransform.from_translation([0.0, 0.0, 5000.0]))
@@ -30,8 +32,12 @@ motions = st.builds(
 )
 
 
+NO_TISSUE = TissueModel((), TensionLaws.of([]), np.zeros(3), np.zeros(0))
+FAST = PathConfig(refinements=1, batches=1)
+
+
 def path_of(start: RigidTransform, target: RigidTransform):
-    return plan_path("body", CUBE, [FAR_AWAY], start, target, lambda T: np.zeros(6)).poses
+    return plan_path("body", CUBE, [FAR_AWAY], start, target, Pull(NO_TISSUE), config=FAST).poses
 
 
 @settings(max_examples=15, deadline=None)
@@ -54,6 +60,41 @@ def test_the_hash_of_a_plan_survives_json_and_changes_with_the_target(start, tar
     copied = ReductionPlan.from_json(json.loads(json.dumps(original.to_json())))
     assert copied.hash == original.hash
     assert plan(RigidTransform.from_translation([0.01, 0.0, 0.0]) @ target).hash != original.hash
+
+
+def solid(extents: tuple[float, ...], centre: tuple[float, ...] = (0.0, 0.0, 0.0)) -> TriangleMesh:
+    box = trimesh.creation.box(extents)
+    for _ in range(4):
+        box = box.subdivide()
+    return TriangleMesh(np.asarray(box.vertices) + centre, box.faces)
+
+
+PLATE = solid((200.0, 200.0, 10.0), (0.0, 0.0, -5.0))
+RIDGE = solid((8.0, 60.0, 16.0))
+BRICK = solid((20.0, 16.0, 12.0))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(-0.8, 2.0), st.floats(-0.8, 2.0), st.floats(-20.0, 20.0), st.floats(-0.4, 0.4))
+def test_a_path_leaves_the_bone_it_lies_in_and_costs_no_more_than_the_straight_one(sunk, seated, aside, turn):
+    """A brick on a plate, pressed into it by up to 0.8 mm at both ends, with a ridge and a spring."""
+    start = RigidTransform.from_translation([22.0, 0.0, 6.0 + sunk])
+    target = RigidTransform.from_rotvec([0.0, 0.0, turn], [-22.0, aside, 6.0 + seated])
+    ends = np.array([[0.0, 0.0, 0.0], start.translation]) / 1000.0
+    cable = Cable("spring", ends, (Rider.BODY, Rider.GROUND), 0.0)
+    tissue = TissueModel((cable,), TensionLaws.of([TensionLaw(1e3, 1e3)]), np.zeros(3), np.zeros(1))
+    path = plan_path(
+        "brick", BRICK, [PLATE, RIDGE], start, target, Pull(tissue), config=PathConfig(batches=2)
+    )
+    assert path.assessment.accepted
+    overlap = np.maximum(-np.array([p.clearance_mm for p in path.poses]), 0.0)
+    assert overlap.max() <= max(0.3, overlap[0] + 0.1, overlap[-1] + 0.1)  # mm
+    middle = len(overlap) // 2
+    assert overlap[middle] <= 0.3
+    for run in (overlap[:middle], overlap[middle:][::-1]):
+        inside = run[: np.argmax(run <= 0.3)]
+        assert (np.diff(inside) <= 0.1).all()  # mm: comes out, never goes deeper
+    assert path.summary.peak_force_n <= path.straight.summary.peak_force_n + 0.1
 
 
 @settings(max_examples=25, deadline=None)

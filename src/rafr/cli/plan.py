@@ -12,11 +12,16 @@ from rafr.errors import InputError
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
-    from rafr.planning.plan import ReductionPlan
+    from rafr.planning.plan import BodyPlan, ReductionPlan
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", metavar="CASE", help="case folder")
+    parser.add_argument(
+        "--via",
+        metavar="FILE",
+        help="poses a body is to pass, exactly (YAML or JSON: body name -> list of 4x4 T_path_displaced, mm)",
+    )
     parser.add_argument("-o", "--out", metavar="DIR", help="save pictures of target and path there")
     parser.add_argument(
         "--shape-model", type=Path, metavar="NPZ", help="statistical shape model, for what has no counterpart"
@@ -26,12 +31,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
+    from rafr.planning.path.via import read_via
     from rafr.planning.reduction import plan_reduction
 
+    via = None if args.via is None else read_via(Path(args.via))
     folder = _made(args.out)
     case = open_case(Path(args.case))
     with progress_bar("plan") as progress:
-        plan = plan_reduction(case, progress=progress, **_options(args))
+        plan = plan_reduction(case, via=via, progress=progress, **_options(args))
     if folder is not None:
         _save_pictures(folder, case, plan)
     if args.json is not None:
@@ -73,13 +80,14 @@ def _alignment(case: Case, plan: ReductionPlan) -> dict[str, Any]:
 
 def _save_pictures(folder: Path, case: Case, plan: ReductionPlan) -> None:
     from rafr.cases.meshes import body_meshes
-    from rafr.planning.pictures import save_path_picture, save_target_picture
+    from rafr.planning.pictures import save_path_picture, save_target_picture, save_way_pictures
     from rafr.review.gap_map import save_gap_map
 
     meshes = body_meshes(case)
     save_target_picture(folder / "target.png", plan, meshes)
     save_gap_map(folder / "gap.png", plan, meshes)
     save_path_picture(folder / "path.png", plan)
+    save_way_pictures(folder, plan, meshes)
 
 
 def _show(plan: ReductionPlan, folder: Path | None) -> None:
@@ -94,10 +102,8 @@ def _show(plan: ReductionPlan, folder: Path | None) -> None:
     verdict = "[green]accepted[/]" if plan.assessment.accepted else "[red]not accepted[/]"
     console.print(f"plan {verdict}, hash {plan.hash[:12]}")
     if folder is not None:
-        console.print(
-            f"pictures: {', '.join(str(folder / f'{n}.png') for n in ('target', 'gap', 'path'))}",
-            markup=False,
-        )
+        names = ("target", "gap", "path", *(f"way-{body.name}" for body in plan.bodies))
+        console.print(f"pictures: {', '.join(str(folder / f'{n}.png') for n in names)}", markup=False)
 
 
 def _table(plan: ReductionPlan) -> Any:
@@ -118,6 +124,18 @@ def _table(plan: ReductionPlan) -> Any:
             f"{body.expected_error_mm:.1f} mm",
             ", ".join(f"{kind} {area:.0f} cm²" for kind, area in kinds.items() if area > 0),
             f"{len(body.path)} poses, clearance {min(p.clearance_mm for p in body.path):.1f} mm,\n"
-            f"{max(p.force_n for p in body.path):.0f} N, {max(p.torque_nm for p in body.path):.1f} N·m",
+            f"{max(p.force_n for p in body.path):.0f} N, {max(p.torque_nm for p in body.path):.1f} N·m"
+            + _beside(body),
         )
     return table
+
+
+def _beside(body: BodyPlan) -> str:
+    """What the straight path would cost, and the traction for which all this holds."""
+    lines = ""
+    if body.straight_path is not None:
+        straight = body.straight_path.summary
+        lines += f"\nstraight: {straight.min_clearance_mm:.1f} mm, {straight.peak_force_n:.0f} N"
+    if body.traction_n is not None:
+        lines += f"\ntraction {body.traction_n:.0f} N"
+    return lines

@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rafr.config import option
+from rafr.limits import FORCE_LIMIT, TORQUE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class ArmControlConfig:
     """Limits, gains and patience of `ArmController` (SI).
 
-    The force and torque limits are what the tissue may bear, not what a bystander may. 300 N lies above the
-    216 N (mean) to 251 N (largest) measured in fracture reductions on people and far below bone failure.
+    The force and torque limits are what the tissue may bear (`rafr.limits`), not what a bystander may.
     """
 
     force_limit: float = option(
-        300.0, "force at the clamp that stops a reduction", unit="N", lower=10.0, upper=600.0
+        FORCE_LIMIT, "force at the clamp that stops a reduction", unit="N", lower=10.0, upper=600.0
     )
     torque_limit: float = option(
-        25.0, "torque about the fragment's centre that stops a reduction", unit="N m", lower=1.0, upper=60.0
+        TORQUE_LIMIT,
+        "torque about the fragment's centre that stops a reduction",
+        unit="N m",
+        lower=1.0,
+        upper=60.0,
     )
     warning_fraction: float = option(
         0.7, "share of a limit from which the path is slowed", lower=0.1, upper=0.99

@@ -261,12 +261,12 @@ class ProcedureNode(RafrNode):
             Action.APPROACH: move("approach"),
             Action.CLAMP: move("clamp", along=False),
             Action.MEASURE_GRIP: move("clamp", along=False),
-            Action.TRACTION_ON: lambda _, d: self._set_traction(True, d),
+            Action.TRACTION_ON: lambda r, d: self._set_traction(r.body, d),
             Action.OPTIMISE_REDUCTION: optimise("reduction", self._keep_arm),
             Action.REDUCE: move("reduction"),
             Action.FIX_BODY: lambda r, d: service("fix_body", FixBody.Request(body=r.body), d),
             Action.RELEASE: move("release", along=False),
-            Action.TRACTION_OFF: lambda _, d: self._set_traction(False, d),
+            Action.TRACTION_OFF: lambda _, d: self._set_traction(None, d),
             Action.OPTIMISE_RETREAT: optimise("retreat", self._keep_arm),
             Action.RETREAT: move("retreat"),
             Action.RECORD_FIXATION: lambda _, d: self._record_fixation(d),
@@ -323,12 +323,16 @@ class ProcedureNode(RafrNode):
             goal.trajectory = self._arm_trajectory
         return goal
 
-    def _set_traction(self, on: bool, done: Done) -> None:
+    def _set_traction(self, body: str | None, done: Done) -> None:
+        """Pull for a body as its plan has it, else as the case prescribes; None: let go."""
         traction = self._case.traction
         if traction is None:
             done(True, "the case prescribes no traction")
             return
-        tension = float(traction.force_n) if on else 0.0
+        tension = 0.0
+        if body is not None:
+            assert self._plan is not None
+            tension = float(self._plan.body(body).tension(traction.force_n))
         self._calls.service("traction", SetTraction.Request(tension=tension), done)
 
     def _record_fixation(self, done: Done) -> None:

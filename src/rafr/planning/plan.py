@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
 
 import numpy as np
 
 from rafr.assessment import Assessment
 from rafr.errors import RafrError
 from rafr.geometry import Plane, RigidTransform
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class PathPose:
     Attributes:
         T_path_displaced: LPS mm; maps the body's CT coordinates to where they are at this pose.
         clearance_mm: smallest distance to every other body; negative = overlap.
-        force_n: predicted magnitude of the tissue force on the body.
-        torque_nm: predicted magnitude of the tissue torque about the body's centroid.
+        force_n: predicted magnitude of the force the arm holds (tissue, traction, contact).
+        torque_nm: predicted magnitude of the torque it holds, about the body's centroid.
     """
 
     T_path_displaced: RigidTransform
@@ -40,6 +43,54 @@ class PathPose:
 
 
 @dataclass(frozen=True, slots=True)
+class PathSummary:
+    """What a path costs. Force, torque and work are the arm's: soft tissue, traction and contact together.
+
+    Attributes:
+        work_j: put in or taken out along the way.
+        min_clearance_mm: smallest distance to other bone; negative = overlap.
+        peak_tissue_n, peak_contact_n: largest force of the soft tissue alone, and of bone on bone alone.
+    """
+
+    peak_force_n: float
+    peak_torque_nm: float
+    work_j: float
+    min_clearance_mm: float
+    peak_tissue_n: float
+    peak_contact_n: float
+
+    def to_json(self) -> dict[str, float]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> PathSummary:
+        return PathSummary(**{f.name: float(data[f.name]) for f in fields(PathSummary)})
+
+
+@dataclass(frozen=True, slots=True)
+class StraightPath:
+    """The path without planning: the centroid goes straight, the body turns the shortest way.
+
+    Attributes:
+        summary: what it would cost, by the same model.
+        clearance_mm, force_n: along it, at equal steps.
+    """
+
+    summary: PathSummary
+    clearance_mm: tuple[float, ...]
+    force_n: tuple[float, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        curves = {"clearance_mm": list(self.clearance_mm), "force_n": list(self.force_n)}
+        return {**self.summary.to_json(), **curves}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> StraightPath:
+        clearance, force = (tuple(float(v) for v in data[k]) for k in ("clearance_mm", "force_n"))
+        return StraightPath(PathSummary.from_json(data), clearance, force)
+
+
+@dataclass(frozen=True, slots=True)
 class BodyPlan:
     """Target and path of one moving body.
 
@@ -48,6 +99,8 @@ class BodyPlan:
         expected_error_mm: expected mean error of the target over the body's surface.
         before, after: metrics by name (planning.metrics) as displaced and as planned.
         path: from the start pose (as last measured) to `T_reduced_displaced`, both included.
+        path_summary: what it costs.   straight_path: what the straight one would.
+        traction_n: tension of the leg's cord while this body moves; None: as the case prescribes.
     """
 
     name: str
@@ -57,6 +110,13 @@ class BodyPlan:
     before: dict[str, Any]
     after: dict[str, Any]
     path: tuple[PathPose, ...]
+    path_summary: PathSummary | None = None
+    straight_path: StraightPath | None = None
+    traction_n: float | None = None
+
+    def tension(self, prescribed: float) -> float:
+        """N, of the leg's cord while this body moves: as planned, never more than the case prescribes."""
+        return prescribed if self.traction_n is None else min(self.traction_n, prescribed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +144,8 @@ class ReductionPlan:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything that decides motion: case, order, targets and paths (1e-6 mm)."""
-        content = {
+        """SHA-256 over all that decides motion: case, order, targets, paths (1e-6 mm), traction (N)."""
+        content: dict[str, Any] = {
             "case": self.case_id,
             "order": self.order,
             "bodies": {
@@ -93,6 +153,9 @@ class ReductionPlan:
                 for b in self.bodies
             },
         }
+        traction = {b.name: b.traction_n for b in self.bodies if b.traction_n is not None}
+        if traction:
+            content["traction"] = traction
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -109,6 +172,7 @@ class ReductionPlan:
                     "before": b.before,
                     "after": b.after,
                     "path": [p.to_json() for p in b.path],
+                    **_extras(b),
                 }
                 for b in self.bodies
             },
@@ -153,6 +217,9 @@ class ReductionPlan:
                     )
                     for p in b["path"]
                 ),
+                path_summary=_optional(b, "path_summary", PathSummary.from_json),
+                straight_path=_optional(b, "straight_path", StraightPath.from_json),
+                traction_n=_optional(b, "traction_n", float),
             )
             for name, b in data["bodies"].items()
         )
@@ -169,6 +236,22 @@ class ReductionPlan:
             assessment=Assessment.from_json(data["assessment"]),
             seconds=float(data["seconds"]),
         )
+
+
+def _extras(body: BodyPlan) -> dict[str, Any]:
+    """What a plan may do without."""
+    extras: dict[str, Any] = {}
+    if body.path_summary is not None:
+        extras["path_summary"] = body.path_summary.to_json()
+    if body.straight_path is not None:
+        extras["straight_path"] = body.straight_path.to_json()
+    if body.traction_n is not None:
+        extras["traction_n"] = body.traction_n
+    return extras
+
+
+def _optional(data: dict[str, Any], key: str, read: Callable[[Any], T]) -> T | None:
+    return None if data.get(key) is None else read(data[key])
 
 
 def _rounded(transform: RigidTransform) -> list[list[float]]:

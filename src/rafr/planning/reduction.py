@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.cases.case import Case
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.readers import read_grid
 from rafr.planning.metrics import hip_distance_mm, matta, pose_error
 from rafr.planning.order import reduction_order
-from rafr.planning.path import PlannedPath, Wrench, plan_path
+from rafr.planning.path import Cord, PlannedPath, Pull, plan_path
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.planning.plan import BodyPlan, ReductionPlan
 from rafr.planning.target.anatomy import moved_parts
@@ -24,7 +21,6 @@ from rafr.planning.target.config import TargetConfig
 from rafr.planning.target.plausible import slices
 from rafr.planning.target.targets import METHOD, BodyTarget, TargetResult, plan_targets
 from rafr.progress import Progress, part_of, silent
-from rafr.units import to_metres
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
@@ -38,6 +34,7 @@ def plan_reduction(
     start: Mapping[str, RigidTransform] | None = None,
     targets: TargetResult | None = None,
     config: TargetConfig | None = None,
+    via: Mapping[str, Sequence[RigidTransform]] | None = None,
     progress: Progress = silent,
 ) -> ReductionPlan:
     """Plan target and path of every moving body of a case.
@@ -47,15 +44,17 @@ def plan_reduction(
             shows them by default.
         targets: found earlier for the same case; found here by default.
         config: how they are found here.
+        via: poses `T_path_displaced` in mm by name that a surgeon wants a body to pass, in this order.
 
     Raises:
-        InputError: the case has nothing to move, or `start` names a body it does not have.
+        InputError: the case has nothing to move, or `start` or `via` names a body it does not have.
     """
     from rafr.cases.meshes import body_meshes
 
     began = time.perf_counter()
-    start = start or {}
-    _check(case, start)
+    start, via = start or {}, via or {}
+    _check(case, start, "start")
+    _check(case, via, "via")
     meshes = body_meshes(case, part_of(progress, 0.0, 0.1))
     found = targets or plan_targets(case, meshes, progress=part_of(progress, 0.1, 0.7), config=config)
     axes = patient_axes(case)
@@ -73,8 +72,10 @@ def plan_reduction(
             if other != name
             for part in meshes[other].parts.values()
         ]
-        wrench = _tissue_wrench(case, meshes, name, goals)
-        body, path = _plan_body(meshes, found.body(name), here[name], obstacles, axes, wrench)
+        pull = pull_on(case, meshes, name, goals)
+        body, path = _plan_body(
+            meshes, found.body(name), here[name], obstacles, axes, pull, via.get(name, ())
+        )
         assessment &= path.assessment
         bodies.append(body)
         standing[name] = goals[name]
@@ -97,13 +98,13 @@ def _symphysis(meshes: Mapping[str, BodyMesh], found: TargetResult) -> Assessmen
     return Assessment(True, (reason,))
 
 
-def _check(case: Case, start: Mapping[str, RigidTransform]) -> None:
+def _check(case: Case, given: Mapping[str, Any], what: str) -> None:
     names = [b.name for b in case.moving]
     if not names:
         raise InputError(case.folder, "no body to move", "a reference and at least one moving body")
-    for name in start:
+    for name in given:
         if name not in names:
-            raise InputError("start", f"no moving body {name!r}", f"one of {', '.join(names)}")
+            raise InputError(what, f"no moving body {name!r}", f"one of {', '.join(names)}")
 
 
 def _plan_body(
@@ -112,14 +113,16 @@ def _plan_body(
     start: RigidTransform,
     obstacles: list[TriangleMesh],
     axes: PatientAxes,
-    wrench: Wrench,
+    pull: Pull,
+    via: Sequence[RigidTransform],
 ) -> tuple[BodyPlan, PlannedPath]:
     mesh, goal = meshes[target.name].mesh, target.T_reduced_displaced
-    path = plan_path(target.name, mesh, obstacles, start, goal, wrench)
+    path = plan_path(target.name, mesh, obstacles, start, goal, pull, via)
     after: dict[str, Any] = {
         **_standing(mesh, path.poses[-1].T_path_displaced, goal, axes),
         "evidence_mm2": {kind: round(area, 1) for kind, area in target.evidence.items()},
         "clearance_mm": path.poses[-1].clearance_mm,
+        "path_found_by": list(path.found_by),
     }
     plan = BodyPlan(
         name=target.name,
@@ -129,6 +132,9 @@ def _plan_body(
         before=_standing(mesh, start, goal, axes),
         after=after,
         path=path.poses,
+        path_summary=path.summary,
+        straight_path=path.straight,
+        traction_n=path.traction_n,
     )
     return plan, path
 
@@ -139,15 +145,18 @@ def _standing(
     return {**pose_error(T, goal, mesh), "matta": matta(mesh, T, goal, axes)}
 
 
-def _tissue_wrench(
+def pull_on(
     case: Case, meshes: Mapping[str, BodyMesh], body: str, goals: Mapping[str, RigidTransform]
-) -> Wrench:
-    """The tissue model's wrench (6,), N and N·m, at a pose in mm."""
-    from rafr.tissue.model import build_tissue
+) -> Pull:
+    """Soft tissue of a body, and the traction the case prescribes where it pulls at this body's hip."""
+    from rafr.tissue.model import body_side, build_tissue
 
-    model = build_tissue(case, meshes, body, goals)
-
-    def wrench(T: RigidTransform) -> FloatArray:
-        return np.asarray(model.wrench(to_metres(T)), dtype=float)
-
-    return wrench
+    tissue = build_tissue(case, meshes, body, goals)
+    traction = case.traction
+    if (
+        traction is None
+        or tissue.hip is None
+        or body_side(meshes, body, case.reference.name) != traction.side
+    ):
+        return Pull(tissue)
+    return Pull(tissue, Cord.along_leg(tissue.hip, traction.side, traction.force_n))

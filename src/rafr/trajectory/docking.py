@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike
 
 from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.nlp import Problem, Solution
 from rafr.robot.mobile import DifferentialDrive
 from rafr.room import Disc, Obstacle
-from rafr.trajectory.nlp import Problem, Solution
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.route import Guess, guesses
 from rafr.trajectory.verify import verify_base

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.nlp import Problem, Solution
 from rafr.robot.urdf import JointLimits
-from rafr.trajectory.nlp import Problem, Solution
 from rafr.trajectory.result import ArmTrajectory
 
 

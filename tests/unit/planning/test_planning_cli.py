@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.cli.main import main
 from rafr.geometry import Plane, RigidTransform
-from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
+from rafr.planning.path.via import read_via
+from rafr.planning.plan import (
+    BodyPlan,
+    PathPose,
+    PathSummary,
+    ReductionPlan,
+    StraightPath,
+    SymmetryPlane,
+)
 
 
 def plan(assessment: Assessment) -> ReductionPlan:
@@ -29,7 +38,7 @@ def planned(monkeypatch):
 
     def use(result: ReductionPlan) -> None:
         monkeypatch.setattr("rafr.cases.load.open_case", lambda path: path)
-        monkeypatch.setattr("rafr.planning.reduction.plan_reduction", lambda case, progress: result)
+        monkeypatch.setattr("rafr.planning.reduction.plan_reduction", lambda case, **_: result)
         monkeypatch.setattr("rafr.cases.meshes.body_meshes", lambda case: {})
         monkeypatch.setattr("rafr.planning.alignment.alignment_of", lambda *_: {"planned": {}})
 
@@ -60,3 +69,52 @@ def test_json_to_standard_output_is_json_alone(planned, capsys):
     planned(plan(ACCEPTED))
     main(["plan", "CASE", "--json", "-"])
     assert json.loads(capsys.readouterr().out)["order"] == ["left"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("left: [", "not valid YAML"),
+        ("- 1", "not a mapping"),
+        ("left: 3", "not a mapping of lists"),
+        ("left: [[[1, 0, 0, 0]]]", "left, pose 1"),
+        ("left: [[[2, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]]", "not a proper rigid transform"),
+        ("left: [hello]", "left, pose 1"),
+    ],
+)
+def test_a_bad_file_of_via_poses_is_one_line_and_exit_code_2(text, wrong, tmp_path, capsys):
+    path = tmp_path / "via.yaml"
+    path.write_text(text)
+    assert main(["plan", "CASE", "--via", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert wrong in error
+    assert str(path) in error
+
+
+def test_a_file_of_via_poses_that_is_not_there_is_one_line_and_exit_code_2(tmp_path, capsys):
+    assert main(["plan", "CASE", "--via", str(tmp_path / "via.yaml")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_via_poses_are_read_from_json_too(tmp_path):
+    poses = [RigidTransform.from_rotvec([0.1, 0.2, 0.3], [1.0, 2.0, k]) for k in range(2)]
+    path = tmp_path / "via.json"
+    path.write_text(json.dumps({"left": [T.tolist() for T in poses]}))
+    for T, read in zip(poses, read_via(path)["left"], strict=True):
+        assert np.array_equal(T.matrix, read.matrix)
+
+
+def test_costs_and_traction_of_a_path_survive_json_and_the_hash_covers_the_traction():
+    summary = PathSummary(100.0, 5.0, 1.5, -0.2, 90.0, 3.0)
+    straight = StraightPath(dataclasses.replace(summary, peak_force_n=400.0), (0.5, -3.0), (0.0, 400.0))
+    plain = plan(ACCEPTED)
+    body = dataclasses.replace(plain.bodies[0], path_summary=summary, straight_path=straight, traction_n=70.0)
+    full = dataclasses.replace(plain, bodies=(body,))
+    data = json.loads(json.dumps(full.to_json()))
+    assert data["bodies"]["left"]["straight_path"]["peak_force_n"] == 400.0
+    assert ReductionPlan.from_json(data).bodies[0].straight_path == straight
+    assert ReductionPlan.from_json(data).hash == full.hash != plain.hash
+    assert (body.tension(100.0), body.tension(50.0), plain.bodies[0].tension(100.0)) == (70.0, 50.0, 100.0)
+    weaker = dataclasses.replace(full, bodies=(dataclasses.replace(body, traction_n=71.0),))
+    assert weaker.hash != full.hash
