@@ -203,8 +203,8 @@ def _target(
     each: _Found, k: int, freed: Freed, solution: Solution, scene: Scene, config: TargetConfig
 ) -> BodyTarget:
     evidence = solution.evidence_for(k)
-    locked = any(kind.startswith("face:") and area > 0.0 for kind, area in evidence.items())
-    factor = config.locked_factor if locked else config.loose_factor
+    faces = sum(area for kind, area in evidence.items() if kind.startswith("face:"))
+    factor = config.locked_factor if faces >= config.locking_face_mm2 else config.loose_factor
     offset = config.push_share * freed.moved_mm
     error = error_forecast(solution, k, each.bones).widened(factor).with_offset(offset)
     mirrored = any(kind.startswith("mirror:") for kind in each.coarse.evidence_for(0))
