@@ -43,8 +43,12 @@ class ShapeModel:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 mean, triangles, body, modes, variance = (stored[key] for key in _KEYS)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise InputError(path, f"no shape model ({error})", _EXPECTED) from None
+        except OSError as error:
+            raise InputError(path, f"cannot be read ({error.strerror or error})", _EXPECTED) from None
+        except KeyError as error:
+            raise InputError(path, f"no shape model ({error.args[0]})", _EXPECTED) from None
+        except (ValueError, zipfile.BadZipFile):
+            raise InputError(path, "no shape model (not an npz archive)", _EXPECTED) from None
         if mean.ndim != 2 or modes.shape[1:] != mean.shape or variance.shape != modes.shape[:1]:
             raise InputError(path, "its arrays do not belong together", _EXPECTED)
         vertices, faces = {}, {}
