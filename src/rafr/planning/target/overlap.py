@@ -15,7 +15,7 @@ from rafr.planning.target.anatomy import Bone, Bones
 _ROUNDS = 15
 _MOST_CONSTRAINTS = 400
 _MARGIN_MM = 0.02
-_FARTHEST_MM = 6.0
+_FARTHEST_MM = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +43,7 @@ def push_out(
     Args:
         covariance: (6, 6) of the pose's twist (mm, rad) about the body's centre.
 
-    A body that no push of 6 mm in the mean frees is left where it was.
+    A body that no push of 8 mm in the mean frees is left where it was.
     """
     points = np.concatenate([b.points for b in moving.values()])
     vertices = np.concatenate([b.surface.mesh.vertices for b in moving.values()])
