@@ -59,6 +59,19 @@ def test_a_bone_of_another_shape_than_its_counterpart_is_refused(wave, accepted)
     assert same_person("left_hip", at, [term]).accepted is accepted
 
 
+def test_a_hip_that_ends_far_from_its_mirror_image_is_refused_for_its_place_not_its_shape():
+    term = MirrorTerm(
+        Bone.of("left_hip", [bumpy(1.0)], body=0),
+        Bone.of("right_hip", [MIDLINE.reflect_mesh(bumpy(1.0))]),
+        "mirror:left_hip",
+    )
+    off = RigidTransform.from_translation([0.0, 40.0, 60.0])
+    at = Estimate(MIDLINE, np.zeros(3), (off,), (np.array([60.0, 0.0, 0.0]),))
+    verdict = same_person("left_hip", at, [term])
+    assert not verdict.accepted
+    assert "still displaced" in verdict.reasons[0]
+
+
 @pytest.mark.parametrize(
     ("spacing", "accepted", "remarks"), [(1.0, True, 0), (3.0, True, 1), (8.0, False, 1)]
 )

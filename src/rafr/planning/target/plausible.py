@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -20,6 +21,7 @@ from rafr.planning.target.local_mirror import laid_upon
 # by 1.3 to 1.6; the halves of one sacrum by up to 1.8, so that it tells nothing
 _LARGEST_MISFIT_MM = 1.15
 _MISFIT_REACH_MM, _MISFIT_AREA_MM2 = 10.0, 2000.0
+_NEAR_SHARE, _ALIKE = 0.5, 0.6
 _THICK_SLICES_MM, _COARSEST_MM = 2.0, 5.0
 _NEAREST_MM, _OUTERMOST_SHARE = 3.0, 30
 _CLEAR_SINE, _CLEAR_LENGTH_MM = 0.35, 85.0  # of pelves: 0.50 to 0.68, 117 mm and more
@@ -49,8 +51,28 @@ def handedness(parts: Mapping[int, TriangleMesh]) -> Assessment:
     return Assessment(False, ("image or labels are mirrored: left and right of the pelvis are exchanged",))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Comparison:
+    """A hip's mirror image beside its counterpart.
+
+    Attributes:
+        area: mm² that lies near it.
+        share: of the smaller one's surface that does.
+        misfit: median distance (mm) of that once laid upon each other.
+        apart: median distance (mm) of all, as they stand.
+        alike: whether both are of about the same size, so that most of one should lie on the other.
+    """
+
+    area: float
+    share: float
+    misfit: float
+    apart: float
+    alike: bool
+    bone: str
+
+
 def same_person(name: str, at: Estimate, mirrors: Iterable[MirrorTerm]) -> Assessment:
-    """Refuses a body whose hip has not the shape of its counterpart, however these stand.
+    """Refuses a body whose hip has not the shape of its counterpart, or lies nowhere near its mirror image.
 
     Args:
         at: the body about on the mirror image of its counterparts.
@@ -58,28 +80,43 @@ def same_person(name: str, at: Estimate, mirrors: Iterable[MirrorTerm]) -> Asses
             another place.
     """
     compared = [_compared(term, at) for term in mirrors if term.bone.name != "sacrum"]
-    area, misfit, bone = max(compared, default=(0.0, 0.0, ""))
-    if area < _MISFIT_AREA_MM2 or misfit <= _LARGEST_MISFIT_MM:
+    best = max(compared, default=None)
+    if best is None:
+        return ACCEPTED
+    if best.alike and best.share < _NEAR_SHARE:
+        reason = (
+            f"{name}: its {best.bone} ends {best.apart:.0f} mm off the mirror image in the median: still "
+            "displaced; fragments that touch as found may fit where they do not belong"
+        )
+        return Assessment(False, (reason,))
+    comparable = best.area >= _MISFIT_AREA_MM2 and best.share >= _NEAR_SHARE
+    if not comparable or best.misfit <= _LARGEST_MISFIT_MM:
         return ACCEPTED
     reason = (
-        f"{name}: its {bone} differs from the mirror image by {misfit:.1f} mm in the median "
+        f"{name}: its {best.bone} differs from the mirror image by {best.misfit:.1f} mm in the median "
         f"(limit {_LARGEST_MISFIT_MM:g} mm): of the same patient?"
     )
     return Assessment(False, (reason,))
 
 
-def _compared(term: MirrorTerm, at: Estimate) -> tuple[float, float, str]:
-    """Area (mm²) of a bone whose mirror image lies near the other; their median distance (mm) once laid upon
-    each other; and the bone."""
+def _compared(term: MirrorTerm, at: Estimate) -> _Comparison:
     source, goal = sorted((term.bone, term.counterpart), key=lambda b: b.size)
     here, back = at.pose_of(source.body), at.pose_of(goal.body).inverse()
     image = back.apply(at.image(source.name, here.apply(source.points)))
-    image = image[goal.surface.distance(image) < _MISFIT_REACH_MM]
-    bone = term.bone.name.replace("_", " ")
-    if not len(image):
-        return 0.0, 0.0, bone
-    laid = laid_upon(image, goal.surface, RigidTransform.identity()).apply(image)
-    return len(image) * source.area, float(np.median(goal.surface.distance(laid))), bone
+    distance = goal.surface.distance(image)
+    near = image[distance < _MISFIT_REACH_MM]
+    misfit = 0.0
+    if len(near):
+        laid = laid_upon(near, goal.surface, RigidTransform.identity()).apply(near)
+        misfit = float(np.median(goal.surface.distance(laid)))
+    return _Comparison(
+        len(near) * source.area,
+        len(near) / len(image),
+        misfit,
+        float(np.median(distance)),
+        source.size > _ALIKE * goal.size,
+        term.bone.name.replace("_", " "),
+    )
 
 
 def slices(spacing_mm: FloatArray) -> Assessment:
