@@ -42,10 +42,6 @@ class Bone:
         """mm² of the whole surface."""
         return self.area * len(self.points)
 
-    @property
-    def moves(self) -> bool:
-        return self.body != IN_PLACE
-
     @staticmethod
     def of(name: str, parts: list[TriangleMesh], body: int = IN_PLACE) -> Bone:
         mesh = merge_meshes(parts)

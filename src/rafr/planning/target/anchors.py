@@ -13,20 +13,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rafr.geometry import Plane
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.surface import Surface, even_subset
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.contact import pairs_that_move
-from rafr.planning.target.estimate import Estimate, tangents, twist_rows
-from rafr.planning.target.evidence import Rows, Term, robust
-from rafr.planning.target.local_mirror import FARTHEST_MM, REACH_MM, LocalMirror, find_local_mirror, fits
+from rafr.planning.target.estimate import Estimate, tangents
+from rafr.planning.target.evidence import Rows, Term, add_twist, robust
+from rafr.planning.target.local_mirror import (
+    FARTHEST_MM,
+    REACH_MM,
+    LocalMirror,
+    find_local_mirror,
+    fits,
+    trimmed,
+)
 
 # spread per axis on the pelves z001, z013, z024, z027, z036, z050, z056, z062 and z066 (VSD set)
 _SYMPHYSIS_SIGMA_MM, _SACROILIAC_SIGMA_MM = 1.1, 0.8
 _SYMPHYSIS_REACH_MM = 25.0
 _TOLERANT = 4.0  # sigmas from which on an anchor counts ever less
 _MEDIAL_SHARE, _MEDIAL_MM = 100, 8.0
-_POINTS, _ROUNDS, _KEPT, _ALWAYS_KEPT_MM = 800, 40, 0.8, 1.5
+_POINTS, _ROUNDS = 800, 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,10 +61,8 @@ class AnchorTerm:
         y = at.pose_of(self.second.body).apply(self.second_point)
         n = self.directions
         jacobian = np.zeros((len(n), at.size))
-        for bone, point, sign in ((self.first, x, 1.0), (self.second, y, -1.0)):
-            if bone.moves:
-                columns = at.pose_columns(bone.body)
-                jacobian[:, columns] += twist_rows(sign * n, point, at.centre_of(bone.body))
+        add_twist(jacobian, at, self.first.body, n, x)
+        add_twist(jacobian, at, self.second.body, -n, y)
         residual = n @ (x - y)
         scale = max(_TOLERANT * self.sigma_mm, reach_mm / 3.0)
         weight = robust(np.full(len(n), np.linalg.norm(residual)), scale) / self.sigma_mm**2
@@ -94,7 +100,7 @@ def _symphysis(a: Bone, b: Bone, at: Estimate) -> AnchorTerm | None:
     normal = at.plane.normal
     source, goal = (at.pose_of(bone.body) for bone in (a, b))
     local = _within(source.apply(a.surface.mesh.vertices), middle, _SYMPHYSIS_REACH_MM, normal)
-    image = local - 2.0 * ((local - middle) @ normal)[:, None] * normal
+    image = Plane(middle, normal).reflect(local)
     along = np.array(tangents(at.plane))
     step = _shift_onto(goal.inverse().apply(image), b.surface, goal.inverse().rotate(along))
     if step is None:
@@ -137,7 +143,7 @@ def _shift_onto(points: FloatArray, surface: Surface, directions: FloatArray) ->
         return None
     for _ in range(_ROUNDS):
         match = surface.closest(points + shift)
-        keep = match.distance <= max(_ALWAYS_KEPT_MM, float(np.quantile(match.distance, _KEPT)))
+        keep = trimmed(match.distance)
         shift = shift + (match.points - points - shift)[keep].mean(axis=0)
     return shift if fits(surface.closest(points + shift), directions) else None
 

@@ -5,26 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-import numpy as np
-
-from rafr.geometry import RigidTransform
-from rafr.planning.target.anatomy import Bone, Bones
+from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.estimate import IN_PLACE, Estimate
-from rafr.planning.target.evidence import BoolArray, facing_pairs
-
-_CONTACT_SEARCH_MM = 15.0
-
-
-def contact_area(moving: Bones, in_place: Bones) -> float:
-    """Area (mm²) of a body, as it lies, that faces bone in place within 15 mm."""
-    area = 0.0
-    for bone in moving.values():
-        for other in in_place.values():
-            pairs = facing_pairs(
-                bone, np.zeros(len(bone.points)), RigidTransform.identity(), other.surface, _CONTACT_SEARCH_MM
-            )
-            area += bone.area * len(pairs.gap)
-    return area
+from rafr.planning.target.evidence import BoolArray
 
 
 def pairs_that_move(bones: Sequence[Bone]) -> list[tuple[Bone, Bone]]:

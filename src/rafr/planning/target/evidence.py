@@ -67,7 +67,7 @@ class Term(Protocol):
         """Residuals at an estimate; pairs further apart than about `reach_mm` are left out."""
 
 
-def _add_twist(jacobian: FloatArray, at: Estimate, body: int, n: FloatArray, x: FloatArray) -> None:
+def add_twist(jacobian: FloatArray, at: Estimate, body: int, n: FloatArray, x: FloatArray) -> None:
     """Add d(n · x) for the pose of the body that carries x; nothing for what stands in place."""
     if body != IN_PLACE:
         jacobian[:, at.pose_columns(body)] += twist_rows(n, x, at.centre_of(body))
@@ -129,9 +129,9 @@ def mirror_jacobian(
             jacobian[:, at.asymmetry_columns] = twist_rows(n, image, moved_pivot)
         carried = at.plane.reflect_direction(direction)
     jacobian[:, at.plane_columns] = plane_rows(direction, mirrored, at.plane)
-    _add_twist(jacobian, at, source.body, carried, x)
+    add_twist(jacobian, at, source.body, carried, x)
     # the normals turn with the goal: its pose acts at the image, not at the match
-    _add_twist(jacobian, at, goal.body, -n, image)
+    add_twist(jacobian, at, goal.body, -n, image)
     return jacobian
 
 
@@ -164,8 +164,8 @@ class ContactTerm:
         x = np.concatenate([b.apply(forth.points), a.apply(back.points)])
         residual = np.concatenate([forth.excess, back.excess])
         jacobian = np.zeros((len(x), at.size))
-        _add_twist(jacobian, at, self.first.body, n, x)
-        _add_twist(jacobian, at, self.second.body, -n, x)
+        add_twist(jacobian, at, self.first.body, n, x)
+        add_twist(jacobian, at, self.second.body, -n, x)
         # both directions see the same face: half the area each
         area = 0.5 * np.repeat([self.first.area, self.second.area], [len(forth.gap), len(back.gap)])
         scale = max(2.0 * self.sigma_mm, reach_mm / 3.0)
@@ -231,7 +231,7 @@ class MidlineTerm:
         middle = points[face].mean(axis=0)
         relative = middle - at.plane.point
         jacobian = np.zeros((1, at.size))
-        _add_twist(jacobian, at, self.hip.body, side * at.plane.normal[None], middle[None])
+        add_twist(jacobian, at, self.hip.body, side * at.plane.normal[None], middle[None])
         jacobian[0, at.plane_columns] = side * np.array([*(relative @ t for t in tangents(at.plane)), -1.0])
         residual = np.array([side * s[face].mean() - self.half_gap_mm])
         weight = np.array([1.0 / self.sigma_mm**2])

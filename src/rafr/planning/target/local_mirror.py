@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rafr.geometry import Plane, RigidTransform
 from rafr.geometry.rigid_transform import FloatArray, fit_rigid
@@ -147,7 +148,7 @@ def laid_upon(points: FloatArray, surface: Surface, start: RigidTransform) -> Ri
     for _ in range(_ROUNDS):
         moved = T.apply(points)
         match = surface.closest(moved)
-        keep = match.distance <= max(_ALWAYS_KEPT_MM, float(np.quantile(match.distance, _KEPT)))
+        keep = trimmed(match.distance)
         x, n = moved[keep], match.normals[keep]
         centre = x.mean(axis=0)
         rows = twist_rows(n, x, centre)
@@ -161,6 +162,11 @@ def laid_upon(points: FloatArray, surface: Surface, start: RigidTransform) -> Ri
         if np.abs(twist * scale).max() < _STILL_MM:
             break
     return T
+
+
+def trimmed(distance_mm: FloatArray) -> NDArray[np.bool_]:
+    """(n,) which pairs count: the nearest, and all that are near."""
+    return np.asarray(distance_mm <= max(_ALWAYS_KEPT_MM, float(np.quantile(distance_mm, _KEPT))))
 
 
 def fits(match: ClosestPoints, directions: FloatArray) -> bool:

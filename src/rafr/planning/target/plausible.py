@@ -17,8 +17,8 @@ from rafr.planning.target.estimate import Estimate
 from rafr.planning.target.evidence import MirrorTerm
 from rafr.planning.target.local_mirror import laid_upon
 
-# two hips of one person, laid upon each other, differ by 0.24 to 0.75 mm in the median, those of two people
-# by 1.3 to 1.6; the halves of one sacrum by up to 1.8, so that it tells nothing
+# two hips of one person, laid upon each other, differ by up to 1.0 mm in the median (VSD set), those of two
+# people by 1.5 to 2.4; the halves of one sacrum by up to 1.8, so that it tells nothing
 _LARGEST_MISFIT_MM = 1.15
 _MISFIT_REACH_MM, _MISFIT_AREA_MM2 = 10.0, 2000.0
 _NEAR_SHARE, _ALIKE = 0.5, 0.6
