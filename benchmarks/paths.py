@@ -4,7 +4,7 @@ python benchmarks/paths.py CASE... [--json FILE] [--growth]
 
 Every CASE is a folder with `truth.json` (`rafr case simulate`), whose true target both paths are given: the
 target search has no part in it. The straight path moves the centroid straight and turns the body the shortest
-way; its load comes from the same model, its traction has the same tension.
+way; its load comes from the same model, its traction is as prescribed all along.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def measured(
         "straight": asdict(path.straight.summary),
         "ends_force_n": max(path.poses[0].force_n, path.poses[-1].force_n),
         "ends_clearance_mm": [path.poses[0].clearance_mm, path.poses[-1].clearance_mm],
-        "traction_n": path.traction_n,
+        "traction_n": [pose.traction_n for pose in path.poses],
         "poses": len(path.poses),
         "found_by": path.found_by,
         "accepted": path.assessment.accepted,

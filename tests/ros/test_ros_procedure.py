@@ -8,12 +8,13 @@ import pytest
 
 pytestmark = pytest.mark.ros
 BODY = "left_hip"
+PRESCRIBED = 60.0  # N of traction; the plan wants 10 N at the start, 90 N at the target
 
 
 @pytest.fixture
 def case_folder(tmp_path, monkeypatch):
     """Two blocks of bone on a 4 mm grid: a reference and one that moves."""
-    from rafr.cases.case import Body, Case, save_case
+    from rafr.cases.case import Body, Case, Traction, save_case
     from rafr.imaging.volume import Volume, write_volume
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -26,7 +27,8 @@ def case_folder(tmp_path, monkeypatch):
     write_volume(folder / "labels.nii.gz", Volume(labels, *grid))
     write_volume(folder / "ct.nii.gz", Volume(np.where(labels > 0, 700, 40).astype(np.int16), *grid))
     bodies = (Body("reference", (1,)), Body(BODY, (11,)))
-    save_case(Case(folder, "blocks", folder / "ct.nii.gz", folder / "labels.nii.gz", None, bodies))
+    volumes = folder / "ct.nii.gz", folder / "labels.nii.gz", None
+    save_case(Case(folder, "blocks", *volumes, bodies, traction=Traction("left", PRESCRIBED)))
     return folder
 
 
@@ -36,7 +38,8 @@ def make_plan(accepted=True):
     from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
 
     target = RigidTransform.from_translation([-4.0, 0.0, 0.0])
-    path = tuple(PathPose(t, 1.0, 0.0, 0.0) for t in (RigidTransform.identity(), target))
+    ends = (RigidTransform.identity(), 10.0), (target, 90.0)
+    path = tuple(PathPose(t, 1.0, 0.0, 0.0, traction) for t, traction in ends)
     body = BodyPlan(BODY, (11,), target, 1.0, {}, {}, path)
     plane = SymmetryPlane(Plane(np.zeros(3), np.array([1.0, 0, 0])), 1.0)
     return ReductionPlan("blocks", "test", (body,), plane, (BODY,), Assessment(accepted), 0.0)
@@ -64,6 +67,7 @@ class Theatre:
         from rafr.nodes.runtime import LATCHED, SENSOR
 
         self.lab, self.calls, self.off_mm, self.move_fails = lab, [], off_mm, set(move_fails)
+        self.tensions = []
         self.arm = ArmState(state=ArmState.IDLE)
         self.safe = True
         node = lab.node
@@ -88,7 +92,7 @@ class Theatre:
             (RegisterPatient, "register_patient"), (PlanReduction, "plan_reduction"), (DockBase, "dock_base"),
             (OptimiseTrajectory, "optimise_trajectory"), (MoveArm, "move_arm"),
         ):  # fmt: skip
-            ActionServer(node, kind, name, lambda goal, name=name, kind=kind: self.act(name, kind, goal))
+            ActionServer(node, kind, name, self.actor(name, kind))
 
     def publish(self, arm, safety, tools):
         from rafr_msgs.msg import SafetyState, ToolPose, ToolPoses
@@ -102,12 +106,20 @@ class Theatre:
     def serve(self, name):
         def answer(request, response):
             self.calls.append(name)
+            if name == "traction":
+                self.tensions.append(round(request.tension, 3))
             response.success = True
             return response
 
         return answer
 
-    def act(self, name, kind, goal):
+    def actor(self, name, kind):
+        async def act(goal):
+            return await self.act(name, kind, goal)
+
+        return act
+
+    async def act(self, name, kind, goal):
         from rafr_msgs.msg import ArmState
 
         label = f"{name}:{goal.request.kind}" if hasattr(goal.request, "kind") else name
@@ -131,6 +143,8 @@ class Theatre:
             self.arm = ArmState(state=ArmState.CLAMPED, body=goal.request.body)
         elif label == "move_arm:release":
             self.arm = ArmState(state=ArmState.IDLE)
+        elif label == "move_arm:reduction":
+            await self.move_along()
         if label in self.move_fails:
             result.success, result.message = False, "force limit"
             self.arm = ArmState(state=ArmState.HOLDING, body=BODY, reason="force limit")
@@ -138,6 +152,30 @@ class Theatre:
         else:
             goal.succeed()
         return result
+
+    def move_along(self):
+        """A future of the arm at the target: a quarter, half, all the way, then unseen."""
+        from rclpy.task import Future
+
+        self.ahead, self.arrived = [0.25, 0.5, 1.0, None], Future()
+        self.motion = self.lab.node.create_timer(0.5, self.move_on)
+        return self.arrived
+
+    def move_on(self):
+        from rafr_msgs.msg import ArmState
+
+        from rafr.geometry import RigidTransform
+        from rafr.nodes.convert import pose_message
+
+        if not self.ahead:
+            self.motion.cancel()
+            self.arm = ArmState(state=ArmState.CLAMPED, body=BODY)
+            self.arrived.set_result(None)
+            return
+        share = self.ahead.pop(0)
+        self.arm = ArmState(state=ArmState.REDUCING, body=BODY, fragment_tracked=share is not None)
+        if share is not None:
+            self.arm.fragment = pose_message(RigidTransform.from_translation([-0.004 * share, 0.0, 0.0]))
 
     def registration(self):
         """Bodies where they stand: at the plan's target once reduced, `off_mm` beside it."""
@@ -217,6 +255,8 @@ def test_a_run_with_automatic_approval_goes_through_every_step_and_measures_the_
     assert any("selected by the surgeon" in phase for phase in result.phases)
     assert theatre.approval.plan_hash == theatre.plan.hash
     assert theatre.approval.automatic
+    # from the start of the path on, never more than prescribed, and let go at the end
+    assert theatre.tensions == [10.0, 30.0, 50.0, PRESCRIBED, 0.0]
 
 
 @pytest.mark.slow

@@ -137,5 +137,5 @@ def _beside(body: BodyPlan) -> str:
         straight = body.straight_path.summary
         lines += f"\nstraight: {straight.min_clearance_mm:.1f} mm, {straight.peak_force_n:.0f} N"
     if body.traction_n is not None:
-        lines += f"\ntraction {body.traction_n:.0f} N"
+        lines += f"\ntraction {min(body.traction_n):.0f} to {max(body.traction_n):.0f} N"
     return lines

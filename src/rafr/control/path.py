@@ -47,6 +47,11 @@ class ReductionPath:
     def target(self) -> RigidTransform:
         return self._poses[-1]
 
+    @property
+    def shares(self) -> FloatArray:
+        """(n,) u of the poses the path was made of."""
+        return self._u
+
     def signature(self, pose: RigidTransform) -> FloatArray:
         """(12,) the four points at this pose."""
         points: FloatArray = pose.apply(self.pivot + _LEVER * _TETRAHEDRON).ravel()

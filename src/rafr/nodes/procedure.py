@@ -30,6 +30,7 @@ from rafr.config import option
 from rafr.control.live import surface_points
 from rafr.control.signals import ArmMode
 from rafr.errors import InputError
+from rafr.geometry import RigidTransform
 from rafr.nodes.calls import Calls, Done
 from rafr.nodes.convert import plan_from_message, transform_from_pose
 from rafr.nodes.long_goal import LongGoal
@@ -40,6 +41,7 @@ from rafr.procedure.fixation import fixation_note
 from rafr.procedure.machine import ProcedureMachine, Request, Status
 from rafr.procedure.phases import Action
 from rafr.procedure.residual import residual
+from rafr.procedure.traction import TractionFollower
 from rafr.tracking.tools import REFERENCE_TOOL, fragment_tool
 from rafr.units import to_metres
 
@@ -67,6 +69,9 @@ class ProcedureNode(RafrNode):
             raise InputError("node procedure", f"out is {self._config.out!r}", "an existing folder")
         self._machine = ProcedureMachine()
         self._plan: ReductionPlan | None = None
+        self._traction: TractionFollower | None = None
+        self._traction_asked = False
+        self._fragment: RigidTransform | None = None
         self._arm_trajectory: JointTrajectory = JointTrajectory()
         self._base_trajectory: Any = None
         self._registration: Registration | None = None
@@ -134,6 +139,9 @@ class ProcedureNode(RafrNode):
         mode = ArmMode(message.state) if message.state in tuple(ArmMode) else ArmMode.HOLDING
         held = message.body if mode in (ArmMode.CLAMPED, ArmMode.REDUCING) else ""
         self._machine.observe(arm=mode, held_body=held)
+        self._fragment = transform_from_pose(message.fragment) if held and message.fragment_tracked else None
+        if mode == ArmMode.REDUCING:
+            self._follow_with_traction()
         if mode == ArmMode.HOLDING:
             self._machine.observe(stop_reason=f"the arm holds: {message.reason}")
 
@@ -324,7 +332,8 @@ class ProcedureNode(RafrNode):
         return goal
 
     def _set_traction(self, body: str | None, done: Done) -> None:
-        """Pull for a body as its plan has it, else as the case prescribes; None: let go."""
+        """Pull for a body as its plan has it where it lies, else as the case prescribes; None: let go."""
+        self._traction = None
         traction = self._case.traction
         if traction is None:
             done(True, "the case prescribes no traction")
@@ -332,8 +341,27 @@ class ProcedureNode(RafrNode):
         tension = 0.0
         if body is not None:
             assert self._plan is not None
-            tension = float(self._plan.body(body).tension(traction.force_n))
+            pivot = surface_points(self._case)[body].mean(axis=0)
+            self._traction = TractionFollower(self._plan.body(body), pivot, traction.force_n)
+            tension = self._traction.ask(self._fragment) or 0.0
         self._calls.service("traction", SetTraction.Request(tension=tension), done)
+
+    def _follow_with_traction(self) -> None:
+        """While a body moves the leg's cord pulls as its plan has it where the body is tracked."""
+        if self._traction is None or self._traction_asked:
+            return
+        tension = self._traction.ask(self._fragment)
+        if tension is None:
+            return
+        follower, self._traction_asked = self._traction, True
+
+        def answered(success: bool, message: str) -> None:
+            self._traction_asked = False
+            if not success:
+                follower.unanswered()
+                self.diagnose(WARN, f"traction does not follow: {message}")
+
+        self._calls.service("traction", SetTraction.Request(tension=tension), answered)
 
     def _record_fixation(self, done: Done) -> None:
         note = fixation_note(self._case.fracture, tuple(self._machine.facts.order))

@@ -71,6 +71,8 @@ def _draw_body(axes: list[Any], body: BodyPlan) -> None:
     clearance.axhline(0.0, color="0.6", linewidth=0.8)
     clearance.set(title=f"{body.name}: clearance", xlabel="path (%)", ylabel="mm")
     load.plot(share, [p.force_n for p in body.path], color="tab:red", label="force, planned")
+    if body.traction_n is not None:
+        load.plot(share, body.traction_n, color="tab:green", linestyle=":", label="traction, planned")
     load.set(title=f"{body.name}: load on the arm", xlabel="path (%)", ylabel="force (N)")
     if body.straight_path is not None:
         straight = body.straight_path

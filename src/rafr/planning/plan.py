@@ -26,20 +26,34 @@ class PathPose:
         clearance_mm: smallest distance to every other body; negative = overlap.
         force_n: predicted magnitude of the force the arm holds (tissue, traction, contact).
         torque_nm: predicted magnitude of the torque it holds, about the body's centroid.
+        traction_n: tension of the leg's cord here, for which this holds; None: no cord pulls at this body.
     """
 
     T_path_displaced: RigidTransform
     clearance_mm: float
     force_n: float
     torque_nm: float
+    traction_n: float | None = None
 
     def to_json(self) -> dict[str, Any]:
+        traction = {} if self.traction_n is None else {"traction_n": self.traction_n}
         return {
             "T_path_displaced": self.T_path_displaced.tolist(),
             "clearance_mm": self.clearance_mm,
             "force_n": self.force_n,
             "torque_nm": self.torque_nm,
+            **traction,
         }
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> PathPose:
+        return PathPose(
+            RigidTransform.from_matrix(data["T_path_displaced"]),
+            float(data["clearance_mm"]),
+            float(data["force_n"]),
+            float(data["torque_nm"]),
+            _optional(data, "traction_n", float),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +86,7 @@ class StraightPath:
     """The path without planning: the centroid goes straight, the body turns the shortest way.
 
     Attributes:
-        summary: what it would cost, by the same model.
+        summary: what it would cost, by the same model, with the traction the case prescribes all along.
         clearance_mm, force_n: along it, at equal steps.
     """
 
@@ -100,7 +114,6 @@ class BodyPlan:
         before, after: metrics by name (planning.metrics) as displaced and as planned.
         path: from the start pose (as last measured) to `T_reduced_displaced`, both included.
         path_summary: what it costs.   straight_path: what the straight one would.
-        traction_n: tension of the leg's cord while this body moves; None: as the case prescribes.
     """
 
     name: str
@@ -112,11 +125,12 @@ class BodyPlan:
     path: tuple[PathPose, ...]
     path_summary: PathSummary | None = None
     straight_path: StraightPath | None = None
-    traction_n: float | None = None
 
-    def tension(self, prescribed: float) -> float:
-        """N, of the leg's cord while this body moves: as planned, never more than the case prescribes."""
-        return prescribed if self.traction_n is None else min(self.traction_n, prescribed)
+    @property
+    def traction_n(self) -> tuple[float, ...] | None:
+        """Tension of the leg's cord at every pose of the path; None: as the case prescribes."""
+        along = tuple(p.traction_n for p in self.path if p.traction_n is not None)
+        return along if along and len(along) == len(self.path) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +158,7 @@ class ReductionPlan:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over all that decides motion: case, order, targets, paths (1e-6 mm), traction (N)."""
+        """SHA-256 over all that decides motion: case, order, targets, paths (1e-6 mm), traction (1e-6 N)."""
         content: dict[str, Any] = {
             "case": self.case_id,
             "order": self.order,
@@ -153,7 +167,9 @@ class ReductionPlan:
                 for b in self.bodies
             },
         }
-        traction = {b.name: b.traction_n for b in self.bodies if b.traction_n is not None}
+        traction = {
+            b.name: [round(n, 6) for n in b.traction_n] for b in self.bodies if b.traction_n is not None
+        }
         if traction:
             content["traction"] = traction
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -208,18 +224,9 @@ class ReductionPlan:
                 expected_error_mm=float(b["expected_error_mm"]),
                 before=b["before"],
                 after=b["after"],
-                path=tuple(
-                    PathPose(
-                        RigidTransform.from_matrix(p["T_path_displaced"]),
-                        float(p["clearance_mm"]),
-                        float(p["force_n"]),
-                        float(p["torque_nm"]),
-                    )
-                    for p in b["path"]
-                ),
+                path=tuple(PathPose.from_json(p) for p in b["path"]),
                 path_summary=_optional(b, "path_summary", PathSummary.from_json),
                 straight_path=_optional(b, "straight_path", StraightPath.from_json),
-                traction_n=_optional(b, "traction_n", float),
             )
             for name, b in data["bodies"].items()
         )
@@ -245,8 +252,6 @@ def _extras(body: BodyPlan) -> dict[str, Any]:
         extras["path_summary"] = body.path_summary.to_json()
     if body.straight_path is not None:
         extras["straight_path"] = body.straight_path.to_json()
-    if body.traction_n is not None:
-        extras["traction_n"] = body.traction_n
     return extras
 
 

@@ -134,7 +134,6 @@ def _plan_body(
         path=path.poses,
         path_summary=path.summary,
         straight_path=path.straight,
-        traction_n=path.traction_n,
     )
     return plan, path
 

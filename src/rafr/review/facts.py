@@ -40,14 +40,14 @@ def _row(body: BodyPlan) -> str:
 
 
 def path_facts(plan: ReductionPlan, step: int) -> str:
-    """Clearance, force and torque predicted at a step counted through all paths in order."""
+    """Clearance, force, torque and traction predicted at a step counted through all paths in order."""
     for name in plan.order:
         path = plan.body(name).path
         if step < len(path):
             pose = path[max(step, 0)]
-            return (
-                f"{name.replace('_', ' ')}, pose {max(step, 0) + 1} of {len(path)}: "
-                f"gap {pose.clearance_mm:.1f} mm, force {pose.force_n:.0f} N, torque {pose.torque_nm:.1f} N m"
-            )
+            traction = "" if pose.traction_n is None else f", traction {pose.traction_n:.0f} N"
+            where = f"{name.replace('_', ' ')}, pose {max(step, 0) + 1} of {len(path)}"
+            gap, load = f"gap {pose.clearance_mm:.1f} mm", f"force {pose.force_n:.0f} N"
+            return f"{where}: {gap}, {load}, torque {pose.torque_nm:.1f} N m{traction}"
         step -= len(path)
     return "at the target"

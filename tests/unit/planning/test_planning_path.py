@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,13 +13,12 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.planning.path import Cord, PathConfig, Pull, plan_path
 from rafr.planning.path.chart import Chart, lengths, resampled
-from rafr.planning.path.load import LoadModel, least_tension
+from rafr.planning.path.load import LoadModel
 from rafr.planning.path.refine import refine
 from rafr.planning.path.rule import ClearanceRule
 from rafr.planning.path.surroundings import Surroundings
 from rafr.tissue.cables import Cable, Rider, TissueModel
 from rafr.tissue.tension import TensionLaw, TensionLaws
-from rafr.units import to_metres
 
 START = RigidTransform.from_rotvec([0.0, 0.0, 0.1], [20.0, 0.0, 0.0])
 TARGET = RigidTransform.from_translation([-20.0, 0.0, 0.0])
@@ -166,13 +166,16 @@ def model(pull: Pull, *obstacles: TriangleMesh) -> LoadModel:
     return LoadModel.of(pull, Surroundings.of(BODY, [FLOOR, *obstacles], chart, ends, PathConfig()), ends)
 
 
-def test_the_load_is_the_same_in_numpy_and_casadi():
-    cord = Cord.along_leg(np.array([0.01, 0.02, -0.01]), "left", 80.0)
+@pytest.mark.parametrize(("follows", "within"), [(False, 1e-3), (True, 0.6)])
+def test_the_load_is_the_same_in_numpy_and_casadi(follows, within):
+    hip = np.array([0.01, 0.02, -0.01])
+    cord = replace(Cord.along_leg(hip, "left", 80.0), follows=follows)
     loads = model(Pull(spring().tissue, cord))
     x = np.array([[-5.0, 3.0, 4.0, 2.0, -1.0, 3.0], [-30.0, 0.0, 9.0, 0.0, 4.0, 1.0]])
     soft = loads(x).tissue + loads(x).traction
     function = loads.pull.in_chart(loads.around.chart)
-    assert np.array([np.array(function(row)).ravel() for row in x]) == pytest.approx(soft, abs=1e-3)  # N, N m
+    casadi = np.array([np.array(function(row)).ravel() for row in x])
+    assert casadi == pytest.approx(soft, abs=within)  # N, N m; bounds of the tension are rounded off there
 
 
 def test_a_face_pressed_into_bone_bears_area_times_depth_times_the_foundation():
@@ -186,14 +189,32 @@ def test_a_face_pressed_into_bone_bears_area_times_depth_times_the_foundation():
     assert np.abs(wrench[:2]).max() < 0.05 * wrench[2]
 
 
-def test_the_tension_chosen_is_the_best_and_no_more_than_prescribed():
-    cord = Cord(np.zeros(3), np.array([-1.0, 0.0, 0.0]), 100.0)
-    loads = model(Pull(spring().tissue, cord))
-    x = np.linspace(0.0, 1.0, 9)[:, None] * loads.around.chart.coordinates(TARGET)
-    # the spring pulls back with up to 40 N; the cord pulls forward all the way: half is best
-    assert least_tension(loads(x), 100.0) == pytest.approx(20.0, abs=1.0)
-    assert least_tension(loads.with_tension(10.0)(x), 10.0) == pytest.approx(10.0)
-    assert np.linalg.norm(cord.wrench(to_metres(START), np.zeros(3))[:3]) == pytest.approx(100.0)
+def test_the_cord_pulls_what_helps_and_no_more_than_prescribed():
+    ahead = np.array([-1.0, 0.0, 0.0])
+    x = np.linspace(0.0, 1.0, 9)[:, None] * model(spring()).around.chart.coordinates(TARGET)
+    alone = model(spring())(x)
+    # the spring pulls back with up to 40 N
+    back = -alone.tissue[:, :3] @ ahead
+    for prescribed in (10.0, 100.0):
+        loads = model(Pull(spring().tissue, Cord(np.zeros(3), 1e3 * ahead, prescribed)))
+        along = loads(x)
+        assert along.tension == pytest.approx(np.clip(back, 0.0, prescribed), abs=0.1)
+        steady = loads.with_steady_traction()(x)
+        assert steady.tension == pytest.approx(np.full(9, prescribed))
+        assert along.force.max() <= min(steady.force.max(), alone.force.max()) + 1e-6
+        assert np.linalg.norm(steady.traction[:, :3], axis=1) == pytest.approx(np.full(9, prescribed))
+
+
+def test_the_path_says_what_the_cord_is_to_pull_and_the_straight_one_has_it_as_prescribed():
+    cord = Cord(np.zeros(3), np.array([-1e3, 0.0, 0.0]), 30.0)
+    found = plan_path("left", BODY, [FLOOR], START, TARGET, Pull(spring().tissue, cord))
+    tension = [pose.traction_n for pose in found.poses]
+    assert tension[0] < 1.0
+    assert tension[-1] == pytest.approx(30.0, abs=0.5)
+    assert found.straight.force_n[0] == pytest.approx(30.0, abs=1.0)
+    assert found.poses[0].force_n < 1.0
+    alone = plan_path("left", BODY, [FLOOR], START, TARGET, spring())
+    assert {pose.traction_n for pose in alone.poses} == {None}
 
 
 @pytest.mark.parametrize("name", ["step_mm", "release_mm", "slack_mm", "force_limit", "points", "knots"])

@@ -23,34 +23,64 @@ from rafr.tissue.traction import TractionConfig, cord_direction
 from rafr.units import METRES_PER_MM, to_metres
 
 _CONTACT = ContactParams()
-_TENSION_STEP = 1.0  # N
+_ROUND = 1.0  # N, over which the bounds of the tension are rounded off
 _DRAG = 10.0  # N: what way costs beside its work, so that of two easy ways the shorter one is taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cord:
-    """Elastic traction along the leg, as `rafr.tissue.traction` has it: its winch holds the tension.
+    """Elastic traction along the leg, as `rafr.tissue.traction` has it: a winch holds the tension asked for.
 
     Attributes:
         hip: (3,) m in the body's CT, where it pulls.   winch: (3,) m in the reference's CT.
-        tension: N.
+        prescribed: N; it never pulls more.
+        follows: at every pose it pulls what leaves the arm the least force; else as prescribed all the way.
     """
 
     hip: FloatArray
     winch: FloatArray
-    tension: float
+    prescribed: float
+    follows: bool = True
 
     @staticmethod
-    def along_leg(hip: FloatArray, side: str, tension: float) -> Cord:
+    def along_leg(hip: FloatArray, side: str, prescribed: float) -> Cord:
         """Of a leg of `side` as it usually lies, pulling at its hip centre (3,), m."""
-        return Cord(hip, hip + TractionConfig().length * cord_direction(side, Posture()), tension)
+        return Cord(hip, hip + TractionConfig().length * cord_direction(side, Posture()), prescribed)
 
-    def wrench(self, T: RigidTransform, centroid: FloatArray) -> FloatArray:
-        """(6,) at a pose in m."""
-        hip = T.apply(self.hip)
-        force = self.winch - hip
-        force = force * (self.tension / np.linalg.norm(force))
-        return np.concatenate([force, np.cross(hip - T.apply(centroid), force)])
+    def tension(self, T: RigidTransform, force: FloatArray) -> float:
+        """N, at a pose in m where everything else pulls with a force (3,)."""
+        if not self.follows:
+            return self.prescribed
+        return min(max(-float(force @ self._direction(T)), 0.0), self.prescribed)
+
+    def wrench(self, T: RigidTransform, centroid: FloatArray, tension: float) -> FloatArray:
+        """(6,) of a tension (N) at a pose in m."""
+        force = self._direction(T) * tension
+        return np.concatenate([force, np.cross(T.apply(self.hip) - T.apply(centroid), force)])
+
+    def expression(self, rotation: Any, translation: Any, centre: Any, force: Any) -> Any:
+        """(6,) in CasADi, as `wrench` with `tension`; its bounds are rounded off to be differentiable."""
+        import casadi as ca
+
+        hip = ca.mtimes(rotation, ca.DM(self.hip)) + translation
+        line = ca.DM(self.winch) - hip
+        line = line / ca.norm_2(line)
+        tension: Any = self.prescribed
+        if self.follows:
+            wanted = -ca.dot(force, line)
+            tension = _positive(wanted) - _positive(wanted - self.prescribed)
+        return ca.vertcat(tension * line, ca.cross(hip - centre, tension * line))
+
+    def _direction(self, T: RigidTransform) -> FloatArray:
+        line = self.winch - T.apply(self.hip)
+        return np.asarray(line / np.linalg.norm(line))
+
+
+def _positive(x: Any) -> Any:
+    """CasADi: max(x, 0), smooth."""
+    import casadi as ca
+
+    return 0.5 * (x + ca.sqrt(x**2 + _ROUND**2))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,22 +90,22 @@ class Pull:
     tissue: TissueModel
     cord: Cord | None = None
 
-    def traction(self, T: RigidTransform) -> FloatArray:
-        """(6,) of the cord at a pose in m."""
-        return np.zeros(6) if self.cord is None else self.cord.wrench(T, self.tissue.centroid)
+    def traction(self, T: RigidTransform, tissue: FloatArray) -> tuple[float, FloatArray]:
+        """N and (6,) of the cord at a pose in m, where the tissue pulls with (6,)."""
+        if self.cord is None:
+            return 0.0, np.zeros(6)
+        tension = self.cord.tension(T, tissue[:3])
+        return tension, self.cord.wrench(T, self.tissue.centroid, tension)
 
     def expression(self, rotation: Any, translation: Any) -> Any:
         """(6,) tissue and traction together in CasADi, at a pose in m."""
         import casadi as ca
 
-        total = tissue_wrench(self.tissue, rotation, translation)
+        tissue = tissue_wrench(self.tissue, rotation, translation)
         if self.cord is None:
-            return total
-        hip = ca.mtimes(rotation, ca.DM(self.cord.hip)) + translation
+            return tissue
         centre = ca.mtimes(rotation, ca.DM(self.tissue.centroid)) + translation
-        force = ca.DM(self.cord.winch) - hip
-        force = force * (self.cord.tension / ca.norm_2(force))
-        return total + ca.vertcat(force, ca.cross(hip - centre, force))
+        return tissue + self.cord.expression(rotation, translation, centre, tissue[:3])
 
     def in_chart(self, chart: Chart) -> Any:
         """CasADi Function of coordinates (6,) mm -> (6,) tissue and traction."""
@@ -90,11 +120,12 @@ class Pull:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loads:
-    """Wrenches (n, 6) at n poses, and the clearance (n,) mm there."""
+    """Wrenches (n, 6) at n poses, the cord's tension (n,) N and the clearance (n,) mm there."""
 
     tissue: FloatArray
     traction: FloatArray
     contact: FloatArray
+    tension: FloatArray
     clearance: FloatArray
 
     @property
@@ -131,20 +162,23 @@ class LoadModel:
         overlap = -around.distances(ends).min(axis=0)
         return LoadModel(pull, around, np.maximum(overlap, _CONTACT.tolerance / METRES_PER_MM))
 
-    def with_tension(self, tension: float | None) -> LoadModel:
-        """The same with another tension (N) of the cord, where there is one."""
-        if self.pull.cord is None or tension is None:
+    def with_steady_traction(self) -> LoadModel:
+        """The same with the cord pulling as prescribed all the way."""
+        if self.pull.cord is None:
             return self
-        return replace(self, pull=replace(self.pull, cord=replace(self.pull.cord, tension=tension)))
+        return replace(self, pull=replace(self.pull, cord=replace(self.pull.cord, follows=False)))
 
     def __call__(self, x: FloatArray) -> Loads:
         """At poses (n, 6) of the chart."""
         poses = [to_metres(T) for T in self.around.chart.transforms(x)]
         distance = self.around.distances(x)
+        tissue = np.array([self.pull.tissue.wrench(T) for T in poses])
+        cord = [self.pull.traction(T, at) for T, at in zip(poses, tissue, strict=True)]
         return Loads(
-            np.array([self.pull.tissue.wrench(T) for T in poses]),
-            np.array([self.pull.traction(T) for T in poses]),
+            tissue,
+            np.array([wrench for _, wrench in cord]),
             self._contact(x, distance),
+            np.array([tension for tension, _ in cord]),
             distance.min(axis=1),
         )
 
@@ -163,22 +197,6 @@ class LoadModel:
         np.add.at(wrench[:, :3], pose, force)
         np.add.at(wrench[:, 3:], pose, np.cross(arm * METRES_PER_MM, force))
         return wrench
-
-
-def least_tension(loads: Loads, prescribed: float) -> float:
-    """The tension (N), no more than prescribed, with which the largest force along a path is least.
-
-    The force is affine in the tension, its largest norm convex. Contact is left out: paths avoid it.
-
-    Args:
-        loads: along a path, with the traction prescribed.
-    """
-    if prescribed <= 0.0:
-        return 0.0
-    tensions = np.arange(0.0, prescribed + 0.5 * _TENSION_STEP, _TENSION_STEP)
-    shares = tensions / prescribed
-    forces = loads.tissue[:, None, :3] + shares[None, :, None] * loads.traction[:, None, :3]
-    return float(min(tensions[np.linalg.norm(forces, axis=2).max(axis=0).argmin()], prescribed))
 
 
 def edge_work(a: FloatArray, b: FloatArray, at_a: FloatArray, at_b: FloatArray, chart: Chart) -> FloatArray:

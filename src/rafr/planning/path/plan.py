@@ -14,7 +14,7 @@ from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.path.chart import Chart
 from rafr.planning.path.config import PathConfig
-from rafr.planning.path.load import LoadModel, Loads, Pull, effort, least_tension, work
+from rafr.planning.path.load import LoadModel, Loads, Pull, effort, work
 from rafr.planning.path.refine import refine
 from rafr.planning.path.rule import ClearanceRule
 from rafr.planning.path.search import search
@@ -30,15 +30,14 @@ class PlannedPath:
     """A path from start to target, both exact, beside the straight one.
 
     Attributes:
-        summary: what the path costs.   straight: what the straight one would, by the same model.
-        traction_n: tension of the cord for which this holds; None: no cord pulls at this body.
+        summary: what the path costs, its tension following the body.
+        straight: what the straight one would, by the same model but with traction as prescribed all along.
         found_by: who found it, per stretch between given poses: straight, lifted, search or refinement.
     """
 
     poses: tuple[PathPose, ...]
     summary: PathSummary
     straight: StraightPath
-    traction_n: float | None
     found_by: tuple[str, ...]
     assessment: Assessment
 
@@ -96,13 +95,12 @@ def plan_path(
 
     line = _spaced(given[[0, -1]], around, config)
     model = LoadModel.of(pull, around, given)
-    tension = None if pull.cord is None else least_tension(model(line), pull.cord.tension)
-    model = model.with_tension(tension)
     ways = [_best_way(model, rule, given[k : k + 2], config) for k in range(len(given) - 1)]
 
     whole = _joined(ways, model, rule)
-    straight = _way(line, model, rule, "straight")
-    poses = _poses(whole, dict(zip(np.cumsum([0, *(len(w.x) - 1 for w in ways)]), fixed, strict=True)), chart)
+    straight = _way(line, model.with_steady_traction(), rule, "straight")
+    given_at = dict(zip(np.cumsum([0, *(len(w.x) - 1 for w in ways)]), fixed, strict=True))
+    poses = _poses(whole, given_at, chart, pull.cord is not None)
     summary = _summary(whole, chart)
     return PlannedPath(
         poses,
@@ -112,7 +110,6 @@ def plan_path(
             tuple(straight.clearance.tolist()),
             tuple(straight.loads.force.tolist()),
         ),
-        tension,
         tuple(way.found_by for way in ways),
         _judge(name, whole, summary, rule, config),
     )
@@ -185,12 +182,17 @@ def _joined(ways: Sequence[_Way], model: LoadModel, rule: ClearanceRule) -> _Way
     return ways[0] if len(ways) == 1 else _way(x, model, rule, "")
 
 
-def _poses(way: _Way, fixed: Mapping[int, RigidTransform], chart: Chart) -> tuple[PathPose, ...]:
+def _poses(
+    way: _Way, fixed: Mapping[int, RigidTransform], chart: Chart, pulled: bool
+) -> tuple[PathPose, ...]:
     """`fixed`: poses given, by their place, which are not to change in the last digit either."""
-    columns = zip(chart.transforms(way.x), way.clearance, way.loads.force, way.loads.torque, strict=True)
+    loads = way.loads
+    columns = zip(
+        chart.transforms(way.x), way.clearance, loads.force, loads.torque, loads.tension, strict=True
+    )
     return tuple(
-        PathPose(fixed.get(k, T), float(gap), float(force), float(torque))
-        for k, (T, gap, force, torque) in enumerate(columns)
+        PathPose(fixed.get(k, T), float(gap), float(force), float(torque), float(tension) if pulled else None)
+        for k, (T, gap, force, torque, tension) in enumerate(columns)
     )
 
 
