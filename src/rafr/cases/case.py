@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 
 from rafr.errors import InputError, RafrError
+from rafr.files import written_whole
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -201,9 +202,8 @@ def save_case(case: Case) -> None:
     if case.table_pose is not None:
         data["table_pose"] = case.table_pose.tolist()
     text = yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
-    temporary = case.folder / f".{CASE_FILE}"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(case.folder / CASE_FILE)
+    with written_whole(case.folder / CASE_FILE) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rafr.cases.case import TRUTH_FILE, Case
 from rafr.errors import InputError, RafrError
+from rafr.files import written_whole
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -60,9 +61,8 @@ def write_truth(path: Path, truth: Truth) -> None:
             for name, d in truth.displacement.items()
         },
     }
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_truth(source: Case | Path | str) -> Truth:

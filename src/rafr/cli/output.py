@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rafr.errors import InputError
+from rafr.files import written_whole
 from rafr.progress import Progress
 
 
@@ -36,13 +37,11 @@ def write_json(target: str | Path, data: dict[str, Any]) -> None:
         sys.stdout.write(text)
         return
     check_json_target(target)
-    path = Path(target)
-    temporary = path.with_name(f".{path.name}")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        with written_whole(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(path, f"cannot be written ({error.strerror})", "a writable file") from None
+        raise InputError(Path(target), f"cannot be written ({error.strerror})", "a writable file") from None
 
 
 @contextmanager

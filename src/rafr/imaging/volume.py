@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rafr.files import written_whole
 from rafr.geometry.rigid_transform import FloatArray
 
 
@@ -82,6 +83,5 @@ def write_volume(path: Path, volume: Volume) -> None:
     """Write NIfTI, NRRD or MHA by suffix, compressed; through a temporary name, never half-written."""
     import SimpleITK as sitk
 
-    temporary = path.with_name("." + path.name)
-    sitk.WriteImage(volume.to_sitk(), str(temporary), useCompression=True)
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        sitk.WriteImage(volume.to_sitk(), str(temporary), useCompression=True)

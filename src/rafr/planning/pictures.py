@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rafr.files import written_whole
 from rafr.planning.plan import BodyPlan, ReductionPlan
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ def save_path_picture(path: Path, plan: ReductionPlan) -> None:
     figure = Figure(figsize=(9.0, 2.8 * len(plan.bodies)), layout="constrained")
     for k, body in enumerate(plan.bodies):
         _draw_body([figure.add_subplot(len(plan.bodies), 2, 2 * k + c) for c in (1, 2)], body)
-    temporary = path.with_name(f".{path.name}")
-    FigureCanvasAgg(figure).print_png(temporary)
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        FigureCanvasAgg(figure).print_png(temporary)
 
 
 def save_way_pictures(folder: Path, plan: ReductionPlan, meshes: Mapping[str, BodyMesh]) -> None:

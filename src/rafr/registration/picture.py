@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rafr.files import written_whole
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.volume import Volume
@@ -53,10 +54,9 @@ def save_overlay(
                 _draw_outline(axis, meshes[name].transformed(poses[name]), view, centre, _COLOURS[n % 6])
             axis.set_title(f"{caption}, {view[0]}", color="w", fontsize=10)
     _legend(figure, names, title)
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, dpi=110, facecolor=figure.get_facecolor(), format="png")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110, facecolor=figure.get_facecolor(), format="png")
     plt.close(figure)
-    temporary.replace(path)
 
 
 def _extent(cbct: Volume) -> FloatArray:

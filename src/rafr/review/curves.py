@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rafr.files import written_whole
 from rafr.review.run import Sample, TrueSample
 
 
@@ -38,9 +39,8 @@ def save_curves(
             axis.legend(loc="upper right", frameon=False, fontsize=8)
     lower.set_xlabel("time from the first clamping, s")
     upper.set_title(title or "reduction")
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, dpi=120, format="png")
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
 
 
 def _error(axis, t, samples) -> None:  # type: ignore[no-untyped-def]

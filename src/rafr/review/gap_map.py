@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rafr.files import written_whole
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.surface import Surface
@@ -56,9 +57,8 @@ def save_gap_map(path: Path, plan: ReductionPlan, meshes: Mapping[str, BodyMesh]
             axis.set_axis_off()
     bar = figure.colorbar(ScalarMappable(scale, _palette()), ax=axes, shrink=0.6)
     bar.set_label("gap to the next bone (mm); overlap below 0")
-    temporary = path.with_name(f".{path.name}")
-    FigureCanvasAgg(figure).print_png(temporary)
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        FigureCanvasAgg(figure).print_png(temporary)
 
 
 def gaps(name: str, meshes: Mapping[str, BodyMesh], poses: Mapping[str, RigidTransform]) -> FloatArray:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rafr.errors import RafrError
+from rafr.files import written_whole
 from rafr.geometry import TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.review.lettering import Colour, Image, captioned, with_legend, with_side_letters
@@ -103,10 +104,8 @@ def save_picture(path: Path, image: Image) -> None:
     """Write a PNG, never half-written."""
     from PIL import Image as Pillow
 
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}")
-    Pillow.fromarray(image).save(temporary, format="PNG")
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        Pillow.fromarray(image).save(temporary, format="PNG")
 
 
 def save_views(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rafr.files import written_whole
 from rafr.imaging.segmentation import BONES
 from rafr.imaging.volume import Volume
 from rafr.segmentation.classical.working_grid import lps_grid, onto, true_corners
@@ -51,10 +52,9 @@ def save_overlay(path: Path, ct: Volume, labels: Volume, title: str = "") -> Non
             for x, letter in ((0.03, left), (0.97, right)):
                 panel.text(x, 0.5, letter, color="w", transform=panel.transAxes, ha="center", fontsize=8)
     _legend(figure, marks, title)
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, dpi=90, facecolor=figure.get_facecolor(), format="png")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=90, facecolor=figure.get_facecolor(), format="png")
     plt.close(figure)
-    temporary.replace(path)
 
 
 def _position(grid: Volume, axis: int, place: int) -> float:

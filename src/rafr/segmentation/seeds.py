@@ -19,6 +19,7 @@ import numpy as np
 import yaml
 
 from rafr.errors import InputError
+from rafr.files import written_whole
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import LARGEST_LABEL
 from rafr.imaging.volume import Volume
@@ -69,9 +70,8 @@ def write_seeds(path: Path, seeds: Seeds) -> None:
     for label in seeds.labels:
         lines.append(f"  {label}:")
         lines += [f"  - [{x:.1f}, {y:.1f}, {z:.1f}]" for x, y, z in seeds.points[label]]
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def check_seeds(seeds: Seeds, ct: Volume) -> None:

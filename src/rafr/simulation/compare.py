@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rafr.files import written_whole
 from rafr.geometry import RigidTransform, screw_interpolate
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
@@ -155,4 +156,5 @@ def draw(names: tuple[str, str], records: tuple[Record, Record], difference: Dif
     apart.set_xlabel("time (s)")
     apart.legend()
     apart.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110)

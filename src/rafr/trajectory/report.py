@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rafr.assessment import Assessment
+from rafr.files import written_whole
 from rafr.room import Box, Disc
 from rafr.trajectory.mission import BodyMission, Robot
 from rafr.trajectory.motion import joined, toppra_duration
@@ -88,7 +89,8 @@ def save_joint_picture(path: Path, robot: Robot, mission: BodyMission) -> None:
     figure.legend(lines, names, loc="outside right upper")
     axes[0].set_title(f"{mission.body}: approach, then reduction (shaded)")
     axes[-1].set_xlabel("time (s)")
-    figure.savefig(path, dpi=110)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110)
 
 
 def save_docking_picture(path: Path, robot: Robot, mission: BodyMission) -> None:
@@ -119,7 +121,8 @@ def save_docking_picture(path: Path, robot: Robot, mission: BodyMission) -> None
     axis.set_ylabel("y of world: patient's right (m)")
     axis.legend(loc="upper right")
     axis.set_title(f"{mission.body}: docking, seen from above")
-    figure.savefig(path, dpi=110)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110)
 
 
 def _rectangle(box: Box, **style: Any) -> Any:

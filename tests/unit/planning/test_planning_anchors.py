@@ -10,6 +10,8 @@ from rafr.geometry import Plane, RigidTransform, TriangleMesh
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.anchors import AnchorTerm, anchor_terms
 from rafr.planning.target.estimate import IN_PLACE, Estimate
+from rafr.planning.target.evidence import Term
+from rafr.planning.target.local_mirror import find_local_mirrors
 
 MIDLINE = Plane(np.zeros(3), np.array([1.0, 0.0, 0.0]))
 
@@ -48,7 +50,11 @@ def _trimesh(mesh: TriangleMesh) -> trimesh.Trimesh:
 
 def anchors(moving: RigidTransform) -> tuple[dict[str, AnchorTerm], Estimate]:
     bones, at = pelvis(moving)
-    return {t.name.split(" ")[0]: t for t in anchor_terms(at, bones)}, at
+    return {t.name.split(" ")[0]: t for t in found(at, bones)}, at
+
+
+def found(at: Estimate, bones: list[Bone]) -> list[Term]:
+    return anchor_terms(at, bones, find_local_mirrors(at, bones))
 
 
 def test_both_joints_hold_a_hip_that_is_where_it_belongs():
@@ -95,9 +101,9 @@ def test_flat_faces_say_nothing_along_themselves():
     right = TriangleMesh(np.asarray(plate.vertices) - [6.6, 0.0, 0.0], np.asarray(plate.faces))
     left = Bone.of("left_hip", [MIDLINE.reflect_mesh(right)], body=0)
     at = Estimate(MIDLINE, np.zeros(3), (RigidTransform.identity(),), (np.array([6.6, 0.0, 0.0]),))
-    assert anchor_terms(at, [left, Bone.of("right_hip", [right])]) == []
+    assert found(at, [left, Bone.of("right_hip", [right])]) == []
 
 
 def test_a_joint_within_one_body_is_not_held_again():
     bones, at = pelvis(RigidTransform.identity())
-    assert anchor_terms(at, [bone.of_body(IN_PLACE) for bone in bones]) == []
+    assert found(at, [bone.of_body(IN_PLACE) for bone in bones]) == []

@@ -10,6 +10,7 @@ from rafr.geometry import Plane, RigidTransform, TriangleMesh
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.estimate import IN_PLACE, Estimate
 from rafr.planning.target.joints import joint_terms
+from rafr.planning.target.local_mirror import find_local_mirrors
 
 MIDLINE = Plane(np.zeros(3), np.array([1.0, 0.0, 0.0]))
 
@@ -37,7 +38,7 @@ def bones(moving: RigidTransform) -> tuple[list[Bone], Estimate]:
 
 def excess(moving: RigidTransform) -> np.ndarray:
     found, at = bones(moving)
-    (term,) = [t for t in joint_terms(at, found) if "sacrum" in t.name]
+    (term,) = [t for t in joint_terms(at, found, find_local_mirrors(at, found)) if "sacrum" in t.name]
     return term.rows(at, 4.0).residual
 
 
@@ -54,4 +55,5 @@ def test_a_joint_that_gapes_shows_by_how_much():
 
 def test_a_joint_within_one_body_holds_nothing():
     found, at = bones(RigidTransform.identity())
-    assert joint_terms(at, [bone.of_body(IN_PLACE) for bone in found]) == []
+    found = [bone.of_body(IN_PLACE) for bone in found]
+    assert joint_terms(at, found, find_local_mirrors(at, found)) == []

@@ -8,7 +8,7 @@ joint, says within 0.8 mm along each axis.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +23,10 @@ from rafr.planning.target.evidence import Rows, Term, add_twist, robust
 from rafr.planning.target.local_mirror import (
     FARTHEST_MM,
     REACH_MM,
+    Joint,
     LocalMirror,
-    find_local_mirror,
     fits,
+    joint_of,
     trimmed,
 )
 
@@ -69,11 +70,12 @@ class AnchorTerm:
         return Rows(residual, jacobian, weight, self.area, self.sigma_mm)
 
 
-def anchor_terms(at: Estimate, bones: Sequence[Bone]) -> list[Term]:
+def anchor_terms(at: Estimate, bones: Sequence[Bone], mirrors: Mapping[Joint, LocalMirror]) -> list[Term]:
     """Level pubes, and sacro-iliac joints as on a side that holds together.
 
     Args:
         at: bodies near their places: within about a centimetre.
+        mirrors: `find_local_mirrors` of the same.
     """
     terms: list[Term] = []
     for a, b in pairs_that_move(bones):
@@ -84,7 +86,7 @@ def anchor_terms(at: Estimate, bones: Sequence[Bone]) -> list[Term]:
             terms += [level] if level is not None else []
             continue
         hip, sacrum = (b, a) if a.name == "sacrum" else (a, b)
-        joint = find_local_mirror(hip, sacrum, at, bones)
+        joint = mirrors.get(joint_of(hip, sacrum))
         terms += [_sacroiliac(hip, sacrum, joint)] if joint is not None else []
     return terms
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.contact import near, pairs_that_move
 from rafr.planning.target.estimate import Estimate
 from rafr.planning.target.evidence import BoolArray, ContactTerm, Term
-from rafr.planning.target.local_mirror import HELD_MM, LocalMirror, find_local_mirror
+from rafr.planning.target.local_mirror import HELD_MM, Joint, LocalMirror, joint_of
 
 # mean width of sacro-iliac joint and symphysis over 18 pelves of the VSD set, where no intact joint shows
 # its own
@@ -24,8 +24,12 @@ _JOINT_SEARCH_MM, _JOINT_WATCH_MM = 6.0, 20.0
 _SAME_PLACE_MM = 4.0
 
 
-def joint_terms(at: Estimate, bones: Sequence[Bone]) -> list[Term]:
-    """Sacro-iliac joints and symphysis, of bones that roughly lie on their mirror images."""
+def joint_terms(at: Estimate, bones: Sequence[Bone], mirrors: Mapping[Joint, LocalMirror]) -> list[Term]:
+    """Sacro-iliac joints and symphysis, of bones that roughly lie on their mirror images.
+
+    Args:
+        mirrors: `find_local_mirrors` of the same.
+    """
     terms: list[Term] = []
     for a, b in pairs_that_move(bones):
         if a.name == b.name:
@@ -33,7 +37,7 @@ def joint_terms(at: Estimate, bones: Sequence[Bone]) -> list[Term]:
         near_a, near_b = near(a, b, at, _JOINT_WATCH_MM)
         masks = near_a & ~_held(a, b.name, bones), near_b & ~_held(b, a.name, bones)
         if masks[0].any():
-            terms.append(_joint(a, b, masks, at, bones))
+            terms.append(_joint(a, b, masks, mirrors))
     return terms
 
 
@@ -46,13 +50,15 @@ def _held(bone: Bone, across: str, bones: Sequence[Bone]) -> BoolArray:
     return held
 
 
-def _joint(a: Bone, b: Bone, masks: tuple[BoolArray, BoolArray], at: Estimate, bones: Sequence[Bone]) -> Term:
+def _joint(
+    a: Bone, b: Bone, masks: tuple[BoolArray, BoolArray], mirrors: Mapping[Joint, LocalMirror]
+) -> Term:
     label = f"joint:{a.name}-{b.name} {a.body}/{b.body}"
     if "sacrum" not in (a.name, b.name):
         gaps = [np.where(mask, _SYMPHYSIS_GAP_MM, np.nan) for mask in masks]
         return ContactTerm(a, b, gaps[0], gaps[1], _SYMPHYSIS_SIGMA_MM, _MEAN_PATCH_MM2, label)
     hip, sacrum = (b, a) if a.name == "sacrum" else (a, b)
-    mirror = find_local_mirror(hip, sacrum, at, bones)
+    mirror = mirrors.get(joint_of(hip, sacrum))
     if mirror is not None:
         gaps = [
             np.where(mask, _gap_of_image(bone, mirror), np.nan)

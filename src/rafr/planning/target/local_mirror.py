@@ -16,6 +16,7 @@ from rafr.geometry import Plane, RigidTransform
 from rafr.geometry.rigid_transform import FloatArray, fit_rigid
 from rafr.planning.surface import ClosestPoints, Surface, even_subset
 from rafr.planning.target.anatomy import MIRROR_BONE, Bone
+from rafr.planning.target.contact import pairs_that_move
 from rafr.planning.target.estimate import Estimate, twist_rows
 
 REACH_MM = 30.0  # of what is compared, about the middle of the joint
@@ -60,12 +61,32 @@ class LocalMirror:
         return self.plane.reflect_direction(T.inverse().rotate(directions))
 
 
-def find_local_mirror(hip: Bone, sacrum: Bone, at: Estimate, bones: Sequence[Bone]) -> LocalMirror | None:
-    """The other side of a joint, laid upon it; None where that does not hold together or does not fit.
+Joint = tuple[str, int, int]
+"""A sacro-iliac joint: the hip's name, and the bodies of hip and sacrum."""
+
+
+def joint_of(hip: Bone, sacrum: Bone) -> Joint:
+    return hip.name, hip.body, sacrum.body
+
+
+def find_local_mirrors(at: Estimate, bones: Sequence[Bone]) -> dict[Joint, LocalMirror]:
+    """The other side of every joint that moves, laid upon it, where that holds together and fits.
 
     Args:
         at: bodies within about a centimetre of their places.
     """
+    found = {}
+    for a, b in pairs_that_move(bones):
+        hip, sacrum = (b, a) if a.name == "sacrum" else (a, b)
+        if sacrum.name != "sacrum" or hip.name == "sacrum":
+            continue
+        mirror = _find(hip, sacrum, at, bones)
+        if mirror is not None:
+            found[joint_of(hip, sacrum)] = mirror
+    return found
+
+
+def _find(hip: Bone, sacrum: Bone, at: Estimate, bones: Sequence[Bone]) -> LocalMirror | None:
     for model in bones:
         for base in bones:
             if model.name != MIRROR_BONE[hip.name] or base.name != "sacrum" or model.body != base.body:

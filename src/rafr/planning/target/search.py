@@ -15,6 +15,7 @@ from rafr.planning.target.estimate import IN_PLACE, Estimate
 from rafr.planning.target.evidence import WHOLE, MidlineTerm, MirrorTerm, PoseTerm, Term
 from rafr.planning.target.faces import face_terms
 from rafr.planning.target.joints import joint_terms
+from rafr.planning.target.local_mirror import find_local_mirrors
 from rafr.planning.target.rim import rim_terms
 from rafr.planning.target.shape_fit import ShapeTerm
 from rafr.planning.target.solve import Solution, solve
@@ -124,7 +125,8 @@ def find_together(start: Estimate, scene: Scene, config: SearchConfig) -> Soluti
 
 def _joints(at: Estimate, scene: Scene) -> list[Term]:
     """What joints and their neighbourhoods say."""
-    return [*joint_terms(at, scene.bones), *anchor_terms(at, scene.bones)]
+    mirrors = find_local_mirrors(at, scene.bones)
+    return [*joint_terms(at, scene.bones, mirrors), *anchor_terms(at, scene.bones, mirrors)]
 
 
 def _breaks(at: Estimate, scene: Scene, reach_mm: float) -> list[Term]:
