@@ -97,7 +97,7 @@ def test_the_target_follows_a_rigid_motion_of_the_whole_ct(bones, planned):
 
 
 def test_the_target_does_not_overlap_the_bone_in_place(bones, planned):
-    from rafr.planning.surface import Surface
+    from rafr.geometry.surface import Surface
 
     result, mesh, _ = planned
     moved = result.bodies[0].T_reduced_displaced.apply(mesh.vertices)

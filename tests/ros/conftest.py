@@ -37,11 +37,12 @@ class Lab:
         self._logs = log_folder
         self._processes = {}
 
-    def start(self, executable, **parameters):
-        """Start `rafr.nodes.<executable>` as `rafr sim` does; returns the process."""
+    def start(self, executable, script=None, **parameters):
+        """Start `rafr.nodes.<executable>` (or a script) as `rafr sim` does; returns the process."""
         from rafr.nodes.graph import NodeSpec
 
-        command = [sys.executable, "-m", f"rafr.nodes.{executable}"]
+        what = ["-m", f"rafr.nodes.{executable}"] if script is None else [str(script)]
+        command = [sys.executable, *what]
         command += NodeSpec(executable, executable, parameters).arguments()
         with (self._logs / f"{executable}.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)

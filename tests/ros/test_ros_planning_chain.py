@@ -1,5 +1,7 @@
 """Registration, planner and trajectory nodes say why they cannot, and never act on half the facts."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,51 @@ def test_a_missing_cbct_ends_the_goal_with_the_reason(lab, box_case):
     result = run_goal(lab, RegisterPatient, "register_patient", goal)
     assert not result.success
     assert "/nowhere/cbct.nii.gz" in result.message
+
+
+def test_a_probe_that_does_not_touch_the_registered_bone_withdraws_the_registration(lab, box_case):
+    from rafr_msgs.msg import Registration, ToolPose, ToolPoses
+    from rafr_msgs.srv import TouchBone
+
+    from rafr.geometry import RigidTransform
+    from rafr.nodes.convert import pose_message, time_message
+    from rafr.nodes.runtime import LATCHED, SENSOR
+
+    lab.listen(Registration, "registration", LATCHED)
+    lab.start("registration", Path(__file__).with_name("registered_node.py"), case=str(box_case), tip_z=0.1)
+    lab.wait_ready("registration")
+    frames = lab.node.create_publisher(ToolPoses, "tracker/tools", SENSOR)
+    client = lab.node.create_client(TouchBone, "touch_bone")
+    assert lab.wait(lambda: client.service_is_ready() and frames.get_subscription_count() > 0)
+    clock = iter(np.arange(5.0, 500.0, 1 / 60))
+
+    def touch(tip, body=""):
+        """The tip, 0.1 m along the probe's z, held there for a third of a second."""
+        shaft = RigidTransform.from_translation(np.array(tip) - [0.0, 0.0, 0.1])
+        poses = {"probe": shaft, "reference": RigidTransform.identity()}
+        for k in range(70):  # the first frames belong to the way there
+            message = ToolPoses(frame_number=k)
+            message.header.stamp = time_message(float(next(clock)))
+            message.tools = [ToolPose(name=n, valid=True, pose=pose_message(T)) for n, T in poses.items()]
+            frames.publish(message)
+            lab.wait(lambda: False, 0.01)
+        return lab.wait_result(client.call_async(TouchBone.Request(body=body)))
+
+    # m; the reference's upper block: x -43.5 to -7.5, y -19.5 to 16.5, z 49.5 to 67.5 mm
+    assert "fragment_wing was tracked in 0 frames" in touch([0, 0, 0], "wing").message
+    assert "tail is not registered" in touch([0, 0, 0], "tail").message
+    first = touch([-0.0075, 0.0, 0.058])
+    assert abs(first.distance) < 1e-3
+    assert "1 places touched, 4 needed" in first.message
+    touch([-0.025, 0.0165, 0.058])
+    touch([-0.025, -0.0195, 0.058])
+    assert touch([-0.025, 0.0, 0.0675]).success
+    assert lab.received["registration"][-1].accepted
+    off = touch([-0.025, 0.0, 0.0735])
+    assert not off.success
+    assert off.distance == pytest.approx(0.006, abs=1e-3)
+    assert lab.wait(lambda: not lab.received["registration"][-1].accepted)
+    assert "a touch lies" in lab.received["registration"][-1].reasons[0]
 
 
 @pytest.mark.parametrize("accepted", [None, False])

@@ -31,6 +31,7 @@ class CbctConfig:
         diameter_mm, length_mm: the cylindrical field of view; its axis is the volume's z.
         spacing_mm: isotropic voxel size.
         gain, offset: ranges of the grey scale, value = gain·HU + offset (a CBCT is not calibrated in HU).
+        blur_mm: standard deviation of the scanner's own blur (focal spot, detector, reconstruction).
         noise: standard deviation, grey values.   noise_blur_voxels: its correlation.
         cupping: largest relative loss of attenuation in the middle (beam hardening, scatter).
         shading: amplitude of the smooth bias, grey values.
@@ -44,6 +45,7 @@ class CbctConfig:
     spacing_mm: float = 1.0
     gain: tuple[float, float] = (0.70, 0.85)
     offset: tuple[float, float] = (40.0, 160.0)
+    blur_mm: float = 0.4
     noise: float = 45.0
     noise_blur_voxels: float = 0.5
     cupping: float = 0.10
@@ -86,6 +88,7 @@ def simulate_cbct(
     moved = np.concatenate([T_cbct_ct[name].apply(p) for name, p in surface.items() if len(p)])
     grid, inside = _field_of_view(moved, fiducials, config)
     hu = _bones_and_tissue(ct, labels, bodies, T_cbct_ct, surface, grid)
+    hu = gaussian_filter(hu, config.blur_mm / config.spacing_mm)
     image = _scanner(hu, grid, config, rng)
     metal.add_metal(image, grid, fiducials, pins_cbct_mm, config, rng)
     values = np.clip(np.round(image), -1024, 3071).astype(np.int16)

@@ -1,7 +1,8 @@
 """Action `register_patient`: CT to CBCT to tracker; publishes `registration`, latched.
 
 The chain is that of docs/architecture.md, steps 1 and 2: spheres and bones found in the CBCT, tools
-as the tracker saw them while it was taken.
+as the tracker saw them while it was taken. Service `touch_bone`: a probe held to bone checks it; touches that
+contradict a registration withdraw it.
 """
 
 from __future__ import annotations
@@ -14,18 +15,22 @@ from typing import Any
 from rafr_msgs.action import RegisterPatient
 from rafr_msgs.msg import BodyRegistration as BodyRegistrationMsg
 from rafr_msgs.msg import Registration, ToolPoses
+from rafr_msgs.srv import TouchBone
 
 from rafr.assessment import ACCEPTED, Assessment
+from rafr.cases.meshes import body_meshes
 from rafr.config import option
+from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.nodes import work
 from rafr.nodes.actions import WorkerAction
 from rafr.nodes.convert import pose_message, seconds, transform_from_pose
-from rafr.nodes.runtime import LATCHED, SENSOR, RafrNode, run_node
+from rafr.nodes.runtime import LATCHED, OK, SENSOR, WARN, RafrNode, run_node
 from rafr.registration import chain
+from rafr.registration.probe import ProbeConfig, Touch, contradictions, judge_touches, tip_in_bone, touch
 from rafr.registration.result import FiducialRegistration, RegistrationResult
 from rafr.tracking.average import AverageConfig, ToolHistory
-from rafr.tracking.tools import REFERENCE_TOOL, fragment_tool
+from rafr.tracking.tools import PROBE_TOOL, REFERENCE_TOOL, fragment_tool
 from rafr.units import METRES_PER_MM, to_metres
 
 
@@ -43,15 +48,21 @@ class RegistrationNode(RafrNode):
         super().__init__("registration")
         self._config = self.config(RegistrationNodeConfig)
         self._tools = ToolHistory(self.config(AverageConfig))
+        self._probe = self.config(ProbeConfig)
         self._case = work.case_of(self._config.case)
+        self._registration: Registration | None = None
+        self._touches: dict[str, list[Touch]] = {}
+        self._seen = 0.0  # s, stamp of the last frame
         self._publisher = self.create_publisher(Registration, "registration", LATCHED)
         self.create_subscription(ToolPoses, "tracker/tools", self._frame, SENSOR)
         self._action = WorkerAction(self, RegisterPatient, "register_patient", self._register)
+        self.create_service(TouchBone, "touch_bone", self._touch)
         self.set_ready()
 
     def _frame(self, message: ToolPoses) -> None:
         poses = {t.name: transform_from_pose(t.pose) for t in message.tools if t.valid}
-        self._tools.add(seconds(message.header.stamp), {n: p for n, p in poses.items() if p is not None})
+        self._seen = seconds(message.header.stamp)
+        self._tools.add(self._seen, {n: p for n, p in poses.items() if p is not None})
 
     async def _register(self, goal: Any, compute: Callable[..., Any]) -> Any:
         names = [body.name for body in self._case.bodies]
@@ -63,9 +74,60 @@ class RegistrationNode(RafrNode):
         )
         registered = [name for name in names if any(b.name == name for b in result.bodies)]
         message = self._message(result, fiducials, tools, registered)
-        self._publisher.publish(message)
+        self._touches.clear()
+        self._publish(message)
         text = "; ".join(message.reasons)
         return RegisterPatient.Result(success=message.accepted, message=text, registration=message)
+
+    def _publish(self, message: Registration) -> None:
+        self._registration = message
+        self._publisher.publish(message)
+
+    def _touch(self, request: Any, response: Any) -> Any:
+        """One touch; the answer judges all of them since the registration, or since `restart`."""
+        name = request.body or self._case.reference.name
+        try:
+            made = self._measured_touch(name)
+        except InfeasibleError as error:
+            response.message, response.distance = "; ".join(error.reasons), float("nan")
+            return response
+        if request.restart:
+            self._touches.pop(name, None)
+        touches = self._touches.setdefault(name, [])
+        touches.append(made)
+        verdict = judge_touches(touches, self._probe)
+        response.success, response.distance = verdict.accepted, made.distance
+        response.message = "; ".join(verdict.reasons)
+        against = contradictions(touches, self._probe)
+        if against:
+            self._withdraw(f"{name}: {'; '.join(against)}")
+        else:
+            self.diagnose(OK, f"{name}: touched {1e3 * made.distance:+.2f} mm from the registered bone")
+        return response
+
+    def _measured_touch(self, name: str) -> Touch:
+        """Where the probe is now, the mean of the last frames.
+
+        Raises:
+            InfeasibleError: nothing registered of that name, or a tool was not seen standing still.
+        """
+        found = [b for b in self._registration.bodies if b.name == name] if self._registration else []
+        T_marker_ct = transform_from_pose(found[0].marker_from_ct) if found else None
+        if T_marker_ct is None:
+            raise InfeasibleError((f"{name} is not registered",))
+        tool = REFERENCE_TOOL if name == self._case.reference.name else fragment_tool(name)
+        seen = self._tools.mean(self._seen, [tool, PROBE_TOOL])
+        point = tip_in_bone(T_marker_ct, seen[tool], seen[PROBE_TOOL], self._probe.tip)
+        return touch(body_meshes(self._case)[name].mesh, point)
+
+    def _withdraw(self, reason: str) -> None:
+        """What the probe contradicts is not to be relied on: nothing is planned or moved by it."""
+        assert self._registration is not None
+        self.diagnose(WARN, f"registration withdrawn: {reason}")
+        message = self._registration
+        message.accepted = False
+        message.reasons = [*message.reasons, reason]
+        self._publish(message)
 
     def _message(
         self,

@@ -9,9 +9,9 @@ import numpy as np
 
 from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.geometry.surface import Surface
 from rafr.imaging.segmentation import bone_of
 from rafr.planning.pins import PatientAxes
-from rafr.planning.surface import Surface
 
 # Matta & Tornetta 1996, Clin Orthop 329:129: largest displacement on AP, inlet or outlet view
 MATTA_GRADES_MM = (("excellent", 4.0), ("good", 10.0), ("fair", 20.0))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rafr.geometry import RigidTransform
-from rafr.planning.surface import Surface
+from rafr.geometry.surface import Surface
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh

@@ -17,7 +17,7 @@ from rafr.errors import InfeasibleError, RafrError
 from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.mesh import IntArray
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.surface import Surface, even_subset
+from rafr.geometry.surface import Surface, even_subset
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh

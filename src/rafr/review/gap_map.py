@@ -11,7 +11,7 @@ import numpy as np
 from rafr.files import written_whole
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.surface import Surface
+from rafr.geometry.surface import Surface
 from rafr.review.picture import render_along
 from rafr.review.raycast import Painted
 

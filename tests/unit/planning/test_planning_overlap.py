@@ -7,7 +7,7 @@ import pytest
 import trimesh
 
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.planning.surface import Surface
+from rafr.geometry.surface import Surface
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.overlap import push_out
 

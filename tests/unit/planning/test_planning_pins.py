@@ -12,8 +12,8 @@ from rafr.cases.case import Body, Case, SchantzPin
 from rafr.cases.meshes import BodyMesh
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.geometry.surface import Surface
 from rafr.planning.pins import clamp_frame, patient_axes, propose_pins
-from rafr.planning.surface import Surface
 
 
 def box(extents: tuple[float, ...], centre: tuple[float, ...]) -> TriangleMesh:

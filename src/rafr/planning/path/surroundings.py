@@ -12,9 +12,9 @@ from scipy.spatial import cKDTree
 from rafr.geometry import RigidTransform, SignedDistanceGrid, TriangleMesh
 from rafr.geometry.mesh import IntArray
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.geometry.surface import Surface, even_subset
 from rafr.planning.path.chart import Chart, resampled
 from rafr.planning.path.config import PathConfig
-from rafr.planning.surface import Surface, even_subset
 from rafr.tissue.contact import local_distance_grid, surface_points
 
 _AROUND_MM = 12.0  # by which the grids reach beyond the straight path

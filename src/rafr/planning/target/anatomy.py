@@ -10,8 +10,8 @@ import numpy as np
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.geometry.surface import Surface
 from rafr.imaging.segmentation import bone_of
-from rafr.planning.surface import Surface
 from rafr.planning.target.estimate import IN_PLACE
 
 MIRROR_BONE = {"sacrum": "sacrum", "left_hip": "right_hip", "right_hip": "left_hip"}

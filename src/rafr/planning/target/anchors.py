@@ -15,7 +15,7 @@ import numpy as np
 
 from rafr.geometry import Plane
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.surface import Surface, even_subset
+from rafr.geometry.surface import Surface, even_subset
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.contact import pairs_that_move
 from rafr.planning.target.estimate import Estimate, tangents

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rafr.geometry import Plane, RigidTransform
 from rafr.geometry.mesh import IntArray
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.surface import Surface
+from rafr.geometry.surface import Surface
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.estimate import IN_PLACE, Estimate, plane_rows, tangents, twist_rows
 

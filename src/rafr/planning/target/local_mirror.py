@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rafr.geometry import Plane, RigidTransform
 from rafr.geometry.rigid_transform import FloatArray, fit_rigid
-from rafr.planning.surface import ClosestPoints, Surface, even_subset
+from rafr.geometry.surface import ClosestPoints, Surface, even_subset
 from rafr.planning.target.anatomy import MIRROR_BONE, Bone
 from rafr.planning.target.contact import pairs_that_move
 from rafr.planning.target.estimate import Estimate, twist_rows

@@ -10,7 +10,7 @@ import numpy as np
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.geometry.rigid_transform import fit_rigid as fit_points
-from rafr.planning.surface import Surface
+from rafr.geometry.surface import Surface
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.estimate import IN_PLACE, Estimate, twist_rows
 from rafr.planning.target.evidence import PoseTerm, Rows, robust
