@@ -100,17 +100,17 @@ def test_a_probe_that_does_not_touch_the_registered_bone_withdraws_the_registrat
             lab.wait(lambda: False, 0.01)
         return lab.wait_result(client.call_async(TouchBone.Request(body=body)))
 
-    # m; the reference's upper block: x -43.5 to -7.5, y -19.5 to 16.5, z 49.5 to 67.5 mm
+    # m; a block of the reference: x -10.5 to 7.5, y -19.5 to 16.5, z 16.5 to 52.5 mm
     assert "fragment_wing was tracked in 0 frames" in touch([0, 0, 0], "wing").message
     assert "tail is not registered" in touch([0, 0, 0], "tail").message
-    first = touch([-0.0075, 0.0, 0.058])
+    first = touch([0.0075, 0.0, 0.03])
     assert abs(first.distance) < 1e-3
     assert "1 places touched, 4 needed" in first.message
-    touch([-0.025, 0.0165, 0.058])
-    touch([-0.025, -0.0195, 0.058])
-    assert touch([-0.025, 0.0, 0.0675]).success
+    touch([0.0, 0.0165, 0.03])
+    touch([0.0, -0.0195, 0.03])
+    assert touch([0.0, 0.0, 0.0525]).success
     assert lab.received["registration"][-1].accepted
-    off = touch([-0.025, 0.0, 0.0735])
+    off = touch([0.0, 0.0, 0.0585])
     assert not off.success
     assert off.distance == pytest.approx(0.006, abs=1e-3)
     assert lab.wait(lambda: not lab.received["registration"][-1].accepted)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rafr.imaging.volume import Volume
     from rafr.registration.result import RegistrationResult
 
-_PICTURE = "registration.png"
+_OUTLINES, _CHECKERBOARD = "registration.png", "checkerboard.png"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--body", metavar="NAME", action="append", help="register this body only (may be given again)"
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="random seed (default 0)")
-    parser.add_argument("-o", "--out", metavar="DIR", help=f"folder for {_PICTURE}, made where absent")
+    parser.add_argument(
+        "-o", "--out", metavar="DIR", help=f"folder for {_OUTLINES} and {_CHECKERBOARD}, made where absent"
+    )
     add_json_option(parser)
 
 
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         result = register_case(case, cbct, bodies=bodies, seed=args.seed, progress=progress)
         meshes = {name: b.mesh for name, b in body_meshes(case).items()}
         if args.out:
-            _save_picture(Path(args.out), case, cbct, meshes, result)
+            _save_pictures(Path(args.out), case, cbct, meshes, result)
     if args.json:
         write_json(args.json, result.to_json())
     if args.json != "-":
@@ -56,10 +58,11 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result.assessment.accepted else 1
 
 
-def _save_picture(
+def _save_pictures(
     folder: Path, case: Case, cbct: Volume, meshes: dict[str, TriangleMesh], result: RegistrationResult
 ) -> None:
-    from rafr.registration.picture import save_overlay
+    from rafr.cases.load import load_ct, load_labels
+    from rafr.registration.picture import save_checkerboard, save_overlay
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +71,10 @@ def _save_picture(
     verdict = "accepted" if result.assessment.accepted else "NOT accepted"
     poses = {b.name: b.T_cbct_ct for b in result.bodies}
     title = f"{case.id}: outlines of the CT on the CBCT, {verdict}"
-    save_overlay(folder / _PICTURE, cbct, meshes, poses, title)
+    save_overlay(folder / _OUTLINES, cbct, meshes, poses, title)
+    labels = {b.name: b.labels for b in case.bodies}
+    title = f"{case.id}: CBCT and CT in turn, {verdict}"
+    save_checkerboard(folder / _CHECKERBOARD, cbct, load_ct(case), load_labels(case), labels, poses, title)
 
 
 def _print_table(case: Case, meshes: dict[str, TriangleMesh], result: RegistrationResult) -> None:

@@ -1,4 +1,4 @@
-"""CBCT slices with the outlines of the CT's bones, before and after registration."""
+"""CBCT and CT before and after registration: outlines of the bones on slices, and a checkerboard of both."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _VIEWS = (
     ("sagittal", (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
 )
 _PIXEL_MM = 0.8
+_SQUARE_MM = 24.0
+_WINDOW_HU, _TISSUE_HU = (-150.0, 1000.0), 40.0
 
 
 def save_overlay(
@@ -59,6 +61,85 @@ def save_overlay(
     plt.close(figure)
 
 
+def save_checkerboard(
+    path: Path,
+    cbct: Volume,
+    ct: Volume,
+    labels: Volume,
+    bodies: Mapping[str, tuple[int, ...]],
+    T_cbct_ct: Mapping[str, RigidTransform],
+    title: str,
+) -> None:
+    """Write a PNG whose squares show CBCT and CT in turn: above as the CT lies, below as registered.
+
+    Where a bone's edge runs on from square to square it is registered. Slices through the last body's middle.
+
+    Args:
+        labels: on the CT's grid.   bodies: label values by name, the reference first; it carries the tissue.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    last = list(T_cbct_ct)[-1]
+    inside = np.argwhere(np.isin(labels.array[::4, ::4, ::4], bodies[last]))
+    middle = labels.index_to_lps(4.0 * inside[:, ::-1].mean(axis=0))
+    centre, extent = T_cbct_ct[last].apply(middle), _extent(cbct)
+    unmoved = dict.fromkeys(T_cbct_ct, RigidTransform.identity())
+    figure, axes = plt.subplots(2, 3, figsize=(13.5, 8.6), facecolor="#14161a")
+    for row, (caption, poses) in enumerate((("before", unmoved), ("registered", dict(T_cbct_ct)))):
+        for axis, view in zip(axes[row], _VIEWS, strict=True):
+            points, frame = _plane(view, centre, extent)
+            known = _ct_as_placed(points, ct, labels, bodies, poses)
+            seen = _matched(sample(cbct, points, outside=float(cbct.array.min())), known)
+            across, up = (np.arange(n) * _PIXEL_MM // _SQUARE_MM for n in known.shape[::-1])
+            mixed = np.where((across[None, :] + up[:, None]) % 2 == 0, seen, known)
+            axis.imshow(
+                mixed, cmap="gray", vmin=_WINDOW_HU[0], vmax=_WINDOW_HU[1], origin="lower", extent=frame
+            )
+            _dress(axis, view, frame)
+            axis.set_title(f"{caption}, {view[0]}", color="w", fontsize=10)
+    _legend(figure, [], title)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110, facecolor=figure.get_facecolor(), format="png")
+    plt.close(figure)
+
+
+def _ct_as_placed(
+    points: FloatArray,
+    ct: Volume,
+    labels: Volume,
+    bodies: Mapping[str, tuple[int, ...]],
+    poses: Mapping[str, RigidTransform],
+) -> FloatArray:
+    """HU at points (m, n, 3) of the CBCT, every body of the CT at its pose, tissue with the first."""
+    image: FloatArray = np.full(points.shape[:2], -1000.0)
+    for k, name in enumerate(poses):
+        there = poses[name].inverse().apply(points.reshape(-1, 3)).reshape(points.shape)
+        value = sample(ct, there, outside=-1000.0)
+        index = np.rint(labels.lps_to_index(there)).astype(int)
+        last = np.array(labels.size) - 1
+        known = ((index >= 0) & (index <= last)).all(axis=-1)
+        i, j, n = np.moveaxis(np.clip(index, 0, last), -1, 0)
+        label = np.where(known, labels.array[n, j, i], 0)
+        own = np.isin(label, bodies[name])
+        if k == 0:  # where a body has moved away there is tissue now
+            image = np.where(label == 0, value, _TISSUE_HU)
+        image = np.where(own, value, image)
+    return image
+
+
+def _matched(seen: FloatArray, known: FloatArray) -> FloatArray:
+    """The CBCT's grey values as HU: gain and offset that fit the CT on this slice."""
+    use = (known > -500.0) & (seen > np.quantile(seen, 0.05))
+    if use.sum() < 100:
+        return seen
+    low, high = (np.quantile(known[use], q) for q in (0.5, 0.98))
+    dark, bright = (np.quantile(seen[use], q) for q in (0.5, 0.98))
+    return np.asarray(low + (seen - dark) * (high - low) / max(bright - dark, 1e-6))
+
+
 def _extent(cbct: Volume) -> FloatArray:
     """(2, 3) lower and upper corner of the volume, LPS mm."""
     last = np.array(cbct.size) - 1
@@ -67,21 +148,31 @@ def _extent(cbct: Volume) -> FloatArray:
     return np.stack([lps.min(axis=0), lps.max(axis=0)])
 
 
-def _draw_slice(
-    axis: Any, cbct: Volume, view: Any, centre: FloatArray, extent: FloatArray, window: FloatArray
-) -> None:
-    """Grey values on the plane through `centre`; the axes' units are mm of LPS along the view's axes."""
+def _plane(
+    view: Any, centre: FloatArray, extent: FloatArray
+) -> tuple[FloatArray, tuple[float, float, float, float]]:
+    """Points (m, n, 3) of the plane through `centre`; its edges left, right, below, above along the view."""
     right, up = np.array(view[1]), np.array(view[2])
     (left, r1), (down, u1) = (np.sort(extent @ direction) for direction in (right, up))
     across, above = np.arange(left, r1, _PIXEL_MM), np.arange(down, u1, _PIXEL_MM)
     rest = centre - (centre @ right) * right - (centre @ up) * up
     points = rest + across[None, :, None] * right + above[:, None, None] * up
+    return points, (float(left), float(r1), float(down), float(u1))
+
+
+def _draw_slice(
+    axis: Any, cbct: Volume, view: Any, centre: FloatArray, extent: FloatArray, window: FloatArray
+) -> None:
+    """Grey values on the plane through `centre`; the axes' units are mm of LPS along the view's axes."""
+    points, frame = _plane(view, centre, extent)
     image = sample(cbct, points, outside=float(window[0]))
-    axis.imshow(
-        image, cmap="gray", vmin=window[0], vmax=window[1], origin="lower", extent=(left, r1, down, u1)
-    )
-    axis.set_xlim(left, r1)
-    axis.set_ylim(down, u1)
+    axis.imshow(image, cmap="gray", vmin=window[0], vmax=window[1], origin="lower", extent=frame)
+    _dress(axis, view, frame)
+
+
+def _dress(axis: Any, view: Any, frame: tuple[float, float, float, float]) -> None:
+    axis.set_xlim(*frame[:2])
+    axis.set_ylim(*frame[2:])
     axis.set_axis_off()
     low, high = ("R", "L") if view[1] == (1.0, 0.0, 0.0) else ("A", "P")
     for x, letter in ((0.03, low), (0.97, high)):
@@ -105,5 +196,6 @@ def _legend(figure: Any, names: list[str], title: str) -> None:
 
     handles = [Line2D([], [], color=_COLOURS[n % 6], label=name) for n, name in enumerate(names)]
     figure.suptitle(title, color="w", fontsize=11, x=0.02, ha="left")
-    figure.legend(handles=handles, loc="upper right", ncols=len(names), labelcolor="w", frameon=False)
+    if handles:
+        figure.legend(handles=handles, loc="upper right", ncols=len(names), labelcolor="w", frameon=False)
     figure.subplots_adjust(left=0.01, right=0.99, top=0.92, bottom=0.01, wspace=0.02, hspace=0.08)

@@ -54,9 +54,10 @@ def test_good_cbct_gives_json_table_and_picture(folder, tmp_path, capsys, phanto
         assert 0 < body["tre_estimate_mm"] < 1
         assert 0.8 < body["overlap"] <= 1
     assert "fragment" in capsys.readouterr().out
-    picture = (tmp_path / "pictures" / "registration.png").read_bytes()
-    assert picture.startswith(b"\x89PNG")
-    assert len(picture) > 50_000
+    for name in ("registration", "checkerboard"):
+        picture = (tmp_path / "pictures" / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) > 50_000
 
 
 @pytest.mark.slow
