@@ -26,7 +26,7 @@ from rafr.registration.edges import (
 from rafr.registration.field_of_view import BoneMap, sample
 from rafr.registration.judge import JudgeConfig, Quality, judge_body
 from rafr.registration.result import BodyRegistration
-from rafr.registration.uncertainty import combined_error, jackknife_error, repeat_spread
+from rafr.registration.uncertainty import combined_error, jackknife_error, repeat_spread, scale_error
 
 _DIAGONAL_MM = 1000.0  # error estimate of a body that was not found: larger than any patient
 
@@ -84,6 +84,15 @@ class Scene:
         return self.labels.with_array(table[self.labels.array])
 
 
+@dataclass(frozen=True, slots=True)
+class RegisteredBody:
+    """Where a body was found, whether that may be relied on, and what it shows of itself, if found."""
+
+    pose: BodyRegistration
+    assessment: Assessment
+    quality: Quality | None
+
+
 def not_found(name: str) -> BodyRegistration:
     """A body without a pose: nothing may be read from the identity but the overlap of zero."""
     return BodyRegistration(name, RigidTransform.identity(), _DIAGONAL_MM, 0.0)
@@ -134,9 +143,7 @@ def _best_pose(
     return best
 
 
-def register_body(
-    scene: Scene, name: str, start: RigidTransform, rng: np.random.Generator
-) -> tuple[BodyRegistration, Assessment]:
+def register_body(scene: Scene, name: str, start: RigidTransform, rng: np.random.Generator) -> RegisteredBody:
     """One body from the common start, or from a search of its own where that fails."""
     limits = scene.config.judge
     attempts = (
@@ -153,13 +160,13 @@ def register_body(
             continue
         first = first or (pose, quality)
         if quality.found >= limits.min_found:
-            return BodyRegistration(name, pose, quality.tre_mm, quality.overlap), judge_body(
-                name, quality, limits
-            )
+            first = pose, quality
+            break
     if first is None:
-        return not_found(name), Assessment(False, reasons)
+        return RegisteredBody(not_found(name), Assessment(False, reasons), None)
     pose, quality = first
-    return BodyRegistration(name, pose, quality.tre_mm, quality.overlap), judge_body(name, quality, limits)
+    found = BodyRegistration(name, pose, quality.tre_mm, quality.overlap)
+    return RegisteredBody(found, judge_body(name, quality, limits), quality)
 
 
 def _search_alone(scene: Scene, name: str, rng: np.random.Generator) -> RigidTransform:
@@ -212,7 +219,7 @@ def _refine(
         found=_found(surface, matches, config.fine),
         residual_mm=float(np.median(np.abs(matches.shift_mm[good]))),
         spread_mm=spread,
-        tre_mm=combined_error(jackknife, spread),
+        tre_mm=combined_error(jackknife, spread, scale_error(mean.apply(targets), scene.cbct)),
     )
     return mean, quality
 

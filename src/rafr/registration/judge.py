@@ -18,6 +18,7 @@ class JudgeConfig:
         min_overlap: share of a body's surface in the field of view.
         min_found: share of the visible surface samples whose CT pattern is found in the CBCT.
         max_residual_mm: median distance of the found edges from the registered surface.
+        sure_residual_mm: the same, up to which a bone cannot be its mirror image.
         max_spread_mm: between repeated registrations from disturbed starts.
         max_tre_mm: largest accepted error estimate.
         max_penetration_mm: how much deeper two bodies may lie in each other than in the CT.
@@ -26,6 +27,7 @@ class JudgeConfig:
     min_overlap: float = 0.25
     min_found: float = 0.65
     max_residual_mm: float = 0.6
+    sure_residual_mm: float = 0.15
     max_spread_mm: float = 0.5
     max_tre_mm: float = 1.0
     max_penetration_mm: float = 5.0

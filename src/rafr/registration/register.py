@@ -4,11 +4,13 @@
 2. Find all bones together anywhere in it (`coarse`), then refine by surface profiles (`edges`).
 3. Refine every body by itself: bodies have moved relative to each other since the CT.
 4. Repeat from disturbed starts and with other samples; estimate the error (`uncertainty`).
-5. Judge (`judge`).
+5. Judge (`judge`); where edges lie not quite on the surface, try the mirror image too (`swapped`).
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +24,7 @@ from rafr.geometry import TriangleMesh
 from rafr.imaging.volume import Volume
 from rafr.progress import Progress, part_of, silent
 from rafr.registration.bodies import (
+    RegisteredBody,
     RegistrationConfig,
     Scene,
     not_found,
@@ -30,7 +33,8 @@ from rafr.registration.bodies import (
 )
 from rafr.registration.field_of_view import bone_map
 from rafr.registration.judge import judge_contact
-from rafr.registration.result import BodyRegistration, RegistrationResult
+from rafr.registration.result import RegistrationResult
+from rafr.registration.swapped import judge_side
 
 
 def register_case(
@@ -98,18 +102,19 @@ def register_bodies(
     except InfeasibleError as error:
         failed = tuple(not_found(name) for name in names)
         return RegistrationResult(failed, Assessment(False, error.reasons), time.perf_counter() - started)
-    found: list[BodyRegistration] = []
-    assessment = ACCEPTED
+    found: list[RegisteredBody] = []
     for n, name in enumerate(names):
-        progress(0.5 + 0.45 * n / len(names), f"registering {name}")
-        body, verdict = register_body(scene, name, start, rng)
-        found.append(body)
-        assessment = assessment & verdict
-    poses = {b.name: b.T_cbct_ct for b in found}
+        progress(0.5 + 0.4 * n / len(names), f"registering {name}")
+        found.append(register_body(scene, name, start, rng))
+    assessment = functools.reduce(operator.and_, (body.assessment for body in found), ACCEPTED)
     if assessment.accepted:
-        assessment = assessment & judge_contact(dict(meshes), poses, config.judge, rng)
+        progress(0.9, "judging")
+        poses = {body.pose.name: body.pose.T_cbct_ct for body in found}
+        worst = max(found, key=lambda body: body.quality.residual_mm if body.quality else 0.0)
+        assessment = judge_contact(dict(meshes), poses, config.judge, rng) & judge_side(scene, worst, rng)
     progress(1.0, "registered")
-    return RegistrationResult(tuple(found), assessment, time.perf_counter() - started)
+    poses_found = tuple(body.pose for body in found)
+    return RegistrationResult(poses_found, assessment, time.perf_counter() - started)
 
 
 def _check_names(case: Case, names: tuple[str, ...] | None) -> None:

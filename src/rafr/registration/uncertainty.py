@@ -8,8 +8,10 @@ import numpy as np
 
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.imaging.volume import Volume
 from rafr.registration.edges import EdgeConfig, Matches, SurfaceProfiles, solve_motion
 
+_SCALE = 1e-3  # standard deviation of a scanner's lengths: what quality assurance of mobile CBCT tolerates
 _FLOOR_MM = 0.05  # no two images of a bone agree better: interpolation and segmentation
 
 
@@ -49,6 +51,15 @@ def repeat_spread(poses: Sequence[RigidTransform], mean: RigidTransform, target_
     return float(np.sqrt(np.mean(np.square(gaps))))
 
 
-def combined_error(jackknife_mm: float, spread_mm: float) -> float:
-    """The expected TRE (mm): both findings and a floor add as independent errors."""
-    return float(np.sqrt(jackknife_mm**2 + spread_mm**2 + _FLOOR_MM**2))
+def scale_error(target_mm: FloatArray, cbct: Volume) -> float:
+    """Root mean square error (mm) over targets (n, 3), CBCT LPS mm, of a scanner whose lengths are off.
+
+    No agreement of the images shows it: every body would shift together, away from the volume's middle.
+    """
+    middle = cbct.index_to_lps((np.array(cbct.size) - 1) / 2.0)
+    return _SCALE * float(np.sqrt(((target_mm - middle) ** 2).sum(axis=1).mean()))
+
+
+def combined_error(jackknife_mm: float, spread_mm: float, scale_mm: float) -> float:
+    """The expected TRE (mm): all findings and a floor add as independent errors."""
+    return float(np.sqrt(jackknife_mm**2 + spread_mm**2 + scale_mm**2 + _FLOOR_MM**2))
