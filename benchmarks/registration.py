@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 progress((k + image / args.images) / len(args.cases), f"{patient.name}, image {image + 1}")
                 rng = np.random.default_rng([args.seed, k, image])
                 truth = true_poses(patient, rng)
-                cbct = _image(original, truth, rng)
+                cbct = image_of(original, truth, rng)
                 report["rows"] += registered(patient, cbct, truth, image, args.elastix and image == 0, rng)
                 if image == 0:
                     report["wrong"] += refused(patient, cbct, previous)
@@ -170,7 +170,7 @@ def _motion(rng: np.random.Generator, shift_mm: float, turn_deg: float, centre: 
     return RigidTransform.from_translation(rng.uniform(0.0, shift_mm) * way) @ turn
 
 
-def _image(patient: Patient, truth: Mapping[str, RigidTransform], rng: np.random.Generator) -> Volume:
+def image_of(patient: Patient, truth: Mapping[str, RigidTransform], rng: np.random.Generator) -> Volume:
     """With a pin in every body, as in the operating room."""
     pins = []
     for body in patient.bodies:
@@ -205,7 +205,7 @@ def registered(
     for body in found.bodies:
         mesh = patient.meshes[body.name]
         true = truth[body.name]
-        mean, p99 = _error(body.T_cbct_ct, true, mesh)
+        mean, p99 = error_mm(body.T_cbct_ct, true, mesh)
         row = {
             "case": patient.name,
             "image": image,
@@ -225,7 +225,7 @@ def registered(
             began = time.perf_counter()
             near = _motion(rng, _NEAR_MM, _NEAR_DEG, true.apply(mesh.centroid)) @ true
             beside = _elastix(patient, body.name, cbct, near)
-            row["elastix_tre_mm"], row["elastix_tre_p99_mm"] = _error(beside, true, mesh)
+            row["elastix_tre_mm"], row["elastix_tre_p99_mm"] = error_mm(beside, true, mesh)
             row["elastix_seconds"] = time.perf_counter() - began
         rows.append(row)
     return rows
@@ -233,7 +233,7 @@ def registered(
 
 def refused(patient: Patient, cbct: Volume, other: tuple[Patient, Volume] | None) -> list[dict[str, Any]]:
     """What becomes of a CT that does not belong to the image: mirrored, and another patient's."""
-    trials = [("mirrored", _mirrored(patient), cbct)]
+    trials = [("mirrored", mirrored(patient), cbct)]
     if other is not None and other[0].name.split("-")[0] != patient.name.split("-")[0]:
         trials.append(("another patient", patient, other[1]))
     rows = []
@@ -251,7 +251,7 @@ def refused(patient: Patient, cbct: Volume, other: tuple[Patient, Volume] | None
     return rows
 
 
-def _mirrored(patient: Patient) -> Patient:
+def mirrored(patient: Patient) -> Patient:
     """The same scan with left and right swapped: voxels reversed along x on the same grid."""
     ct, labels = (
         v.with_array(np.ascontiguousarray(v.array[:, :, ::-1])) for v in (patient.ct, patient.labels)
@@ -260,7 +260,7 @@ def _mirrored(patient: Patient) -> Patient:
     return Patient(patient.name, ct, labels, patient.bodies, meshes)
 
 
-def _error(T: RigidTransform, true: RigidTransform, mesh: TriangleMesh) -> tuple[float, float]:
+def error_mm(T: RigidTransform, true: RigidTransform, mesh: TriangleMesh) -> tuple[float, float]:
     """Mean and 99th percentile over the surface, mm."""
     gap = np.linalg.norm(T.apply(mesh.vertices) - true.apply(mesh.vertices), axis=1)
     return float(gap.mean()), float(np.quantile(gap, 0.99))
