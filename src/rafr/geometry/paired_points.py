@@ -1,8 +1,8 @@
 """Error of a rigid registration of paired points, predicted from how well it fits.
 
-Fitzpatrick, West, Maurer 1998, "Predicting error in rigid-body point-based registration", IEEE Trans Med Imaging
-17:694. FRE, FLE, TRE: root mean square fiducial registration, fiducial localisation and target registration error.
-All lengths in one unit.
+Fitzpatrick, West, Maurer 1998, "Predicting error in rigid-body point-based registration", IEEE Trans Med
+Imaging 17:694. FRE, FLE, TRE: root mean square fiducial registration, fiducial localisation and target
+registration error. All lengths in one unit.
 """
 
 from __future__ import annotations

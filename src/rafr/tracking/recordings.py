@@ -1,9 +1,9 @@
 """Recordings of tracked tools: sequence files (`.igs.mha`) of the PLUS toolkit.
 
 A sequence file is a MetaImage whose header carries, per frame, a time stamp and one matrix per transform:
-`Seq_Frame0007_StylusToTrackerTransform = …` (16 numbers, row by row, mm) maps Stylus coordinates into Tracker, so
-it is `T_tracker_stylus`; `…TransformStatus = OK` says that it was measured. The pixels behind the header, if
-there are any, are never read.
+`Seq_Frame0007_StylusToTrackerTransform = …` (16 numbers, row by row, mm) maps Stylus coordinates into
+Tracker, so it is `T_tracker_stylus`; `…TransformStatus = OK` says that it was measured. The pixels behind the
+header, if there are any, are never read.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Recording:
         path: the file.
         times: (n,) s on the recording's own clock, never decreasing.
         frame_numbers: (n,) the device's own count, or 0..n-1 where it gave none.
-        poses_mm: by transform name (`StylusToTracker`): n poses `T_tracker_stylus` in **mm**, as recorded; None
-            where the device called the frame invalid.
+        poses_mm: by transform name (`StylusToTracker`): n poses `T_tracker_stylus` in **mm**, as recorded;
+            None where the device called the frame invalid.
     """
 
     path: Path

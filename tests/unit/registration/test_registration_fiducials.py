@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rafr.errors import InfeasibleError
-from rafr.geometry import RigidTransform, fit_rigid
+from rafr.geometry import RigidTransform
 from rafr.imaging.volume import Volume
 from rafr.registration.fiducials import FiducialConfig, locate_fiducials, match_points
 from rafr.tracking.tools import FIDUCIALS_MM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,15 +58,19 @@ def parse_frames(text: str | None, n: int) -> tuple[tuple[int, int], ...]:
     for part in text.split(","):
         match = _RANGE.fullmatch(part.strip())
         if match is None:
-            raise InputError("--frames", f"{part!r} is no stretch of frames", "first-last, as in 77-162,172-254")
+            raise InputError(
+                "--frames", f"{part!r} is no stretch of frames", "first-last, as in 77-162,172-254"
+            )
         first, last = int(match[1]), int(match[2])
         if not first < last < n:
             raise InputError("--frames", f"{part!r} lies outside", f"first < last, both in 0-{n - 1}")
         ranges.append((first, last))
     ordered = sorted(ranges)
-    for (_, end), (start, _) in zip(ordered, ordered[1:], strict=False):
+    for (_, end), (start, _) in pairwise(ordered):
         if start <= end:
-            raise InputError("--frames", f"two stretches hold frame {start}", "stretches apart from each other")
+            raise InputError(
+                "--frames", f"two stretches hold frame {start}", "stretches apart from each other"
+            )
     return tuple(ranges)
 
 
@@ -105,7 +110,9 @@ def choose_tool(recording: Recording, tool: str | None, reference: str) -> str:
     tools = [n.removesuffix(suffix) for n in recording.poses_mm if n.endswith(suffix)]
     others = [t for t in tools if t != reference]
     if len(others) != 1:
-        raise InputError("--tool", f"{recording.path} tracks {', '.join(others) or 'none'}", "one of them named")
+        raise InputError(
+            "--tool", f"{recording.path} tracks {', '.join(others) or 'none'}", "one of them named"
+        )
     return others[0]
 
 

@@ -1,7 +1,7 @@
 """Phantom registration: where a phantom of known divots lies in the reference, and how well that is known.
 
-A stylus stands in one divot after the other; the mean of its tip over a dwell is the divot. Paired-point registration
-(Arun 1987) to the phantom's drawing; errors predicted after Fitzpatrick, West, Maurer 1998.
+A stylus stands in one divot after the other; the mean of its tip over a dwell is the divot. Paired-point
+registration (Arun 1987) to the phantom's drawing; errors predicted after Fitzpatrick, West, Maurer 1998.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform, fit_rigid, localisation_error, predicted_tre
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tracking.calibration.dwells import Dwell
-from rafr.tracking.calibration.pivot import PivotCalibration, calibrate_pivot
+from rafr.tracking.calibration.pivot import calibrate_pivot
+from rafr.tracking.calibration.pivot_result import PivotCalibration
 from rafr.tracking.calibration.points_file import NamedPoints
 from rafr.tracking.calibration.robust import find_outliers
 
@@ -100,7 +101,9 @@ def register_phantom(
     config = config or PhantomConfig()
     if len(dwells) != len(drawn) or len(drawn) < 3:
         raise InputError(
-            "--frames", f"{len(dwells)} dwells for {len(drawn)} landmarks", "one each, three landmarks or more"
+            "--frames",
+            f"{len(dwells)} dwells for {len(drawn)} landmarks",
+            "one each, three landmarks or more",
         )
     pivot = calibrate_pivot(dwells) if tip_mm is None else None
     tip = pivot.tip_mm if pivot is not None else np.asarray(tip_mm, dtype=float)
@@ -132,7 +135,7 @@ def register_phantom(
 
 
 def _steady(tips: FloatArray) -> FloatArray:
-    """The tips (m, 3) of a dwell's n that lie where most do: not those before and after it sat in the divot."""
+    """The tips (m, 3) of a dwell's n that lie where most do: without those on the way into the divot."""
 
     def distances(weights: FloatArray) -> FloatArray:
         away: FloatArray = np.linalg.norm(tips - np.average(tips, axis=0, weights=weights), axis=1)
@@ -166,6 +169,7 @@ def _judge(fre: float, drawn: FloatArray, config: PhantomConfig) -> Assessment:
     spread = float(np.linalg.norm(values[1:]) / np.sqrt(len(drawn)))
     if spread < config.min_spread_mm:
         reasons.append(
-            f"the landmarks lie nearly on a line ({spread:.1f} mm off it), {config.min_spread_mm:.1f} mm needed"
+            f"the landmarks lie nearly on a line ({spread:.1f} mm off it), "
+            f"{config.min_spread_mm:.1f} mm needed"
         )
     return Assessment(not reasons, tuple(reasons))

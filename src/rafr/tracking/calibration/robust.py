@@ -1,4 +1,4 @@
-"""What all calibrations share: frames that do not belong are found, and neighbours that err alike counted as such."""
+"""What all calibrations share: frames that do not belong, and neighbours that err alike."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ _EXACT = 1e-9  # of the data's unit: residuals below are rounding, not noise
 def find_outliers(fit: Callable[[FloatArray], FloatArray], n: int, dof: int) -> BoolArray:
     """Which of n frames (n,) do not belong, by iteratively reweighted least squares.
 
-    First with Cauchy weights, whose influence falls off again with distance (Huber, Ronchetti 2009, ch. 7), from a scale
-    that half of the frames set; then frames beyond what noise explains are left out altogether, until no frame changes sides.
+    First with Cauchy weights, whose influence falls off again with distance, on a scale that half of the
+    frames set (Huber, Ronchetti 2009, ch. 7); then frames beyond what noise explains are left out altogether,
+    until none changes sides.
 
     Args:
         fit: weights (n,) to distances (n,) of the frames from the weighted least-squares fit.
