@@ -97,6 +97,7 @@ def test_symmetric_frame_is_refused_as_ambiguous() -> None:
         match_points(square, square + 5.0, FiducialConfig())
 
 
+@pytest.mark.slow
 def test_lucky_fit_does_not_promise_less_than_the_localisation_floor() -> None:
     rng = np.random.default_rng(0)
     image = phantom(somewhere(rng), rng)

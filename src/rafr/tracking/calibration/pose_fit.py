@@ -7,9 +7,10 @@ import numpy as np
 from rafr.geometry import RigidTransform, skew
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tracking.calibration.pose_pairs import PosePairs
+from rafr.tracking.calibration.robust import typical_noise
 
 GUESSED_NOISE = (2e-3, 0.5)  # rad, mm: ranks the starts, before the fit finds its own
-_LEAST_NOISE = (1e-9, 1e-7)  # rad, mm: rounding
+_CONVERGED = 1e-7  # mm, rad
 
 
 class PoseFit:
@@ -24,10 +25,10 @@ class PoseFit:
         """(n,) residuals of the weighted fit in standard deviations, the noise found anew."""
         for _ in range(20):
             step = self._step(weights)
-            if np.abs(step).max() < 1e-9:
+            if np.abs(step).max() < _CONVERGED:
                 break
         turn, shift = self._pairs.residuals(self.X, self.Z)
-        self._noise = (_typical(turn, _LEAST_NOISE[0]), _typical(shift, _LEAST_NOISE[1]))
+        self._noise = (_noise(turn), _noise(shift))
         return distances_in_noise((turn, shift), self._noise)
 
     def _step(self, weights: FloatArray) -> FloatArray:
@@ -67,6 +68,6 @@ def distances_in_noise(residuals: tuple[FloatArray, FloatArray], noise: tuple[fl
     return np.asarray(np.linalg.norm(both, axis=1), dtype=float)
 
 
-def _typical(residuals: FloatArray, least: float) -> float:
-    """Standard deviation of a component by the median, which outliers do not move much."""
-    return max(float(np.median(np.abs(residuals))) / 0.6745, least)
+def _noise(residuals: FloatArray) -> float:
+    """Standard deviation of a component of vectors (n, 3), whatever their axes."""
+    return typical_noise(np.linalg.norm(residuals, axis=1), dof=3)

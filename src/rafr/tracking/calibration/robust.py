@@ -31,21 +31,21 @@ def find_outliers(fit: Callable[[FloatArray], FloatArray], n: int, dof: int) -> 
     weights = np.ones(n)
     for _ in range(_STEPS):
         distance = fit(weights)
-        previous, weights = weights, 1.0 / (1.0 + (distance / (1.5 * _scale(distance, dof))) ** 2)
-        if np.abs(weights - previous).max() < 1e-3:
+        previous, weights = weights, 1.0 / (1.0 + (distance / (1.5 * typical_noise(distance, dof))) ** 2)
+        if np.abs(weights - previous).max() < 1e-2:
             break
     limit = float(np.sqrt(chi2.ppf(1.0 - _LOST, dof)))
     used = np.zeros(n, dtype=bool)
     for _ in range(_STEPS):
-        previous_used, used = used, distance <= limit * _scale(distance, dof)
+        previous_used, used = used, distance <= limit * typical_noise(distance, dof)
         if np.array_equal(used, previous_used):
             break
         distance = fit(used.astype(float))
     return ~used
 
 
-def _scale(distance: FloatArray, dof: int) -> float:
-    """Standard deviation per number, from the median distance: half of the frames may be anything."""
+def typical_noise(distance: FloatArray, dof: int) -> float:
+    """Standard deviation per number from the median of distances (n,): half of the frames may be anything."""
     return max(float(np.median(distance) / np.sqrt(chi2.ppf(0.5, dof))), _EXACT)
 
 
