@@ -78,11 +78,9 @@ def save_hand_eye_picture(path: Path, result: HandEyeCalibration) -> None:
     poses.set_title(f"rms {result.rms_mm:.2f} mm, {result.rms_deg:.3f} deg; {out.sum()} rejected (x)")
     degrees.set(ylabel="turn (deg, triangles)", yscale="log")
     axes = np.degrees(result.pairs.turns())
-    for across, up, marker in ((0, 1, "o"), (0, 2, "+")):
-        turns.plot(
-            axes[:, across], axes[:, up], marker, label=f"{'xyz'[across]}{'xyz'[up]}", color="tab:blue"
-        )
-    turns.set(title="turns of the flange from their mean (rotation vectors, deg)", aspect="equal")
+    turns.plot(axes[:, 0], axes[:, 1], "o", color="tab:blue")
+    turns.plot(axes[:, 0], axes[:, 2], "+", color="tab:blue")
+    turns.set(title="turns of the flange from their mean (deg)", aspect="equal")
     turns.set(xlabel="about x", ylabel="about y (circles), z (crosses)")
     _save(figure, path)
 
