@@ -9,7 +9,7 @@ header, if there are any, are never read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,8 +86,9 @@ def read_recording(path: Path | str) -> Recording:
     path = Path(path)
     frames = _read_frames(path)
     times = np.array([_number(path, k, fields, "Timestamp") for k, fields in enumerate(frames)])
-    for k in np.flatnonzero(np.diff(times) < 0.0):
-        raise InputError(path, f"frame {k + 1} is stamped before frame {k}", "times that never decrease")
+    if (back := np.flatnonzero(np.diff(times) < 0.0)).size:
+        problem = f"frame {back[0] + 1} is stamped before frame {back[0]}"
+        raise InputError(path, problem, "times that never decrease")
     names = sorted({key.removesuffix("Transform") for f in frames for key in f if key.endswith("Transform")})
     if not names:
         raise InputError(path, "no transform in it", "fields Seq_Frame0000_<Tool>To<Reference>Transform")
@@ -98,24 +99,13 @@ def read_recording(path: Path | str) -> Recording:
 def _read_frames(path: Path) -> list[dict[str, str]]:
     """The per-frame fields of the header, in order."""
     found: dict[int, dict[str, str]] = {}
-    size = ""
-    try:
-        with path.open("rb") as file:
-            if not file.read(10).startswith((b"ObjectType", b"NDims")):
-                raise InputError(path, "not a MetaImage: it does not begin with ObjectType", _EXPECTED)
-            for raw in file:
-                line = raw.decode("utf-8", "replace").strip()
-                if match := _FIELD.fullmatch(line):
-                    found.setdefault(int(match[1]), {})[match[2]] = match[3]
-                elif line.startswith("DimSize"):
-                    size = line.partition("=")[2]
-                elif line.startswith("ElementDataFile"):
-                    break
-            else:
-                raise InputError(path, "the header ends before ElementDataFile: truncated", _EXPECTED)
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", _EXPECTED) from None
-    n = int(size.split()[-1]) if size.split() and size.split()[-1].isdigit() else 0
+    size: list[str] = []
+    for line in _header(path):
+        if match := _FIELD.fullmatch(line):
+            found.setdefault(int(match[1]), {})[match[2]] = match[3]
+        elif line.startswith("DimSize"):
+            size = line.partition("=")[2].split()
+    n = int(size[-1]) if size and size[-1].isdigit() else 0
     if n == 0 or not found:
         raise InputError(path, "a MetaImage without tracked frames", "fields Seq_Frame0000_… and a DimSize")
     missing = next((k for k in range(n) if k not in found), None)
@@ -123,6 +113,23 @@ def _read_frames(path: Path) -> list[dict[str, str]]:
         which = f"frame {missing} is missing" if missing is not None else f"{len(found)} frames"
         raise InputError(path, which, f"the {n} frames its DimSize promises")
     return [found[k] for k in range(n)]
+
+
+def _header(path: Path) -> Iterator[str]:
+    """The lines of the header, up to where the pixels begin."""
+    try:
+        with path.open("rb") as file:
+            if not file.read(10).startswith((b"ObjectType", b"NDims")):
+                raise InputError(path, "not a MetaImage: it does not begin with ObjectType", _EXPECTED)
+            file.seek(0)
+            for raw in file:
+                line = raw.decode("utf-8", "replace").strip()
+                if line.startswith("ElementDataFile"):
+                    return
+                yield line
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", _EXPECTED) from None
+    raise InputError(path, "the header ends before ElementDataFile: truncated", _EXPECTED)
 
 
 def _field(path: Path, k: int, fields: Mapping[str, str], name: str) -> str:

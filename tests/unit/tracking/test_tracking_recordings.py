@@ -33,6 +33,13 @@ def test_pixels_behind_the_header_are_not_looked_at(write_sequence):
     assert len(read_recording(path)) == 4
 
 
+def test_header_of_another_writer_is_read_the_same(write_sequence):
+    path = write_sequence({"StylusToTracker": poses()})
+    lines = path.read_text().replace(" = ", "=").splitlines()
+    path.write_text("\r\n".join(["NDims=3", f"{lines[3]}", *lines[4:], ""]), newline="")
+    assert len(read_recording(path)) == 4
+
+
 def test_devices_own_frame_numbers_are_kept(write_sequence):
     path = write_sequence({"StylusToTracker": poses(2)})
     path.write_text(
