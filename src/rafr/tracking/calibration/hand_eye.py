@@ -108,14 +108,8 @@ def calibrate_hand_eye(
     used = ~find_outliers(fit.distances, len(pairs), dof=6)
     good = pairs.some(used)
     _require_turns(good, config)
+    covariance, correlation = _covariance(good, fit)
     turn, shift = pairs.residuals(fit.X, fit.Z)
-    noise = [np.sqrt((r[used] ** 2).sum() / (r[used].size - 6)) for r in (turn, shift)]
-    scaled = np.hstack([turn[used] / noise[0], shift[used] / noise[1]])
-    correlation = serial_correlation([scaled])
-    J = jacobian(good, fit.X, fit.Z, (float(noise[0]), float(noise[1]))).reshape(-1, 12)
-    covariance = np.asarray(
-        np.linalg.pinv(J.T @ J, hermitian=True) * variance_inflation(correlation), dtype=float
-    )
     return HandEyeCalibration(
         T_flange_tool=fit.X.renormalised(),
         T_base_reference=fit.Z.renormalised(),
@@ -155,6 +149,19 @@ def _start(pairs: PosePairs, rng: np.random.Generator) -> tuple[RigidTransform, 
         return float(np.median(distances_in_noise(pairs.residuals(*guess), GUESSED_NOISE)))
 
     return min(candidates, key=miss)
+
+
+def _covariance(good: PosePairs, fit: PoseFit) -> tuple[FloatArray, float]:
+    """(12, 12) of the errors of X and Z, and the correlation of successive residuals it is inflated for.
+
+    X and Z have three numbers each that turns determine and three that shifts do: six degrees of freedom.
+    """
+    turn, shift = good.residuals(fit.X, fit.Z)
+    sd_turn, sd_shift = (max(float(np.sqrt((r**2).sum() / (r.size - 6))), 1e-12) for r in (turn, shift))
+    correlation = serial_correlation([np.hstack([turn / sd_turn, shift / sd_shift])])
+    J = jacobian(good, fit.X, fit.Z, (sd_turn, sd_shift)).reshape(-1, 12)
+    inverse = np.linalg.pinv(J.T @ J, hermitian=True)
+    return np.asarray(inverse * variance_inflation(correlation), dtype=float), correlation
 
 
 def _weakest(covariance: FloatArray, start: int) -> float:

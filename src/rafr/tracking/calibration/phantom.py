@@ -17,7 +17,7 @@ from rafr.geometry import RigidTransform, fit_rigid, localisation_error, predict
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tracking.calibration.dwells import Dwell
 from rafr.tracking.calibration.pivot import calibrate_pivot
-from rafr.tracking.calibration.pivot_result import PivotCalibration
+from rafr.tracking.calibration.pivot_result import PivotCalibration, rms_length
 from rafr.tracking.calibration.points_file import NamedPoints
 from rafr.tracking.calibration.robust import find_outliers
 
@@ -111,23 +111,30 @@ def register_phantom(
     measured = np.array([t.mean(axis=0) for t in tips])
     T = fit_rigid(drawn.points_mm, measured)
     residuals = T.inverse().apply(measured) - drawn.points_mm
-    fre = float(np.sqrt((residuals**2).sum(axis=1).mean()))
+    fre = rms_length(residuals)
     fle = localisation_error(fre, len(drawn))
-    tre = predicted_tre(drawn.points_mm, fle, drawn.points_mm)
-    left_out = _leave_one_out(drawn.points_mm, measured)
     landmarks = tuple(
         PhantomLandmark(
-            name=drawn.names[i],
-            frames=dwells[i].label,
-            measured_mm=measured[i],
-            scatter_mm=float(np.sqrt(((tips[i] - measured[i]) ** 2).sum(axis=1).mean())),
-            used=len(tips[i]),
-            rejected=len(dwells[i]) - len(tips[i]),
-            residual_mm=residuals[i],
-            leave_one_out_mm=left_out[i],
-            tre_mm=float(tre[i]),
+            name=name,
+            frames=dwell.label,
+            measured_mm=place,
+            scatter_mm=rms_length(seen - place),
+            used=len(seen),
+            rejected=len(dwell) - len(seen),
+            residual_mm=residual,
+            leave_one_out_mm=left_out,
+            tre_mm=float(tre),
         )
-        for i in range(len(drawn))
+        for name, dwell, seen, place, residual, left_out, tre in zip(
+            drawn.names,
+            dwells,
+            tips,
+            measured,
+            residuals,
+            _leave_one_out(drawn.points_mm, measured),
+            predicted_tre(drawn.points_mm, fle, drawn.points_mm),
+            strict=True,
+        )
     )
     at_targets = {} if targets is None else _tre_by_name(drawn, fle, targets)
     assessment = _judge(fre, drawn.points_mm, config) & (ACCEPTED if pivot is None else pivot.assessment)
