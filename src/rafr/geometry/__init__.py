@@ -2,6 +2,7 @@
 
 from rafr.geometry.distance import SignedDistanceGrid, exact_signed_distance
 from rafr.geometry.mesh import TriangleMesh, merge_meshes, read_mesh, write_mesh
+from rafr.geometry.paired_points import localisation_error, predicted_tre
 from rafr.geometry.plane import Plane
 from rafr.geometry.rigid_transform import (
     RigidTransform,
@@ -18,8 +19,10 @@ __all__ = [
     "TriangleMesh",
     "exact_signed_distance",
     "fit_rigid",
+    "localisation_error",
     "mean_transform",
     "merge_meshes",
+    "predicted_tre",
     "read_mesh",
     "screw_interpolate",
     "skew",

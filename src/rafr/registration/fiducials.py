@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rafr.errors import InfeasibleError, RafrError
-from rafr.geometry import RigidTransform, fit_rigid
+from rafr.errors import InfeasibleError
+from rafr.geometry import RigidTransform, fit_rigid, localisation_error, predicted_tre
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.volume import Volume
 from rafr.registration.result import FiducialRegistration
@@ -71,8 +71,9 @@ def locate_fiducials(
     centre = cbct.index_to_lps((np.array(cbct.size) - 1) / 2.0)
     target = centre if target_mm is None else np.asarray(target_mm, dtype=float)
     placed = best.T_found_model.apply(model[list(best.model)])
-    floor = config.localisation_floor_mm
-    tre = predicted_tre(placed, best.fre_mm, target, floor)
+    # with few spheres a small FRE may be luck
+    fle = max(localisation_error(best.fre_mm, len(placed)), config.localisation_floor_mm)
+    tre = float(predicted_tre(placed, fle, target))
     return FiducialRegistration(best.T_found_model, best.fre_mm, tre, len(best.model))
 
 
@@ -145,31 +146,3 @@ def _distinct(matches: list[Correspondence | None]) -> list[Correspondence]:
     """Best first: most points, then least error; the same pairing once."""
     unique = {(m.model, m.found): m for m in matches if m is not None}
     return sorted(unique.values(), key=lambda m: (-len(m.model), m.fre_mm))
-
-
-def predicted_tre(fiducials: FloatArray, fre: float, target: FloatArray, localisation_floor: float) -> float:
-    """Expected TRE at `target` of a paired-point registration; all lengths in one unit.
-
-    Fitzpatrick, West, Maurer 1998, eq. 46: `TRE² = FLE²/N (1 + 1/3 Σ d_k²/f_k²)` with
-    `FLE² = FRE² N/(N - 2)`; d_k, f_k: distance of the target and rms distance of the fiducials from
-    principal axis k.
-
-    Args:
-        fiducials: (n, 3) where they lie in the target's frame.
-        fre: root mean square fiducial registration error.
-        target: (3,).
-        localisation_floor: least FLE believed: with few fiducials a small FRE may be luck.
-    """
-    n = len(fiducials)
-    if n < 3:
-        raise RafrError(f"a TRE needs three fiducials or more, got {n}")
-    fle = max(fre * np.sqrt(n / (n - 2)), localisation_floor)
-    centred = fiducials - fiducials.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    along, out = centred @ axes.T, (target - fiducials.mean(axis=0)) @ axes.T
-    total = 0.0
-    for k in range(3):
-        others = [i for i in range(3) if i != k]
-        f2 = float((along[:, others] ** 2).sum(axis=1).mean())
-        total += float((out[others] ** 2).sum()) / max(f2, 1e-12)
-    return float(fle * np.sqrt((1.0 + total / 3.0) / n))

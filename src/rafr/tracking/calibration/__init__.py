@@ -1,0 +1,1 @@
+"""Calibrations of tracked tools from recordings: pivot, phantom and hand-eye."""
