@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rafr.cli.output import add_json_option, progress_bar, write_json
-from rafr.errors import InputError
+from rafr.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
+    from rafr.cases.meshes import BodyMesh
     from rafr.geometry import RigidTransform, TriangleMesh
     from rafr.geometry.rigid_transform import FloatArray
     from rafr.imaging.volume import Volume
@@ -46,16 +48,60 @@ def run(args: argparse.Namespace) -> int:
         cbct = load_cbct(case, None if args.cbct is None else Path(args.cbct))
         bodies = tuple(dict.fromkeys(args.body)) if args.body else None
         result = register_case(case, cbct, bodies=bodies, seed=args.seed, progress=progress)
-        meshes = {name: b.mesh for name, b in body_meshes(case).items()}
+        surfaces = body_meshes(case)
+        meshes = {name: b.mesh for name, b in surfaces.items()}
         if args.out:
             _save_pictures(Path(args.out), case, cbct, meshes, result)
+        spheres = _spheres(case, cbct, surfaces, result)
     if args.json:
-        write_json(args.json, result.to_json())
+        write_json(args.json, result.to_json() | ({} if spheres is None else {"fiducials": spheres}))
     if args.json != "-":
         _print_table(case, meshes, result)
+        if spheres is not None:
+            _print_spheres(spheres)
     for reason in result.assessment.reasons:
         print(f"rafr register: {reason}", file=sys.stderr)
     return 0 if result.assessment.accepted else 1
+
+
+def _spheres(
+    case: Case, cbct: Volume, meshes: Mapping[str, BodyMesh], result: RegistrationResult
+) -> dict[str, Any] | None:
+    """The reference tool's spheres in the CBCT and what they let expect of tracking; None: none are known."""
+    from rafr.registration.fiducials import locate_fiducials
+    from rafr.registration.targets import targets_in_cbct, tracked_error
+
+    if case.fiducials_mm is None:
+        return None
+    try:
+        found = locate_fiducials(cbct, case.fiducials_mm)
+    except InfeasibleError as error:
+        return {"found": 0, "reasons": list(error.reasons)}
+    spheres: dict[str, Any] = {
+        "found": found.found,
+        "fre_mm": found.fre_mm,
+        "T_cbct_marker": found.T_cbct_marker.tolist(),
+    }
+    poses = {b.name: b.T_cbct_ct for b in result.bodies if b.overlap > 0.0}
+    if case.reference.name in poses:
+        targets = targets_in_cbct(meshes, poses, case.reference.name)
+        spheres["tre_mm"] = {name: float(found.tre_mm(point)) for name, point in targets.items()}
+        spheres["tracked_error_mm"] = {
+            name: tracked_error(result.body(name), found, meshes[name].mesh.vertices) for name in poses
+        }
+    return spheres
+
+
+def _print_spheres(spheres: dict[str, Any]) -> None:
+    if "reasons" in spheres:
+        print(f"reference tool: {'; '.join(spheres['reasons'])}")
+        return
+    print(f"reference tool: {spheres['found']} spheres, FRE {spheres['fre_mm']:.2f} mm; expected error (TRE)")
+    for what in ("tre_mm", "tracked_error_mm"):
+        errors = spheres.get(what, {})
+        of = "of the tool at" if what == "tre_mm" else "of tracked bones:"
+        if errors:
+            print(f"  {of} " + ", ".join(f"{n.replace('_', ' ')} {v:.2f} mm" for n, v in errors.items()))
 
 
 def _save_pictures(

@@ -17,7 +17,7 @@ from rafr_msgs.msg import BodyRegistration as BodyRegistrationMsg
 from rafr_msgs.msg import Registration, ToolPoses
 from rafr_msgs.srv import TouchBone
 
-from rafr.assessment import ACCEPTED, Assessment
+from rafr.assessment import Assessment
 from rafr.cases.meshes import body_meshes
 from rafr.config import option
 from rafr.errors import InfeasibleError
@@ -29,6 +29,7 @@ from rafr.nodes.runtime import LATCHED, OK, SENSOR, WARN, RafrNode, run_node
 from rafr.registration import chain
 from rafr.registration.probe import ProbeConfig, Touch, contradictions, judge_touches, tip_in_bone, touch
 from rafr.registration.result import FiducialRegistration, RegistrationResult
+from rafr.registration.targets import tracked_error
 from rafr.tracking.average import AverageConfig, ToolHistory
 from rafr.tracking.tools import PROBE_TOOL, REFERENCE_TOOL, fragment_tool
 from rafr.units import METRES_PER_MM, to_metres
@@ -40,6 +41,9 @@ class RegistrationNodeConfig:
     seed: int = option(0, "of the registration's random sampling", lower=0)
     max_fiducial_error: float = option(
         1.0e-3, "largest accepted rms error of the spheres", unit="m", lower=0.0
+    )
+    max_error: float = option(
+        1.5e-3, "largest expected error of a body where the tracker has it to be", unit="m", lower=0.0
     )
 
 
@@ -136,11 +140,13 @@ class RegistrationNode(RafrNode):
         tools: Mapping[str, RigidTransform],
         names: list[str],
     ) -> Registration:
-        assessment = result.assessment & self._judge(fiducials)
+        meshes = body_meshes(self._case)
+        errors_mm = {n: tracked_error(result.body(n), fiducials, meshes[n].mesh.vertices) for n in names}
+        assessment = result.assessment & self._judge(fiducials, errors_mm)
         T_cbct_marker = to_metres(fiducials.T_cbct_marker)
         message = Registration(
             case_id=self._case.id,
-            bodies=[self._body(result, name, T_cbct_marker, tools) for name in names],
+            bodies=[self._body(result, name, T_cbct_marker, tools, errors_mm[name]) for name in names],
             marker_from_cbct=pose_message(T_cbct_marker.inverse()),
             fiducial_error=fiducials.fre_mm * METRES_PER_MM,
             accepted=assessment.accepted,
@@ -150,11 +156,18 @@ class RegistrationNode(RafrNode):
         message.header.frame_id = "pelvis"
         return message
 
-    def _judge(self, fiducials: FiducialRegistration) -> Assessment:
-        limit_mm = self._config.max_fiducial_error / METRES_PER_MM
-        if fiducials.fre_mm <= limit_mm:
-            return ACCEPTED
-        return Assessment(False, (f"spheres fit to {fiducials.fre_mm:.2f} mm, limit {limit_mm:.2f} mm",))
+    def _judge(self, fiducials: FiducialRegistration, errors_mm: Mapping[str, float]) -> Assessment:
+        limit_mm, most_mm = (
+            limit / METRES_PER_MM for limit in (self._config.max_fiducial_error, self._config.max_error)
+        )
+        reasons = [
+            f"{name}: {error:.2f} mm expected through images and spheres, limit {most_mm:.2f} mm"
+            for name, error in errors_mm.items()
+            if error > most_mm
+        ]
+        if fiducials.fre_mm > limit_mm:
+            reasons.append(f"spheres fit to {fiducials.fre_mm:.2f} mm, limit {limit_mm:.2f} mm")
+        return Assessment(not reasons, tuple(reasons))
 
     def _body(
         self,
@@ -162,6 +175,7 @@ class RegistrationNode(RafrNode):
         name: str,
         T_cbct_marker: RigidTransform,
         tools: Mapping[str, RigidTransform],
+        error_mm: float,
     ) -> BodyRegistrationMsg:
         body = result.body(name)
         T_cbct_ct = to_metres(body.T_cbct_ct)
@@ -175,7 +189,7 @@ class RegistrationNode(RafrNode):
             name=name,
             cbct_from_ct=pose_message(T_cbct_ct),
             marker_from_ct=pose_message(T_marker_ct),
-            tre_estimate=body.tre_estimate_mm * METRES_PER_MM,
+            tre_estimate=error_mm * METRES_PER_MM,
             overlap=body.overlap,
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rafr.errors import InfeasibleError
-from rafr.geometry import RigidTransform, fit_rigid, localisation_error, predicted_tre
+from rafr.geometry import RigidTransform, fit_rigid, localisation_error
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.volume import Volume
 from rafr.registration.result import FiducialRegistration
@@ -50,7 +50,6 @@ def locate_fiducials(
     cbct: Volume,
     fiducials_mm: ArrayLike,
     *,
-    target_mm: ArrayLike | None = None,
     config: FiducialConfig | None = None,
     spheres: SphereConfig | None = None,
 ) -> FiducialRegistration:
@@ -59,7 +58,6 @@ def locate_fiducials(
     Args:
         cbct: grey values of any scale; metal is the brightest.
         fiducials_mm: (n, 3) sphere centres in the reference tool's marker frame.
-        target_mm: (3,) where the registration error matters, CBCT LPS mm; the volume's centre if left out.
 
     Raises:
         InfeasibleError: fewer than four spheres fit the known frame, they fit badly or in two ways.
@@ -68,13 +66,10 @@ def locate_fiducials(
     model = np.asarray(fiducials_mm, dtype=float)
     found = find_spheres(cbct, config.diameter_mm, spheres)
     best = match_points(model, found, config)
-    centre = cbct.index_to_lps((np.array(cbct.size) - 1) / 2.0)
-    target = centre if target_mm is None else np.asarray(target_mm, dtype=float)
     placed = best.T_found_model.apply(model[list(best.model)])
     # with few spheres a small FRE may be luck
     fle = max(localisation_error(best.fre_mm, len(placed)), config.localisation_floor_mm)
-    tre = float(predicted_tre(placed, fle, target))
-    return FiducialRegistration(best.T_found_model, best.fre_mm, tre, len(best.model))
+    return FiducialRegistration(best.T_found_model, best.fre_mm, fle, placed)
 
 
 def match_points(model: FloatArray, found: FloatArray, config: FiducialConfig) -> Correspondence:

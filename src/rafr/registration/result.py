@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from rafr.assessment import Assessment
-from rafr.geometry import RigidTransform
+from rafr.geometry import RigidTransform, predicted_tre
+from rafr.geometry.rigid_transform import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +59,27 @@ class RegistrationResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FiducialRegistration:
     """The tracked fiducial frame found in the CBCT.
 
     Attributes:
         T_cbct_marker: mm; maps the reference tool's marker coordinates into the CBCT.
         fre_mm: root mean square fiducial registration error.
-        tre_mm: target registration error predicted at the pelvis (Fitzpatrick 1998).
-        found: number of spheres used.
+        fle_mm: localisation error of a sphere, as that tells it.
+        spheres_mm: (n, 3) the spheres used, CBCT LPS mm.
     """
 
     T_cbct_marker: RigidTransform
     fre_mm: float
-    tre_mm: float
-    found: int
+    fle_mm: float
+    spheres_mm: FloatArray
+
+    @property
+    def found(self) -> int:
+        """Number of spheres used."""
+        return len(self.spheres_mm)
+
+    def tre_mm(self, targets_mm: ArrayLike) -> FloatArray:
+        """(...,) expected error of the frame at targets (..., 3), CBCT LPS mm (Fitzpatrick 1998)."""
+        return predicted_tre(self.spheres_mm, self.fle_mm, targets_mm)

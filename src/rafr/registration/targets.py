@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from rafr.geometry import TriangleMesh, predicted_tre
+from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.imaging.segmentation import bone_of
+from rafr.registration.result import BodyRegistration, FiducialRegistration
 from rafr.tissue import landmarks
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
 
 _SIDES = ("left", "right")
 
@@ -34,14 +39,28 @@ def pelvic_targets(bones: Mapping[str, TriangleMesh]) -> dict[str, FloatArray]:
     return targets
 
 
-def pelvic_tre(fiducials_mm: ArrayLike, fle_mm: float, targets: Mapping[str, FloatArray]) -> dict[str, float]:
-    """Expected error (mm) by target of a registration by fiducials (n, 3) in the same CT, LPS mm.
+def targets_in_cbct(
+    meshes: Mapping[str, BodyMesh], T_cbct_ct: Mapping[str, RigidTransform], reference: str
+) -> dict[str, FloatArray]:
+    """The pelvic targets where the CBCT shows the bones, CBCT LPS mm: of every bone its largest piece.
 
     Args:
-        fle_mm: localisation error of a fiducial (`rafr.geometry.localisation_error`).
-
-    Raises:
-        RafrError: fewer than three fiducials.
+        meshes: bodies by name, in the CT.   T_cbct_ct: of those registered, the reference among them.
     """
-    tre = predicted_tre(fiducials_mm, fle_mm, np.array(list(targets.values())).reshape(-1, 3))
-    return dict(zip(targets, tre.tolist(), strict=True))
+    T_ct_cbct = T_cbct_ct[reference].inverse()
+    pieces = [
+        (mesh.volume, bone_of(label), mesh.transformed(T_ct_cbct @ T))
+        for name, T in T_cbct_ct.items()
+        for label, mesh in meshes[name].parts.items()
+    ]
+    bones = {bone: mesh for _, bone, mesh in sorted(pieces, key=lambda piece: piece[0])}
+    return {name: T_cbct_ct[reference].apply(point) for name, point in pelvic_targets(bones).items()}
+
+
+def tracked_error(body: BodyRegistration, fiducials: FiducialRegistration, points: FloatArray) -> float:
+    """Expected error (mm, rms over points (n, 3) of the body, its CT) where the tracker has a body to be.
+
+    What the images left open and what the spheres did are independent and add.
+    """
+    tre = fiducials.tre_mm(body.T_cbct_ct.apply(points))
+    return float(np.sqrt(body.tre_estimate_mm**2 + np.square(tre).mean()))

@@ -50,7 +50,7 @@ def test_bodies_and_fiducial_frame_of_a_simulated_patient_are_found(case) -> Non
     shift = (fiducials.T_cbct_marker @ truth.T_cbct_marker.inverse()).apply(centre) - centre
     assert fiducials.found >= 5
     # an expected error is an rms: single errors stay below three times of it
-    assert np.linalg.norm(shift) < max(3 * fiducials.tre_mm, 0.3)
+    assert np.linalg.norm(shift) < max(3 * float(fiducials.tre_mm(centre)), 0.3)
 
 
 @pytest.fixture(scope="module")

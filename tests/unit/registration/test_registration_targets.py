@@ -5,10 +5,12 @@ from statistics import median
 import numpy as np
 import pytest
 
+from rafr.cases.meshes import BodyMesh
 from rafr.cases.pelvis import read_pelvis
 from rafr.cases.virtual import virtual_pelvis
-from rafr.geometry import fit_rigid
-from rafr.registration.targets import pelvic_targets, pelvic_tre
+from rafr.geometry import RigidTransform, fit_rigid, merge_meshes
+from rafr.registration.result import BodyRegistration, FiducialRegistration
+from rafr.registration.targets import pelvic_targets, targets_in_cbct, tracked_error
 
 NAMES = {"left_asis", "right_asis", "left_psis", "right_psis", "pubic_symphysis", "s1"}
 FIDUCIALS = np.array([[90.0, -60, 40], [140, -40, 60], [120, -80, 10], [100, -20, 80], [60, -70, 70]])  # mm
@@ -47,11 +49,31 @@ def test_error_at_the_targets_is_that_of_simulated_registrations():
     for _ in range(1500):
         T = fit_rigid(FIDUCIALS, FIDUCIALS + rng.normal(0, sigma, FIDUCIALS.shape))
         squared.append(((T.apply(places) - places) ** 2).sum(axis=1))
-    foretold = pelvic_tre(FIDUCIALS, sigma * np.sqrt(3), at)
+    spheres = FiducialRegistration(RigidTransform.identity(), 0.1, sigma * np.sqrt(3), FIDUCIALS)
+    foretold = spheres.tre_mm(places)
     # 5 %: 1500 samples and a first-order formula
-    assert list(foretold.values()) == pytest.approx(np.sqrt(np.mean(squared, axis=0)), rel=0.05)
-    assert min(foretold, key=foretold.__getitem__) == "left_asis"  # the fiducials are beside it
-    assert pelvic_tre(FIDUCIALS, sigma, {}) == {}
+    assert foretold == pytest.approx(np.sqrt(np.mean(squared, axis=0)), rel=0.05)
+    assert list(at)[foretold.argmin()] == "left_asis"  # the fiducials are beside it
+
+
+def test_errors_of_images_and_spheres_add_where_the_tracker_has_a_body():
+    spheres = FiducialRegistration(RigidTransform.identity(), 0.1, 0.2, FIDUCIALS)
+    points, T = np.zeros((3, 3)), RigidTransform.from_translation([80.0, -50.0, 40.0])
+    [through_spheres] = spheres.tre_mm(T.apply(points[:1]))
+    error = tracked_error(BodyRegistration("hip", T, 0.3, 1.0), spheres, points)
+    assert error == pytest.approx(np.hypot(0.3, through_spheres))
+
+
+@pytest.mark.slow
+def test_targets_are_told_where_the_cbct_shows_the_bones(pelvis):
+    parts = {"reference": {1: pelvis.sacrum, 21: pelvis.right_hip}, "left_hip": {11: pelvis.left_hip}}
+    meshes = {n: BodyMesh(n, merge_meshes(list(p.values())), p) for n, p in parts.items()}
+    whole = RigidTransform.about_point([0.3, 0.2, -0.3], pelvis.sacrum.centroid)
+    poses = {"reference": whole, "left_hip": whole @ RigidTransform.from_translation([9.0, 0.0, 0.0])}
+    shown, intact = targets_in_cbct(meshes, poses, "reference"), pelvic_targets(pelvis.bones)
+    assert set(shown) == NAMES
+    assert shown["s1"] == pytest.approx(whole.apply(intact["s1"]), abs=1e-6)
+    assert shown["left_asis"] == pytest.approx(poses["left_hip"].apply(intact["left_asis"]), abs=1e-6)
 
 
 @pytest.mark.data
