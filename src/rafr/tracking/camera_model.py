@@ -40,6 +40,15 @@ class Intrinsics:
     def focal_px(self) -> float:
         return float(np.sqrt(self.matrix[0, 0] * self.matrix[1, 1]))
 
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "width": self.width,
+            "height": self.height,
+            "matrix": self.matrix.tolist(),
+            "distortion": self.distortion.tolist(),
+            "rms_px": self.rms_px,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class BoardConfig:
@@ -94,15 +103,8 @@ def load_intrinsics(path: Path) -> Intrinsics:
 
 
 def save_intrinsics(path: Path, intrinsics: Intrinsics) -> None:
-    data = {
-        "width": intrinsics.width,
-        "height": intrinsics.height,
-        "matrix": intrinsics.matrix.tolist(),
-        "distortion": intrinsics.distortion.tolist(),
-        "rms_px": intrinsics.rms_px,
-    }
     with written_whole(path) as temporary:
-        temporary.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+        temporary.write_text(yaml.safe_dump(intrinsics.to_json(), sort_keys=False), encoding="utf-8")
 
 
 def calibrate_intrinsics(images: Sequence[Path], board: BoardConfig) -> tuple[Intrinsics, Assessment]:

@@ -24,10 +24,10 @@ class PoseFilterConfig:
     filter_noise: float = option(1.0e-4, "standard deviation of a place", unit="m", lower=1e-7)
     filter_turn_noise: float = option(1.0e-3, "standard deviation of a rotation", unit="rad", lower=1e-6)
     filter_acceleration: float = option(
-        0.03, "white acceleration expected", unit="m/s^2 per sqrt(Hz)", lower=1e-4
+        0.02, "white acceleration expected", unit="m/s^2 per sqrt(Hz)", lower=1e-4
     )
     filter_turn_acceleration: float = option(
-        0.3, "white rotational acceleration expected", unit="rad/s^2 per sqrt(Hz)", lower=1e-3
+        0.2, "white rotational acceleration expected", unit="rad/s^2 per sqrt(Hz)", lower=1e-3
     )
     filter_horizon: float = option(0.1, "longest prediction, and longest gap bridged", unit="s", lower=0.0)
 
@@ -62,7 +62,7 @@ class PoseFilter:
         kept[:, :6] -= gain
         # Joseph's form stays symmetric and positive
         self._covariance = kept @ covariance @ kept.T + gain @ measured @ gain.T
-        self._pose = _moved(here, step[:6])
+        self._pose = _moved(here, step[:6]).renormalised()
         self._rate, self._stamp = self._rate + step[6:], stamp
 
     def predict(self, time: float) -> tuple[RigidTransform, FloatArray] | None:
@@ -113,7 +113,7 @@ def _difference(a: RigidTransform, b: RigidTransform) -> FloatArray:
 
 def _moved(pose: RigidTransform, step: FloatArray) -> RigidTransform:
     turn = RigidTransform.from_rotvec(step[3:]).rotation
-    return RigidTransform(turn @ pose.rotation, pose.translation + step[:3]).renormalised()
+    return RigidTransform(turn @ pose.rotation, pose.translation + step[:3])
 
 
 def _steady_gains(index: float) -> tuple[float, float]:

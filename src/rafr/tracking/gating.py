@@ -38,7 +38,7 @@ class GateConfig:
     max_age: float = 0.1
     max_lead: float = 0.02
     max_error: float = 0.5e-3
-    max_reprojection_px: float = 1.0
+    max_reprojection_px: float = 0.5
     max_speed: float = 0.5
     max_turn_rate: float = 3.0
     noise: float = 1.0e-3

@@ -15,6 +15,7 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray, skew
 from rafr.tracking.camera_model import Intrinsics, marker_dictionary
+from rafr.tracking.corners import refine_corners
 from rafr.tracking.drivers.frame import Reading
 from rafr.units import METRES_PER_MM
 
@@ -80,15 +81,20 @@ class TagFinder:
         self._tools = tools
         self._camera = intrinsics
         self._noise = corner_noise_px
+        dictionary = marker_dictionary(tools.dictionary, "tools")
         parameters = cv2.aruco.DetectorParameters()
-        parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-        self._detector = cv2.aruco.ArucoDetector(marker_dictionary(tools.dictionary, "tools"), parameters)
+        self._cells = dictionary.markerSize + 2 * parameters.markerBorderBits
+        self._detector = cv2.aruco.ArucoDetector(dictionary, parameters)
 
     def find(self, image: Any) -> dict[str, Reading]:
         """A reading for every tool, whether it is in the picture (h, w) or not."""
         found, ids, _ = self._detector.detectMarkers(image)
         numbers = [] if ids is None else np.ravel(ids).tolist()
-        seen = {tag: np.reshape(c, (4, 2)) for tag, c in zip(numbers, found, strict=False)}
+        found = found[: len(numbers)]
+        seen = {
+            tag: refine_corners(image, np.reshape(corners, (4, 2)).astype(float), self._cells)
+            for tag, corners in zip(numbers, found, strict=True)
+        }
         repeated = {tag for tag in seen if numbers.count(tag) > 1}
         return {name: self._locate(tags, seen, repeated) for name, tags in self._tools.corners.items()}
 
@@ -101,7 +107,7 @@ class TagFinder:
         if not visible:
             return Reading(None, status="not visible")
         points = np.vstack([tags[tag] for tag in visible])
-        pixels = np.vstack([seen[tag] for tag in visible]).astype(float)
+        pixels = np.vstack([seen[tag] for tag in visible])
         return locate(points, pixels, self._camera, self._noise)
 
 

@@ -139,7 +139,7 @@ def test_every_limit_of_the_configuration_is_obeyed(changed: dict[str, float]) -
         for i in range(1, 8):
             # creeping at the edge of the default limits; one frame comes stamped slightly ahead
             pose = RigidTransform.from_rotvec([0, 0, 0.06 * i], [0.0085 * i, 0, 0])
-            s = replace(sample(i, error=1e-4, reprojection_px=0.5), T_tracker_tool=pose)
+            s = replace(sample(i, error=1e-4, reprojection_px=0.3), T_tracker_tool=pose)
             found.append(gate.update([s], s.stamp + (-0.01 if i == 5 else 0.015))["reference"].valid)
         return found
 

@@ -18,12 +18,12 @@ from rafr.tracking.drivers.frame import Clock, DeviceLostError, Frame, Reading, 
 from rafr.units import METRES_PER_MM
 
 COUNTER_RATE = 60.0  # 1/s; NDI's frame counter, whatever the rate of measuring (NDI Combined API guide)
-KINDS = ("vega", "polaris", "dummy")
+KINDS = ("vega", "polaris")
 
 
 @dataclass(frozen=True, slots=True)
 class NdiConfig:
-    ndi_kind: str = option("vega", "vega (network), polaris (serial), or dummy (no device, no poses)")
+    ndi_kind: str = option("vega", "vega (network) or polaris (serial)")
     ndi_address: str = option("", "IP address of a Vega")
     ndi_port: int = option(8765, "port of a Vega", lower=1, upper=65535)
     ndi_serial: str = option("", "serial port of a Polaris; empty: the first that answers")
