@@ -72,7 +72,7 @@ class DeviceClock:
             self._forget()
             self.restarts, self.said = self.restarts + 1, why
         if not self._bins:
-            self._origin, self._punctual = (device_time, arrival), arrival
+            self._origin = (device_time, arrival)
         x, y = self._point(device_time, arrival)
         if device_time > self._last_device:
             self._learn(x, y)
@@ -89,7 +89,7 @@ class DeviceClock:
         self._bins: deque[Point] = deque()
         self._offset = self.drift = self.delay = 0.0
         self._last_device = self._last_stamp = float("-inf")
-        self._punctual = -np.inf  # arrival of the last frame that was not far too late
+        self._late_since: float | None = None  # arrival of the first frame since which all were far too late
 
     def _point(self, device_time: float, arrival: float) -> Point:
         x = device_time - self._origin[0]
@@ -112,8 +112,11 @@ class DeviceClock:
         if late < -jump:
             return f"frames arrive {-late:.1f} s before their time: a clock was set"
         if late < jump:
-            self._punctual = arrival
-        elif arrival - self._punctual > self.config.clock_patience:
+            self._late_since = None
+            return ""
+        if self._late_since is None:
+            self._late_since = arrival
+        if arrival - self._late_since > self.config.clock_patience:
             return f"every frame is {late:.1f} s late: a clock was set"
         return ""
 

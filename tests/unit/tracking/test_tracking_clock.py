@@ -64,14 +64,15 @@ def test_a_device_whose_clock_is_set_is_learnt_anew_and_said(device_step):
     assert error[60 * 30 :].max() < 0.5e-3
 
 
-def test_a_network_that_stalls_for_a_second_is_no_set_clock():
+@pytest.mark.parametrize("seconds", [1.0, 5.0])
+def test_a_network_that_stalls_and_delivers_all_at_once_is_no_set_clock(seconds):
     true, device, arrival = stream(40.0)
-    stalled = (true > START + 20.0) & (true < START + 21.0)
-    arrival[stalled] = START + 21.0
+    stalled = (true > START + 20.0) & (true < START + 20.0 + seconds)
+    arrival[stalled] = START + 20.0 + seconds
     clock = DeviceClock()
     error = np.abs(stamps(clock, device, arrival) - true - LEAST)
     assert clock.restarts == 0
-    assert error[60 * 10 :].max() < 0.5e-3  # also of the frames that came a second late
+    assert error[60 * 10 :].max() < 0.5e-3  # also of the frames that came seconds late
 
 
 def test_a_route_that_became_longer_for_good_is_learnt_anew_after_the_patience():
@@ -130,7 +131,7 @@ def test_the_line_below_points_touches_them_and_bounds_its_slope():
 )
 def test_every_option_changes_what_is_stamped(changed):
     true, device, arrival = stream(30.0, drift=1e-4, jitter=0.02)
-    arrival = arrival + np.where((true > START + 15.0) & (true < START + 16.5), 0.7, 0.0)
+    arrival = arrival + np.where((true > START + 15.0) & (true < START + 17.0), 0.7, 0.0)
     default = ClockConfig()
     assert not np.array_equal(
         stamps(DeviceClock(default), device, arrival),

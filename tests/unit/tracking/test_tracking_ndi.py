@@ -1,4 +1,4 @@
-"""The NDI driver against a device that answers as scikit-surgerynditracker does, and through that library itself."""
+"""The NDI driver against a device that answers as scikit-surgerynditracker does, and through that library."""
 
 import sys
 import types

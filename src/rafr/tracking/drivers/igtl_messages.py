@@ -50,6 +50,11 @@ class MessageStream:
         self._buffer = bytearray()
         self.broken = 0
 
+    @property
+    def begun(self) -> bool:
+        """Whether a message has begun and not ended yet."""
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> Iterator[PoseMessage]:
         """The pose messages completed by `data`; `broken` counts those whose body is damaged.
 

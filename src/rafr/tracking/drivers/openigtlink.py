@@ -127,6 +127,7 @@ class OpenIGTLinkClient:
         if self._socket is not None:
             self._socket.close()
             self._count("frame cut off by the end of the connection", int(self._builder.incomplete))
+            self._count("message cut off by the end of the connection", int(self._stream.begun))
         self._socket = None
 
     def _use(self, peer: socket.socket) -> None:
