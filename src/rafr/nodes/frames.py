@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -27,9 +28,13 @@ class TfPublisher:
     def watched(self) -> bool:
         return self._publisher is not None and bool(self._publisher.get_subscription_count())
 
-    def publish(self, frames: list[TransformStamped]) -> None:
-        if self._publisher is not None and frames:
-            self._publisher.publish(self._message(transforms=frames))
+    def publish(self, frames: Iterable[TransformStamped]) -> None:
+        """Publish frames; they are not even made where nobody could get them."""
+        if self._publisher is None:
+            return
+        transforms = list(frames)
+        if transforms:
+            self._publisher.publish(self._message(transforms=transforms))
 
 
 def frame_message(parent: str, child: str, T: RigidTransform, stamp: Time) -> TransformStamped:

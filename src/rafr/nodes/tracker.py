@@ -128,7 +128,7 @@ class TrackerNode(RafrNode):
         states = self._gate.update(samples, now)
         self._publish(stamp, frame_number, states)
         valid = {n: s.T_tracker_tool for n, s in states.items() if s.T_tracker_tool is not None}
-        self._tf.publish([frame_message("tracker", f"{n}_marker", T, stamp) for n, T in valid.items()])
+        self._tf.publish(frame_message("tracker", f"{n}_marker", T, stamp) for n, T in valid.items())
         noise = {n: r.covariance for n, r in readings.items() if r.covariance is not None}
         self._smoothed.add(seconds(stamp), now, valid, noise)
         self._report(states, swapped)

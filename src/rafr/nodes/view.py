@@ -102,7 +102,7 @@ class ViewNode(RafrNode):
         seen = self._whereabouts.sighting()
         poses = seen.bodies(self._reference, self._moving)
         self._markers.publish(MarkerArray(markers=list(self._all_markers(poses))))
-        self._tf.publish(list(self._frames(seen)))
+        self._tf.publish(self._frames(seen))
         self.diagnose(OK, "showing", tracked=", ".join(sorted(poses)))
 
     def _all_markers(self, poses: dict[str, RigidTransform]) -> Iterator[Marker]:
