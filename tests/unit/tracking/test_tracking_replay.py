@@ -137,6 +137,11 @@ def test_a_file_without_tracked_frames_is_refused(tmp_path, text):
         read_poses(path)
 
 
+def test_a_folder_that_is_no_recording_is_refused(tmp_path):
+    with pytest.raises(InputError, match="MCAP"):
+        read_poses(tmp_path)
+
+
 def test_a_recording_that_is_not_there_is_refused(tmp_path):
     for name in ("", str(tmp_path / "none.mha")):
         with pytest.raises(InputError, match="replay_file"):

@@ -120,11 +120,16 @@ def read_poses(path: Path) -> RecordedPoses:
 
 def read_mcap(path: Path) -> RecordedPoses:
     """Frames of the topic `tracker/raw`, or `tracker/tools` where the former was not recorded."""
-    from rafr.review.recording import read_recording, typestore
+    from rosbags.highlevel import AnyReader, AnyReaderError
 
     by_topic: dict[str, list[Any]] = {topic: [] for topic in _TOPICS}
-    for topic, _, message in read_recording(path, typestore(), _TOPICS):
-        by_topic[topic].append(message)
+    try:
+        with AnyReader([path]) as reader:  # the message definitions are in the file
+            chosen = [c for c in reader.connections if c.topic in by_topic]
+            for connection, _, data in reader.messages(chosen) if chosen else ():
+                by_topic[connection.topic].append(reader.deserialize(data, connection.msgtype))
+    except (AnyReaderError, OSError) as error:
+        raise InputError(path, f"cannot be read ({error})", "an MCAP recording of rafr") from None
     frames = next((found for found in by_topic.values() if found), [])
     rows = [(m.header.stamp.sec + 1e-9 * m.header.stamp.nanosec, _readings_of(m)) for m in frames]
     return _table(sorted(rows, key=lambda row: row[0]))
