@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
 import os
 import platform
 import signal
@@ -20,9 +19,11 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,10 @@ def main() -> int:
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON ('-' = standard output)")
     parser.add_argument("--as", dest="role", choices=("peer", "publisher"), help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--note", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.role == "peer":
-        return peer(args.rate)
+        return peer(args.rate, args.note)
     if args.role == "publisher":
         return publisher(args.rate)
     try:
@@ -75,8 +77,8 @@ def every(rate: int) -> Iterator[None]:
         due += (1 + max(0, int((time.perf_counter() - due) * rate))) / rate
 
 
-def peer(rate: int) -> int:
-    """A tracking device: prints its port, streams to whoever connects, and prints when it sent each frame."""
+def peer(rate: int, note: str) -> int:
+    """A tracking device: prints its port, streams to whoever connects, notes when it sent each frame."""
     from pyigtl.messages import CRC64
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -97,7 +99,7 @@ def peer(rate: int) -> int:
         except ConnectionError:
             break
         sent.append(now)
-    print(json.dumps(sent), flush=True)
+    np.save(note, sent)
     return 0
 
 
@@ -131,8 +133,11 @@ def measure(seconds: float) -> dict[str, Any]:
 
     rates: dict[str, Any] = {}
     for rate in RATES:
-        with own_domain():
-            rates[f"{rate}_hz"] = {"bare": bare(rate, seconds), "tracker": tracked(rate, seconds)}
+        with own_domain(), tempfile.TemporaryDirectory() as folder:
+            rates[f"{rate}_hz"] = {
+                "bare": bare(rate, seconds),
+                "tracker": tracked(rate, seconds, Path(folder)),
+            }
     return {
         "what": "ms from sending a frame to the subscriber's callback; interval: ms between callbacks",
         "tools": len(TOOLS),
@@ -151,20 +156,19 @@ def bare(rate: int, seconds: float) -> dict[str, Any]:
     return summary(rows, rows[:, 1], rate)
 
 
-def tracked(rate: int, seconds: float) -> dict[str, Any]:
+def tracked(rate: int, seconds: float, folder: Path) -> dict[str, Any]:
     from rafr.nodes.graph import NodeSpec
 
-    command = [sys.executable, __file__, "--as", "peer", "--rate", str(rate)]
+    note = folder / f"sent_{rate}.npy"
+    command = [sys.executable, __file__, "--as", "peer", "--rate", str(rate), "--note", str(note)]
     with running(command) as device:
         port = int(device.stdout.readline())
         parameters = {"driver": "openigtlink", "igtl_port": port, "max_age": 5.0}
         node = [sys.executable, "-m", "rafr.nodes.tracker"]
         with running(node + NodeSpec("tracker", "tracker", parameters).arguments()):
             rows = listen("/rafr/tracker/tools", seconds)
-        device.send_signal(signal.SIGINT)
-        sent = np.array(json.loads(device.stdout.readline()), dtype=np.int64)
     # the node counts the frames of a connection from 1; its stamp is an estimate, the peer's own note is not
-    return summary(rows, sent[rows[:, 2] - 1], rate)
+    return summary(rows, np.load(note)[rows[:, 2] - 1], rate)
 
 
 @contextmanager

@@ -56,6 +56,11 @@ def test_a_repeated_time_keeps_the_frame_number():
     assert [number for _, number, _ in frames] == [1, 1]
 
 
+def test_whole_messages_that_follow_each_other_closely_are_still_different_frames():
+    frames, _ = build(*[(0.0, message(1.0 + 1e-4 * k, "a", whole=True)) for k in range(3)])
+    assert [number for _, number, _ in frames] == [1, 2, 3]
+
+
 def test_messages_without_time_are_frames_of_their_own():
     frames, _ = build(*[(0.0, message(None, "a", whole=True))] * 3)
     assert [number for _, number, _ in frames] == [1, 2, 3]

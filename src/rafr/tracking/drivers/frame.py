@@ -96,7 +96,7 @@ class TrackerDriver(Protocol):
 def pose_from_mm(matrix: ArrayLike) -> RigidTransform | None:
     """The pose (m) of a (4, 4) matrix in mm; None where it is not finite, no rotation, or just the identity.
 
-    A tool never sits in the tracker's origin: PLUS sends the identity for a tool it does not see.
+    A tool never sits in the tracker's origin: the identity is what peers send that know no pose.
     """
     m = np.asarray(matrix, dtype=float)
     if not np.isfinite(m).all() or np.array_equal(m, np.eye(4)):

@@ -20,6 +20,7 @@ from rafr.tracking.drivers.frame import Clock, DeviceLostError, Frame, Reading
 from rafr.tracking.drivers.igtl_messages import MessageStream, PoseMessage
 
 _CHUNK = 1 << 16
+_REPEATED = 1e-6  # s: two frames stamped this close are one exposure, sent twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,10 @@ class FrameBuilder:
         return self._same(message.time, self._last_time) and not self._known & message.tools.keys()
 
     def _same(self, a: float | None, b: float | None) -> bool:
-        return a is not None and b is not None and abs(a - b) <= self._config.igtl_same_frame
+        return _close(a, b, self._config.igtl_same_frame)
 
     def _finish(self, arrival: float) -> Frame:
-        if not self._same(self._time, self._last_time):
+        if not _close(self._time, self._last_time, _REPEATED):
             self._number += 1
         self._last_time, self._known = self._time, frozenset(self._parts)
         frame = Frame(self._time, arrival, self._number, self._parts)
@@ -190,6 +191,10 @@ class OpenIGTLinkServer(OpenIGTLinkClient):
         if self._listener is not None:
             self._listener.close()
         self._listener = None
+
+
+def _close(a: float | None, b: float | None, limit: float) -> bool:
+    return a is not None and b is not None and abs(a - b) <= limit
 
 
 def _readable(peer: socket.socket, timeout: float) -> bool:
