@@ -242,6 +242,37 @@ def test_smoothed_poses_come_with_a_covariance_to_those_who_listen(device, peer)
     assert 0.0 < pose.covariance[0] < 25e-6  # m^2: 5 mm, with the speed hardly known yet
 
 
+def test_a_plus_recording_is_replayed_on_the_hosts_clock(lab, tmp_path):
+    import time
+
+    from rafr_msgs.msg import ToolPoses
+
+    from rafr.nodes.runtime import SENSOR
+
+    lines = ["ObjectType = Image\n"]
+    for k in range(120):
+        lines.append(f"Seq_Frame{k:04d}_RefToTrackerTransform = 1 0 0 100 0 1 0 20 0 0 1 1000 0 0 0 1\n")
+        lines.append(f"Seq_Frame{k:04d}_RefToTrackerTransformStatus = OK\n")
+        lines.append(f"Seq_Frame{k:04d}_Timestamp = {300 + k / 60}\n")
+    path = tmp_path / "recording.igs.mha"
+    path.write_text("".join(lines) + "ElementDataFile = LOCAL\n")
+    lab.listen(ToolPoses, "tracker/tools", SENSOR)
+    seen = lab.received["tracker/tools"]
+    lab.start(
+        "tracker",
+        driver="replay",
+        replay_file=str(path),
+        replay_loop=True,
+        tools="RefToTracker=reference",
+        max_age=20.0,
+    )
+    assert lab.wait(lambda: any(t.valid for m in seen for t in m.tools)), lab.log("tracker")
+    message = seen[-1]
+    assert [t.name for t in message.tools] == ["reference"]
+    assert abs(message.header.stamp.sec - time.time()) < 60
+    assert lab.stop("tracker") == 0
+
+
 def test_bad_parameters_of_a_driver_end_the_node_with_one_line_and_exit_code_2(lab):
     for parameters, words in (
         ({"driver": "camera"}, "camera_intrinsics is empty"),

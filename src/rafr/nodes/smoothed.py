@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,9 +42,15 @@ class SmoothedTools:
 
     def _publisher(self, tool: str) -> Any:
         if tool not in self._publishers:
-            topic = f"tracker/smoothed/{tool}"
+            topic = f"tracker/smoothed/{topic_name(tool)}"
             self._publishers[tool] = self._node.create_publisher(PoseWithCovarianceStamped, topic, SENSOR)
         return self._publishers[tool]
+
+
+def topic_name(tool: str) -> str:
+    """A tool's name as part of a topic: devices name their tools as they like, ROS does not."""
+    name = re.sub(r"[^A-Za-z0-9_]", "_", tool)
+    return name if name[:1].isalpha() else f"tool_{name}"
 
 
 def _message(time: float, pose: RigidTransform, covariance: FloatArray) -> PoseWithCovarianceStamped:
