@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rafr.tracking.drivers.frame import Frame, TrackerDriver
 
 _WAIT = 0.05  # s a driver may wait in one go: how fast the thread ends
+_PATIENCE = 5.0  # s for a driver in the middle of connecting; the process does not wait for it longer
 NOT_TAKEN = "frame not taken in time"
 
 
@@ -36,7 +37,7 @@ class FrameFeed:
         """End the thread and close the device."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_PATIENCE)
 
     def take(self) -> list[Frame]:
         """The frames that have come since the last call."""
