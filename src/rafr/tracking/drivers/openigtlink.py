@@ -13,11 +13,14 @@ import socket
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rafr.config import option
 from rafr.errors import InputError
 from rafr.tracking.drivers.frame import Clock, DeviceLostError, Frame, Reading
-from rafr.tracking.drivers.igtl_messages import MessageStream, PoseMessage
+
+if TYPE_CHECKING:
+    from rafr.tracking.drivers.igtl_messages import PoseMessage
 
 _CHUNK = 1 << 16
 _REPEATED = 1e-6  # s: two frames stamped this close are one exposure, sent twice
@@ -132,6 +135,8 @@ class OpenIGTLinkClient:
         self._socket = None
 
     def _use(self, peer: socket.socket) -> None:
+        from rafr.tracking.drivers.igtl_messages import MessageStream  # pyigtl: of this driver only
+
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = peer
         self._stream = MessageStream()
