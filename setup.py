@@ -53,6 +53,7 @@ setup(
     package_data={NAME: ["py.typed"]},
     data_files=data_files(),
     zip_safe=False,
+    extras_require={"ndi": ["scikit-surgerynditracker==1.0.6"]},
     entry_points={
         "console_scripts": [
             "rafr = rafr.cli.main:main",

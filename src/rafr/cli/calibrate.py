@@ -1,4 +1,4 @@
-"""`rafr calibrate pivot | phantom | hand-eye`: calibrations of tracked tools from recordings."""
+"""`rafr calibrate pivot | phantom | hand-eye`: tracked tools, from recordings; `camera`: from pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rafr.assessment import Assessment
+from rafr.cli import calibrate_camera
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, check_json_target, write_json
 from rafr.errors import InfeasibleError, InputError
@@ -37,6 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     pivot = actions.add_parser("pivot", help="the tip of a tool, from turning it about the tip")
     phantom = actions.add_parser("phantom", help="where a phantom with known divots lies")
     hand_eye = actions.add_parser("hand-eye", help="where a tool sits on the flange, and the tracker")
+    calibrate_camera.configure(
+        actions.add_parser("camera", help="intrinsics of a camera, from pictures of a board")
+    )
     for command in (pivot, phantom, hand_eye):
         command.add_argument("recording", metavar="RECORDING", help="PLUS sequence file (.igs.mha), mm")
     pivot.add_argument(
@@ -79,6 +83,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.action == "camera":
+        return calibrate_camera.run(args)
     check_json_target(args.json)
     actions = {"pivot": _pivot, "phantom": _phantom, "hand-eye": _hand_eye}
     try:

@@ -6,18 +6,15 @@ Meshes are written once and named by file, so that a message stays small. TF is 
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from geometry_msgs.msg import Point, Transform, TransformStamped, Vector3
+from geometry_msgs.msg import Point, TransformStamped, Vector3
 from rafr_msgs.msg import Plan
-from rclpy.qos import QoSProfile
 from std_msgs.msg import ColorRGBA, String
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -26,6 +23,7 @@ from rafr.config import option
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, write_mesh
 from rafr.nodes.convert import plan_from_message, pose_message
+from rafr.nodes.frames import TfPublisher, frame_message
 from rafr.nodes.runtime import ERROR, LATCHED, OK, RafrNode, run_node
 from rafr.nodes.whereabouts import Whereabouts
 from rafr.nodes.work import case_of
@@ -70,9 +68,7 @@ class ViewNode(RafrNode):
         description = self.create_publisher(String, "/robot_description", LATCHED)
         description.publish(String(data=urdf))
         self._description = description
-        self._tf, self._tf_message = None, _tf_message()
-        if self._tf_message is not None:
-            self._tf = self.create_publisher(self._tf_message, "/tf", QoSProfile(depth=100))
+        self._tf = TfPublisher(self)
         self.create_subscription(Plan, "plan", self._planned, LATCHED)
         self.create_wall_timer(period, self._show)
 
@@ -96,7 +92,7 @@ class ViewNode(RafrNode):
 
     @property
     def _watched(self) -> bool:
-        return any(p is not None and p.get_subscription_count() for p in (self._markers, self._tf))
+        return bool(self._markers.get_subscription_count()) or self._tf.watched
 
     def _show(self) -> None:
         self._whereabouts.listen(self._watched)
@@ -106,8 +102,7 @@ class ViewNode(RafrNode):
         seen = self._whereabouts.sighting()
         poses = seen.bodies(self._reference, self._moving)
         self._markers.publish(MarkerArray(markers=list(self._all_markers(poses))))
-        if self._tf is not None and self._tf_message is not None:
-            self._tf.publish(self._tf_message(transforms=list(self._frames(seen))))
+        self._tf.publish(self._frames(seen))
         self.diagnose(OK, "showing", tracked=", ".join(sorted(poses)))
 
     def _all_markers(self, poses: dict[str, RigidTransform]) -> Iterator[Marker]:
@@ -145,7 +140,7 @@ class ViewNode(RafrNode):
         return marker
 
     def _frames(self, seen: Sighting) -> Iterator[TransformStamped]:
-        """Every frame of docs/conventions.md whose place is known now."""
+        """Every frame of docs/conventions.md whose place is known now; the tools' come from the tracker."""
         for link, T in self._links.at(self._whereabouts.angles()).items():
             yield self._frame(self._links.root, link, T)
         if seen.T_world_base is not None:
@@ -153,30 +148,12 @@ class ViewNode(RafrNode):
         T_world_tracker = seen.T_world_tracker(self._T_base_marker)
         if T_world_tracker is not None:
             yield self._frame("world", "tracker", T_world_tracker)
-        for tool, T in seen.tools.items():
-            yield self._frame("tracker", f"{tool}_marker", T)
         T_tracker_pelvis = seen.T_tracker_pelvis(self._reference)
         if T_tracker_pelvis is not None:
             yield self._frame("tracker", "pelvis", T_tracker_pelvis)
 
     def _frame(self, parent: str, child: str, T: RigidTransform) -> TransformStamped:
-        pose = pose_message(T)
-        p = pose.position
-        frame = TransformStamped(
-            child_frame_id=child,
-            transform=Transform(translation=Vector3(x=p.x, y=p.y, z=p.z), rotation=pose.orientation),
-        )
-        frame.header.frame_id = parent
-        frame.header.stamp = self.get_clock().now().to_msg()
-        return frame
-
-
-def _tf_message() -> Any:
-    """tf2_msgs/TFMessage where this ROS installation has it."""
-    try:
-        return importlib.import_module("tf2_msgs.msg").TFMessage
-    except ImportError:
-        return None
+        return frame_message(parent, child, T, self.get_clock().now().to_msg())
 
 
 def main() -> None:

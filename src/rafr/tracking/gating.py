@@ -1,4 +1,4 @@
-"""Which tracked poses may be used: validity, staleness, device error, repeated frames, jumps.
+"""Which tracked poses may be used: validity, staleness, device error, reprojection, repeated frames, jumps.
 
 Trackers repeat frame numbers, deliver late, give NaN for a bad tool and see ghosts after an occlusion
 (docs/conventions.md). A gated tool is either valid with the pose of *this* frame, or invalid
@@ -27,6 +27,7 @@ class GateConfig:
         max_age: s between exposure and use; also the gap after which tracking starts anew.
         max_lead: s a stamp may lie ahead of the present time (clocks are never quite equal).
         max_error: m, the device's own rms error of the marker fit.
+        max_reprojection_px: rms distance between seen and fitted corners of a camera's tool.
         max_speed: m/s, faster means the pose jumped.
         max_turn_rate: rad/s, faster means the pose jumped.
         noise: m of apparent motion allowed on top of `max_speed`.
@@ -37,6 +38,7 @@ class GateConfig:
     max_age: float = 0.1
     max_lead: float = 0.02
     max_error: float = 0.5e-3
+    max_reprojection_px: float = 0.5
     max_speed: float = 0.5
     max_turn_rate: float = 3.0
     noise: float = 1.0e-3
@@ -54,6 +56,8 @@ class ToolSample:
         T_tracker_tool: m, or None where the device gave no usable pose (see `pose_or_none`).
         error: m, the device's rms error of the marker fit.
         visible: the device's own opinion.
+        status: why the device gives no pose, where it says so.
+        reprojection_px: of a camera's corners; 0 for every other device.
     """
 
     name: str
@@ -62,6 +66,8 @@ class ToolSample:
     T_tracker_tool: RigidTransform | None
     error: float = 0.0
     visible: bool = True
+    status: str = ""
+    reprojection_px: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +168,11 @@ class ToolGate:
         if not sample.visible:
             return "not visible"
         if sample.T_tracker_tool is None:
-            return "pose is not a number"
+            return sample.status or "pose is not a number"
         if not sample.error <= limits.max_error:  # a NaN error fails too
             return f"marker fit error {sample.error * 1e3:.2f} mm above {limits.max_error * 1e3:.2f} mm"
+        if not sample.reprojection_px <= limits.max_reprojection_px:
+            return f"reprojection {sample.reprojection_px:.2f} px above {limits.max_reprojection_px:.2f} px"
         age = now - sample.stamp
         if age > limits.max_age:
             return f"stale: {age:.3f} s old, limit {limits.max_age:.3f} s"

@@ -50,6 +50,9 @@ def test_valid_pose_is_the_pose_of_this_frame() -> None:
     [
         ({"visible": False}, "visible"),
         ({"T_tracker_tool": None}, "not a number"),
+        ({"T_tracker_tool": None, "status": "out of volume"}, "out of volume"),
+        ({"reprojection_px": 1.5}, "reprojection"),
+        ({"reprojection_px": np.nan}, "reprojection"),
         ({"error": 0.002}, "error"),
         ({"error": np.nan}, "error"),
         ({"stamp": np.nan}, "stamp"),
@@ -120,6 +123,7 @@ def test_each_tool_is_judged_by_itself() -> None:
     [
         {"max_age": 0.01},
         {"max_error": 1e-5},
+        {"max_reprojection_px": 0.1},
         {"max_speed": 0.01},
         {"max_turn_rate": 0.1},
         {"noise": 0.0},
@@ -135,7 +139,7 @@ def test_every_limit_of_the_configuration_is_obeyed(changed: dict[str, float]) -
         for i in range(1, 8):
             # creeping at the edge of the default limits; one frame comes stamped slightly ahead
             pose = RigidTransform.from_rotvec([0, 0, 0.06 * i], [0.0085 * i, 0, 0])
-            s = replace(sample(i, error=1e-4), T_tracker_tool=pose)
+            s = replace(sample(i, error=1e-4, reprojection_px=0.3), T_tracker_tool=pose)
             found.append(gate.update([s], s.stamp + (-0.01 if i == 5 else 0.015))["reference"].valid)
         return found
 

@@ -1,0 +1,1 @@
+"""Tracking devices behind one interface (`frame.TrackerDriver`), one file each."""
