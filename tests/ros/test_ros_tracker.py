@@ -249,7 +249,7 @@ def test_a_plus_recording_is_replayed_on_the_hosts_clock(lab, tmp_path):
 
     from rafr.nodes.runtime import SENSOR
 
-    lines = ["ObjectType = Image\n"]
+    lines = ["ObjectType = Image\n", "DimSize = 1 1 120\n"]
     for k in range(120):
         lines.append(f"Seq_Frame{k:04d}_RefToTrackerTransform = 1 0 0 100 0 1 0 20 0 0 1 1000 0 0 0 1\n")
         lines.append(f"Seq_Frame{k:04d}_RefToTrackerTransformStatus = OK\n")
@@ -283,3 +283,13 @@ def test_bad_parameters_of_a_driver_end_the_node_with_one_line_and_exit_code_2(l
         process = lab.start("tracker", **parameters)
         assert process.wait(timeout=90) == 2
         assert words in lab.log("tracker").strip().splitlines()[-1]
+
+
+def test_a_recording_that_is_none_ends_the_node_with_one_line(lab, tmp_path):
+    path = tmp_path / "recording.igs.mha"
+    path.write_text("no header\n")
+    process = lab.start("tracker", driver="replay", replay_file=str(path))
+    assert process.wait(timeout=60) == 2
+    [line] = lab.log("tracker").strip().splitlines()
+    assert str(path) in line
+    assert "not a MetaImage" in line

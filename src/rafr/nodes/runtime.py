@@ -51,6 +51,8 @@ class RafrNode(Node):
         super().__init__(name)
         self.steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._system_clock = Clock(clock_type=ClockType.SYSTEM_TIME)
+        self.failure: Exception | None = None
+        """What ends the node; set in a callback, where raising would print a traceback as of a defect."""
         self._ready = False
         self._status: tuple[Any, str, dict[str, str]] = (STALE, "starting", {})
         self._heartbeat = self.create_publisher(Heartbeat, "heartbeat", 50)
@@ -128,14 +130,14 @@ def use_sim_time(node: Node) -> bool:
     return bool(parameter.value)
 
 
-def run_node(factory: Callable[[], Node], argv: list[str] | None = None) -> int:
+def run_node(factory: Callable[[], RafrNode], argv: list[str] | None = None) -> int:
     """Make the node, spin it single-threaded until it is told to end, leave nothing behind.
 
     Returns:
         The exit code: 0 after SIGINT, SIGTERM or shutdown, 2 for bad parameters or input, 1 for a defect.
     """
     rclpy.init(args=argv)
-    node: Node | None = None
+    node: RafrNode | None = None
     code = 0
     try:
         node = factory()
@@ -143,6 +145,8 @@ def run_node(factory: Callable[[], Node], argv: list[str] | None = None) -> int:
         executor.add_node(node)
         while rclpy.ok():
             executor.spin_once(timeout_sec=0.5)  # its spin() forgets timers (rclpy 7.1.6)
+            if node.failure is not None:
+                raise node.failure
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except RafrError as error:

@@ -171,7 +171,8 @@ class TrackerNode(RafrNode):
 
     def _watch(self) -> None:
         if self._feed is not None and self._feed.failure is not None:
-            raise self._feed.failure
+            self.failure = self._feed.failure
+            return
         self._drain()
         silent = (self.steady_clock.now() - self._last_frame).nanoseconds * 1e-9
         if silent > self._config.silence:
