@@ -68,12 +68,13 @@ def assert_complements(model, xi):
 
 
 @everywhere
+@settings(deadline=None)
 @given(draw=numbers())
 def test_allowed_motions_are_the_whole_null_space_of_the_constraints(model, draw):
     assert_complements(model, draw(len(model.coordinates)))
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(radius=LENGTH, wheelbase=LENGTH, track=LENGTH, draw=numbers())
 def test_that_holds_for_wheels_of_every_size(radius, wheelbase, track, draw):
     for model in (rolling_disc(radius), differential_drive(radius, track), mecanum(radius, wheelbase, track)):
@@ -81,14 +82,14 @@ def test_that_holds_for_wheels_of_every_size(radius, wheelbase, track, draw):
 
 
 @pytest.mark.parametrize(("model", "growth"), zip(MODELS, GROWTH, strict=True), ids=lambda m: str(m)[:8])
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(draw=numbers())
 def test_the_filtration_grows_alike_at_every_state(model, growth, draw):
     assert integrability(model, draw(len(model.coordinates))).growth == growth
 
 
 @everywhere
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(draw=numbers())
 def test_lie_brackets_are_antisymmetric_and_obey_jacobi(model, draw):
     xi = ca.SX.sym("xi", len(model.coordinates))
@@ -101,6 +102,7 @@ def test_lie_brackets_are_antisymmetric_and_obey_jacobi(model, draw):
 
 
 @everywhere
+@settings(deadline=None)
 @given(draw=numbers())
 def test_moving_the_world_frame_changes_neither_constraints_nor_motions(model, draw):
     n = len(model.coordinates)
@@ -120,7 +122,7 @@ def driven(model, xi, inputs, h):
 
 
 @everywhere
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(draw=numbers(1.0))
 def test_integrated_motion_keeps_the_constraints(model, draw):
     h, n, m = 1e-3, len(model.coordinates), len(model.inputs)
@@ -131,7 +133,7 @@ def test_integrated_motion_keeps_the_constraints(model, draw):
         assert np.abs(slip).max(initial=0.0) < 1e-6
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(draw=numbers(1.0))
 def test_the_integrable_constraints_stay_constant_on_the_way(draw):
     r, wheelbase, track = 0.1, 0.56, 0.52
@@ -146,7 +148,7 @@ def test_the_integrable_constraints_stay_constant_on_the_way(draw):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(draw=numbers(1.0))
 def test_odometry_from_the_wheels_angles_ends_at_the_pose(kind, draw):
     drive = named_drive(kind)

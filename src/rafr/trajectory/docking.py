@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike
 from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nlp import Problem, Solution
-from rafr.robot.mobile import Drive, MobileModel
-from rafr.robot.mobile.extension import DynamicExtension, runge_kutta
+from rafr.robot.mobile import Drive
+from rafr.robot.mobile.extension import DynamicExtension, runge_kutta, travelled
 from rafr.room import Disc, Obstacle
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.route import Guess, guesses
@@ -161,24 +161,8 @@ def _sample(solution: Solution, drive: Drive, config: DockingConfig) -> BaseTraj
     k = np.clip(np.searchsorted(knots, t, side="right") - 1, 0, len(a) - 1)
     h = t - knots[k]
     velocity = states[k, 3:] + h[:, None] * a[k]
-    poses = states[k, :3] + _travelled(drive.model, states[k], a[k], h)
+    poses = states[k, :3] + travelled(drive.model, states[k], a[k], h)
     return _trajectory(t, poses, velocity, drive)
-
-
-def _travelled(model: MobileModel, state: FloatArray, a: FloatArray, h: FloatArray) -> FloatArray:
-    """(n, 3) change of each pose under constant accelerations (n, m) for times h, by Gauss quadrature.
-
-    The yaw rate is an input of every base, so that the heading is known at every time.
-    """
-    nodes, weights = np.polynomial.legendre.leggauss(5)
-    tau = 0.5 * h[:, None] * (nodes + 1)
-    velocity = state[:, None, 3:] + tau[..., None] * a[:, None, :]
-    yaw = model.inputs.index("omega")
-    pose = np.zeros((*tau.shape, 3))
-    pose[..., 2] = state[:, 2, None] + tau * (state[:, 3 + yaw, None] + tau * a[:, yaw, None] / 2)
-    rate = model.rate(pose.reshape(-1, 3).T, velocity.reshape(-1, len(model.inputs)).T)
-    moved: FloatArray = np.einsum("ij,ijk->ik", 0.5 * h[:, None] * weights, rate.T.reshape(pose.shape))
-    return moved
 
 
 def _trajectory(t: FloatArray, poses: FloatArray, velocity: FloatArray, drive: Drive) -> BaseTrajectory:

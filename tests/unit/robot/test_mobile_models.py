@@ -3,9 +3,10 @@
 import casadi as ca
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 from rafr.robot.mobile.brackets import growth_vector, integrability, lie_bracket
-from rafr.robot.mobile.extension import DynamicExtension, runge_kutta
+from rafr.robot.mobile.extension import DynamicExtension, runge_kutta, travelled
 from rafr.robot.mobile.model import MobileModel, columns
 from rafr.robot.mobile.models import differential_drive, mecanum, omnidirectional, rolling_disc, unicycle
 from rafr.robot.mobile.wheels import differential_wheels, mecanum_wheels, wheel_matrix
@@ -135,16 +136,26 @@ def test_the_extension_is_the_model_with_its_inputs_as_states():
 
 
 def test_runge_kutta_converges_with_the_fourth_order():
-    model, u = unicycle(), np.array([0.4, 1.5])
-    step = runge_kutta(model.rate, 3, 2)
-    exact = 0.4 / 1.5 * np.array([np.sin(1.5), 1 - np.cos(1.5)])  # a circle, 1 s
+    extension, start, a = DynamicExtension(unicycle()), np.array([0, 0, 0.2, 0.4, 1.5]), np.array([0.7, -2.0])
+    exact = solve_ivp(lambda _, x: extension.rate(x, a), (0, 1), start, rtol=1e-12, atol=1e-12).y[:, -1]
+    step = runge_kutta(extension.rate, 5, 2)
     errors = []
     for count in (4, 8):
-        xi = np.zeros(3)
+        state = start
         for _ in range(count):
-            xi = step(xi, u, 1.0 / count).full()[:, 0]
-        errors.append(np.abs(xi[:2] - exact).max())
-    assert errors[0] / errors[1] == pytest.approx(16.0, rel=0.1)
+            state = step(state, a, 1.0 / count).full()[:, 0]
+        errors.append(np.abs(state - exact).max())
+    assert errors[0] / errors[1] == pytest.approx(16.0, rel=0.2)
+
+
+@pytest.mark.parametrize("model", [unicycle(), omnidirectional()], ids=lambda m: m.name)
+def test_the_way_travelled_is_that_of_an_adaptive_integrator(model):
+    extension, m = DynamicExtension(model), len(model.inputs)
+    states = np.linspace(-0.6, 1.0, 2 * (3 + m)).reshape(2, 3 + m)
+    a, h = np.linspace(1.0, -0.7, 2 * m).reshape(2, m), np.array([0.3, 0.8])
+    for state, push, time, moved in zip(states, a, h, travelled(model, states, a, h), strict=True):
+        way = solve_ivp(lambda _, x, u=push: extension.rate(x, u), (0, time), state, rtol=1e-11, atol=1e-11)
+        assert moved == pytest.approx(way.y[:3, -1] - state[:3], abs=1e-7)  # m, rad: five nodes over 0.8 s
 
 
 def test_many_states_are_evaluated_column_by_column():

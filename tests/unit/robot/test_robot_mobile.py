@@ -11,11 +11,12 @@ from rafr.robot.mobile import DifferentialDrive, floor_pose, floor_transform, na
 from rafr.robot.mobile.drive import KINDS
 
 RATE = st.floats(-5.0, 5.0)
+DRIVES = {kind: named_drive(kind) for kind in KINDS}
 
 
 @given(RATE, RATE)
 def test_wheel_rates_and_body_rates_are_inverse(v, omega):
-    drive = DifferentialDrive.from_yaml()
+    drive = DRIVES["differential"]
     back = drive.body_rates(drive.wheel_rates(v, omega))
     assert [float(b) for b in back] == pytest.approx([v, omega], abs=1e-12)
 
@@ -54,7 +55,7 @@ MECANUM = resource_path("config/mecanum_base.yaml").read_text()
 
 @given(RATE, RATE, RATE)
 def test_four_mecanum_wheels_and_the_bodys_velocity_are_inverse(v, lateral, omega):
-    drive = named_drive("mecanum")
+    drive = DRIVES["mecanum"]
     rates = drive.wheel_rates(v, lateral, omega)
     assert [float(b) for b in drive.body_rates(rates)] == pytest.approx([v, lateral, omega], abs=1e-12)
     # four wheels, three velocities: what the wheels may not do without slipping

@@ -9,7 +9,7 @@ from rafr.robot.mobile.drive import KINDS
 from rafr.room import Box, Disc, OperatingRoom
 from rafr.trajectory.docking import optimise_docking
 from rafr.trajectory.result import BaseTrajectory
-from rafr.trajectory.route import shortest_route
+from rafr.trajectory.route import guesses, shortest_route
 from rafr.trajectory.verify import verify_base
 
 
@@ -170,6 +170,14 @@ def test_the_optimised_motion_obeys_the_models_own_constraint(kind):
         # m/s: differences over 0.05 s where the acceleration may jump by 0.8 m/s^2
         assert drive.model.rate(pose, u) == pytest.approx(rate, abs=0.03)
         assert drive.model.A(pose).T @ rate == pytest.approx(0.0, abs=2e-3)
+
+
+def test_a_mecanum_bases_first_guess_turns_the_shorter_way(mecanum):
+    start, goal = np.array([0.0, 0.0, 3.0]), np.array([0.0, 1.0, -3.0])
+    first = guesses(start, goal, [], mecanum, 40)[0]
+    assert first.name == "sideways"
+    assert np.ptp(first.states[:, 2]) == pytest.approx(2 * np.pi - 6.0)
+    assert np.cos(first.goal[2] - goal[2]) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
+from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.mobile.model import MobileModel, evaluated
 
 
@@ -57,3 +60,21 @@ def runge_kutta(rate: Callable[[Any, Any], Any], states: int, inputs: int) -> An
     k3 = rate(x + h / 2 * k2, u)
     k4 = rate(x + h * k3, u)
     return ca.Function("step", [x, u, h], [x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)])
+
+
+def travelled(model: MobileModel, state: FloatArray, a: FloatArray, h: FloatArray) -> FloatArray:
+    """(k, 3) change of each base's pose under constant accelerations for times h, by Gauss quadrature.
+
+    Args:
+        model: coordinates x, y, theta; the yaw rate is an input, so that the heading is known at every time.
+        state: (k, 3 + m) at the beginning; a: (k, m); h: (k,) s.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(5)
+    tau = 0.5 * h[:, None] * (nodes + 1)
+    velocity = state[:, None, 3:] + tau[..., None] * a[:, None, :]
+    yaw = model.inputs.index("omega")
+    pose = np.zeros((*tau.shape, 3))
+    pose[..., 2] = state[:, 2, None] + tau * (state[:, 3 + yaw, None] + tau * a[:, yaw, None] / 2)
+    rate = model.rate(pose.reshape(-1, 3).T, velocity.reshape(-1, len(model.inputs)).T)
+    moved: FloatArray = np.einsum("ij,ijk->ik", 0.5 * h[:, None] * weights, rate.T.reshape(pose.shape))
+    return moved
