@@ -48,7 +48,7 @@ def wheel_matrix(wheels: tuple[MountedWheel, ...], radius: float) -> FloatArray:
     The wheel's centre moves with (v - y omega, lateral + x omega); what does not slide along the rollers
     is rolled.
     """
-    rows = [
-        [1.0, t, t * wheel.x - wheel.y] for wheel, t in ((w, float(np.tan(w.slide_angle))) for w in wheels)
-    ]
-    return np.array(rows) / radius
+    x, y = (np.array([getattr(wheel, axis) for wheel in wheels]) for axis in ("x", "y"))
+    slide = np.tan([wheel.slide_angle for wheel in wheels])
+    matrix: FloatArray = np.stack([np.ones_like(x), slide, slide * x - y], axis=1) / radius
+    return matrix
