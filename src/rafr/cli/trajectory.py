@@ -30,6 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arm", default="ur16e", choices=("ur16e", "ur10e"), help="which arm (default: ur16e)"
     )
+    parser.add_argument(
+        "--base",
+        default="differential",
+        choices=("differential", "mecanum"),
+        help="which mobile base (default: differential, the one that is simulated and controlled)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the search for a free way (default: 0)")
     parser.add_argument("-o", "--out", metavar="DIR", help="save pictures there")
     add_json_option(parser)
@@ -42,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     folder = _made(args.out)
     case = open_case(Path(args.case))
-    robot = Robot.named(args.arm)
+    robot = Robot.named(args.arm, args.base)
     with progress_bar("trajectory") as progress:
         given = args.plan is not None
         plan = read_plan(Path(args.plan), case) if given else _plan(case, part_of(progress, 0.0, 0.6))

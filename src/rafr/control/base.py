@@ -197,6 +197,8 @@ class BaseController:
         if last is None or last.pose is None:
             return ["no odometry yet"]
         reasons = [r for r in (self._must_stop(last),) if r is not None]
+        if trajectory.lateral is not None:
+            reasons.append("the path is one of a base that moves sideways; a differential drive is steered")
         off = body_error(last.pose, _pose_at(trajectory, float(trajectory.t[0])))
         if np.hypot(*off[:2]) > self._config.start_tolerance or abs(off[2]) > self._config.heading_tolerance:
             reasons.append(f"the path starts {np.hypot(*off[:2]):.2f} m from where the base stands")

@@ -161,6 +161,13 @@ def _rows(points: Iterable[Any], name: str, dof: int) -> FloatArray:
 
 
 def base_trajectory_message(trajectory: BaseTrajectory) -> BaseTrajectoryMsg:
+    """The message, which has no sideways speed.
+
+    Raises:
+        InputError: the trajectory is one of a base that moves sideways.
+    """
+    if trajectory.lateral is not None:
+        raise InputError("base trajectory", "it moves sideways", "one of a differential drive")
     message = BaseTrajectoryMsg(
         **{n: getattr(trajectory, n).tolist() for n in ("t", "x", "y", "theta", "v", "omega")}
     )

@@ -1,8 +1,9 @@
-"""Docking of the mobile base: minimum-time motion of a differential drive among obstacles.
+"""Docking of the mobile base: minimum-time motion among obstacles, for either kind of drive.
 
-Direct multiple shooting over (x, y, theta, v, omega) with the accelerations constant per interval; the
-no-slip constraint is part of the dynamics. The base is covered by a few discs, each kept clear of every
-obstacle. Starting guesses come from a grid search, so that a route round the table is found.
+Direct multiple shooting over the dynamic extension of the drive's own model: the state is the pose and the
+velocity u that G(xi) turns into motion, so the no-slip constraint is part of the dynamics; the accelerations
+are constant per interval; the bounds are those of the wheels. The base is covered by a few discs, each kept
+clear of every obstacle. Starting guesses come from a grid search, so that a route round the table is found.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from numpy.typing import ArrayLike
 from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nlp import Problem, Solution
-from rafr.robot.mobile import DifferentialDrive
+from rafr.robot.mobile import Drive
+from rafr.robot.mobile.extension import DynamicExtension, runge_kutta, travelled
 from rafr.room import Disc, Obstacle
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.route import Guess, guesses
@@ -51,7 +53,7 @@ def optimise_docking(
     start: ArrayLike,
     goal: ArrayLike,
     obstacles: Sequence[Obstacle],
-    drive: DifferentialDrive,
+    drive: Drive,
     config: DockingConfig | None = None,
 ) -> BaseTrajectory:
     """The fastest verified motion from rest at `start` to rest at `goal`, (x, y, theta) in `world`.
@@ -67,7 +69,7 @@ def optimise_docking(
     for name, pose in (("start", p0), ("goal", p1)):
         _require_free(name, pose, obstacles, drive)
     if np.hypot(*(p1 - p0)[:2]) < 1e-6 and abs(_wrapped(p1[2] - p0[2])) < 1e-6:
-        return _standing(p0)
+        return _standing(p0, drive)
     reasons: list[str] = []
     for guess in guesses(p0, p1, obstacles, drive, config.knots):
         solution = _solve(p0, guess, obstacles, drive, config)
@@ -86,7 +88,7 @@ def _solve(
     start: FloatArray,
     guess: Guess,
     obstacles: Sequence[Obstacle],
-    drive: DifferentialDrive,
+    drive: Drive,
     config: DockingConfig,
 ) -> Solution:
     import casadi as ca
@@ -94,21 +96,23 @@ def _solve(
     n = config.knots
     problem = Problem(ca.SX)
     T = problem.variable("duration", (1, 1), lower=0.3, upper=600.0, guess=guess.duration)
-    x = problem.variable("state", (5, n + 1), guess=guess.states.T)
-    u = problem.variable("acceleration", (2, n), guess=0.0)
+    extension, m = DynamicExtension(drive.model), len(drive.model.inputs)
+    x = problem.variable("state", (len(extension.states), n + 1), guess=guess.states.T)
+    a = problem.variable("acceleration", (m, n), guess=0.0)
     h = T / n
-    problem.constrain("start", x[:, 0], [*start, 0.0, 0.0], [*start, 0.0, 0.0])
-    end = [*guess.goal, 0.0, 0.0]
-    problem.constrain("end", x[:, n], end, end)
-    step = _step_function().map(n)
-    problem.constrain("dynamics", x[:, 1:] - step(x[:, :-1], u, h), 0.0, 0.0)
-    wheels = _wheel_matrix(drive)
+    at_rest = np.zeros(m)
+    for name, k, pose in (("start", 0, start), ("end", n, guess.goal)):
+        state = np.concatenate([pose, at_rest])
+        problem.constrain(name, x[:, k], state, state)
+    step = runge_kutta(extension.rate, len(extension.states), m).map(n)
+    problem.constrain("dynamics", x[:, 1:] - step(x[:, :-1], a, h), 0.0, 0.0)
+    wheels = drive.wheel_matrix
     rate = config.margin * drive.limits.wheel_rate
     problem.constrain("wheel rate", wheels @ x[3:, :], -rate, rate)
     acceleration = config.margin * drive.limits.wheel_acceleration
-    problem.constrain("wheel acceleration", wheels @ u, -acceleration, acceleration)
+    problem.constrain("wheel acceleration", wheels @ a, -acceleration, acceleration)
     _keep_clear(problem, x, _nearby(guess, obstacles), drive, config.clearance)
-    problem.minimise(T + config.smoothness * ca.sumsqr(u) * h)
+    problem.minimise(T + config.smoothness * ca.sumsqr(a) * h)
     return problem.solve(max_iterations=config.max_iterations, tolerance=1e-4)
 
 
@@ -117,26 +121,8 @@ def _nearby(guess: Guess, obstacles: Sequence[Obstacle]) -> list[Obstacle]:
     return [o for o in obstacles if float(o.distance(guess.states[:, :2]).min()) < _NEARBY]
 
 
-def _step_function() -> Any:
-    """(state, accelerations, h) -> next state: Runge-Kutta of fourth order."""
-    import casadi as ca
-
-    x, u, h = ca.SX.sym("x", 5), ca.SX.sym("u", 2), ca.SX.sym("h")
-    f = ca.Function("f", [x, u], [ca.vertcat(x[3] * ca.cos(x[2]), x[3] * ca.sin(x[2]), x[4], u[0], u[1])])
-    k1 = f(x, u)
-    k2 = f(x + h / 2 * k1, u)
-    k3 = f(x + h / 2 * k2, u)
-    k4 = f(x + h * k3, u)
-    return ca.Function("step", [x, u, h], [x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)])
-
-
-def _wheel_matrix(drive: DifferentialDrive) -> FloatArray:
-    """(2, 2): (v, omega) -> wheel rates."""
-    return np.stack([drive.wheel_rates(1.0, 0.0), drive.wheel_rates(0.0, 1.0)], axis=1)
-
-
 def _keep_clear(
-    problem: Problem, x: Any, obstacles: Sequence[Obstacle], drive: DifferentialDrive, clearance: float
+    problem: Problem, x: Any, obstacles: Sequence[Obstacle], drive: Drive, clearance: float
 ) -> None:
     """Every disc of the footprint stays `clearance` away from every obstacle, at and between knots."""
     import casadi as ca
@@ -166,34 +152,27 @@ def _squared_distance(obstacle: Obstacle, x: Any, y: Any) -> Any:
     return along**2 + across**2
 
 
-def _sample(solution: Solution, drive: DifferentialDrive, config: DockingConfig) -> BaseTrajectory:
+def _sample(solution: Solution, drive: Drive, config: DockingConfig) -> BaseTrajectory:
     """The optimised accelerations integrated on a fine grid, sampled evenly in time."""
     duration = float(solution.values["duration"][0, 0])
-    states, u = solution.values["state"].T, solution.values["acceleration"].T
+    states, a = solution.values["state"].T, solution.values["acceleration"].T
     knots = np.linspace(0.0, duration, len(states))
     t = np.linspace(0.0, duration, int(np.ceil(duration / config.sample_period)) + 1)
-    k = np.clip(np.searchsorted(knots, t, side="right") - 1, 0, len(u) - 1)
+    k = np.clip(np.searchsorted(knots, t, side="right") - 1, 0, len(a) - 1)
     h = t - knots[k]
-    v = states[k, 3] + h * u[k, 0]
-    omega = states[k, 4] + h * u[k, 1]
-    theta = states[k, 2] + h * (states[k, 4] + h * u[k, 1] / 2)
-    position = states[k, :2] + _travelled(states[k], u[k], h)
-    return BaseTrajectory(t, position[:, 0], position[:, 1], theta, v, omega, drive.wheel_rates(v, omega))
+    velocity = states[k, 3:] + h[:, None] * a[k]
+    poses = states[k, :3] + travelled(drive.model, states[k], a[k], h)
+    return _trajectory(t, poses, velocity, drive)
 
 
-def _travelled(state: FloatArray, u: FloatArray, h: FloatArray) -> FloatArray:
-    """(n, 2) way from each state under constant accelerations for times h, by Gauss quadrature."""
-    nodes, weights = np.polynomial.legendre.leggauss(5)
-    tau = 0.5 * h[:, None] * (nodes + 1)
-    theta = state[:, 2, None] + tau * (state[:, 4, None] + tau * u[:, 1, None] / 2)
-    v = state[:, 3, None] + tau * u[:, 0, None]
-    w = 0.5 * h[:, None] * weights
-    return np.stack([(w * v * np.cos(theta)).sum(axis=1), (w * v * np.sin(theta)).sum(axis=1)], axis=1)
+def _trajectory(t: FloatArray, poses: FloatArray, velocity: FloatArray, drive: Drive) -> BaseTrajectory:
+    """Of poses (n, 3) and velocities (n, m) in the order of the model's inputs."""
+    speeds = dict(zip(drive.model.inputs, velocity.T, strict=True))
+    x, y, theta = poses.T
+    return BaseTrajectory(t, x, y, theta, wheel=drive.wheel_rates(*velocity.T), **speeds)
 
 
-def _require_free(
-    name: str, pose: FloatArray, obstacles: Sequence[Obstacle], drive: DifferentialDrive
-) -> None:
+def _require_free(name: str, pose: FloatArray, obstacles: Sequence[Obstacle], drive: Drive) -> None:
     _, radius = drive.footprint()
     centres = drive.disc_centres(pose)[0]
     touched = [o.name for o in obstacles if float(o.distance(centres).min()) < radius]
@@ -201,11 +180,10 @@ def _require_free(
         raise InfeasibleError((f"at the {name} the base touches {', '.join(touched)}",))
 
 
-def _standing(pose: FloatArray) -> BaseTrajectory:
+def _standing(pose: FloatArray, drive: Drive) -> BaseTrajectory:
     """Already there: two samples of standing still."""
-    t, zero = np.array([0.0, 0.1]), np.zeros(2)
-    x, y, theta = (np.full(2, value) for value in pose)
-    return BaseTrajectory(t, x, y, theta, zero, zero, np.zeros((2, 2)))
+    t = np.array([0.0, 0.1])
+    return _trajectory(t, np.tile(pose, (2, 1)), np.zeros((2, len(drive.model.inputs))), drive)
 
 
 def _wrapped(angle: float) -> float:

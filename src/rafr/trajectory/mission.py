@@ -18,7 +18,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.robot.collision import ArmCollision
-from rafr.robot.mobile import DifferentialDrive, floor_transform
+from rafr.robot.mobile import Drive, floor_transform, named_drive
 from rafr.room import OperatingRoom
 from rafr.trajectory.arm import ArmPathConfig, approach_motion, path_motion, retreat_motion
 from rafr.trajectory.docking import optimise_docking
@@ -35,13 +35,13 @@ class Robot:
     """The robot and the room it works in."""
 
     arm: ArmModel
-    drive: DifferentialDrive
+    drive: Drive
     room: OperatingRoom
 
     @staticmethod
-    def named(arm: str = "ur16e") -> Robot:
+    def named(arm: str = "ur16e", base: str = "differential") -> Robot:
         """rafr's own description of arm, base and room."""
-        return Robot(ArmModel.named(arm), DifferentialDrive.from_yaml(), OperatingRoom.from_yaml())
+        return Robot(ArmModel.named(arm), named_drive(base), OperatingRoom.from_yaml())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

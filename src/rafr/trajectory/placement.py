@@ -13,7 +13,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.robot.collision import ArmCollision
-from rafr.robot.mobile import DifferentialDrive, floor_transform
+from rafr.robot.mobile import DifferentialDrive, Drive, floor_transform
 from rafr.room import OperatingRoom, side_of
 from rafr.trajectory.paths import follow
 from rafr.trajectory.surroundings import arm_surroundings
@@ -61,7 +61,7 @@ def choose_docking_pose(
     side: str | None = None,
     *,
     watch: Watch | None = None,
-    drive: DifferentialDrive | None = None,
+    drive: Drive | None = None,
     config: PlacementConfig | None = None,
 ) -> tuple[FloorPose, Assessment]:
     """The best base pose (x, y, theta) beside the table for a path of the clamp.
@@ -145,7 +145,7 @@ def _candidates(
     T_world_clamp: RigidTransform,
     room: OperatingRoom,
     side: str,
-    drive: DifferentialDrive,
+    drive: Drive,
     config: PlacementConfig,
 ) -> list[FloorPose]:
     """Free base poses, those first from which the shoulder is at a comfortable distance of the wrist."""

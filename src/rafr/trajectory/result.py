@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rafr.geometry.rigid_transform import FloatArray
 
 
@@ -16,7 +18,8 @@ class BaseTrajectory:
         t: (n,) s from the start.
         x, y: (n,) m.   theta: (n,) rad.
         v, omega: (n,) forward speed in m/s and yaw rate in rad/s.
-        wheel: (n, 2) left and right wheel rates, rad/s.
+        wheel: (n, w) wheel rates, rad/s, in the order of the drive's wheels (left, right).
+        lateral: (n,) speed to the left in m/s; None for a base that cannot move sideways.
     """
 
     t: FloatArray
@@ -26,9 +29,21 @@ class BaseTrajectory:
     v: FloatArray
     omega: FloatArray
     wheel: FloatArray
+    lateral: FloatArray | None = None
+
+    @property
+    def poses(self) -> FloatArray:
+        """(n, 3) x, y, theta."""
+        return np.column_stack([self.x, self.y, self.theta])
+
+    @property
+    def sideways(self) -> FloatArray:
+        """(n,) `lateral`, zero for a base that cannot."""
+        return np.zeros_like(self.t) if self.lateral is None else self.lateral
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name).tolist() for name in self.__slots__}
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value.tolist() for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Starting guesses for docking: routes round the obstacles on a grid, turned into unicycle states."""
+"""Starting guesses for docking: routes round the obstacles on a grid, turned into states of the drive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.robot.mobile import DifferentialDrive
+from rafr.robot.mobile import Drive
 from rafr.room import Obstacle
 
 _STEP = 0.1
@@ -22,7 +22,7 @@ class Guess:
 
     Attributes:
         name: what kind of route it is.
-        states: (knots + 1, 5) x, y, theta, v, omega.
+        states: (knots + 1, 3 + m) x, y, theta and the velocity, in the order of the model's inputs.
         goal: (3,) the goal with its heading unwound to the turn the route arrives with.
         duration: s.
     """
@@ -34,24 +34,29 @@ class Guess:
 
 
 def guesses(
-    start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle], drive: DifferentialDrive, knots: int
+    start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle], drive: Drive, knots: int
 ) -> list[Guess]:
-    """Routes to try, driven forwards and backwards, the quicker first.
+    """Routes to try, the quicker first: driven forwards and backwards, and by a drive that moves every way
+    also with the heading turned evenly along the way.
 
     Empty when the grid shows no route.
     """
     route = shortest_route(start[:2], goal[:2], obstacles, drive)
     if route is None:
         return []
-    both = [
-        _guess(name, route, start, goal, drive, knots, turn)
+    points = _smoothed(route, knots + 1)
+    length = float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
+    found = [
+        _guess(name, _turning_at_the_ends(points, start, goal, turn), length, drive)
         for name, turn in (("forwards", 0.0), ("backwards", np.pi))
     ]
-    return sorted(both, key=lambda guess: guess.duration)
+    if "lateral" in drive.model.inputs:
+        found.append(_guess("sideways", _turning_evenly(points, start, goal), length, drive))
+    return sorted(found, key=lambda guess: guess.duration)
 
 
 def shortest_route(
-    start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle], drive: DifferentialDrive
+    start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle], drive: Drive
 ) -> FloatArray | None:
     """Way points (n, 2) from start to goal by A* on a grid; None when walled off.
 
@@ -116,17 +121,9 @@ def _back(parent: dict[tuple[int, int], tuple[int, int]], cell: tuple[int, int])
     return cells[::-1]
 
 
-def _guess(
-    name: str,
-    route: FloatArray,
-    start: FloatArray,
-    goal: FloatArray,
-    drive: DifferentialDrive,
-    knots: int,
-    turn: float,
-) -> Guess:
-    """Turn on the spot, follow the smoothed route, turn on the spot."""
-    points = _smoothed(route, knots + 1)
+def _turning_at_the_ends(points: FloatArray, start: FloatArray, goal: FloatArray, turn: float) -> FloatArray:
+    """Poses (knots + 1, 3): turn on the spot, follow the points (knots + 1, 2), turn on the spot."""
+    knots = len(points) - 1
     tangent = np.gradient(points, axis=0)
     along = np.arctan2(tangent[:, 1], tangent[:, 0]) + turn
     turns = max(2, knots // 10)
@@ -146,15 +143,25 @@ def _guess(
             np.linspace(headings[-2], headings[-1], turns + 1)[1:],
         ]
     )
-    length = float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum())
-    turned = float(np.abs(np.diff(theta)).sum())
-    speed = drive.wheel.radius * drive.limits.wheel_rate
-    duration = 1.5 * (length / speed + turned * drive.wheel.track / 2 / speed) + 1.0
-    velocity = np.gradient(positions, duration / knots, axis=0)
-    v = velocity[:, 0] * np.cos(theta) + velocity[:, 1] * np.sin(theta)
-    states = np.column_stack([positions, theta, v, np.gradient(theta, duration / knots)])
-    states[[0, -1], 3:] = 0.0
-    return Guess(name, states, np.array([goal[0], goal[1], headings[-1]]), duration)
+    return np.column_stack([positions, theta])
+
+
+def _turning_evenly(points: FloatArray, start: FloatArray, goal: FloatArray) -> FloatArray:
+    """Poses (knots + 1, 3) on the points; the heading goes the shorter way round."""
+    first, last = np.unwrap([start[2], goal[2]])
+    return np.column_stack([points, np.linspace(first, last, len(points))])
+
+
+def _guess(name: str, poses: FloatArray, length: float, drive: Drive) -> Guess:
+    """In a time the drive could take for the way's length (m), with the velocity that its model allows."""
+    model, knots = drive.model, len(poses) - 1
+    turned = float(np.abs(np.diff(poses[:, 2])).sum())
+    duration = 1.5 * (length / drive.speeds["v"] + turned / drive.speeds["omega"]) + 1.0
+    rates = np.gradient(poses, duration / knots, axis=0)
+    # the columns of G are orthonormal: G^T is its pseudo-inverse
+    velocity = np.stack([model.G(pose).T @ rate for pose, rate in zip(poses, rates, strict=True)])
+    velocity[[0, -1]] = 0.0
+    return Guess(name, np.hstack([poses, velocity]), poses[-1], duration)
 
 
 def _smoothed(route: FloatArray, count: int) -> FloatArray:

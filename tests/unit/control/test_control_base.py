@@ -126,6 +126,15 @@ def test_base_does_not_start_while_the_arm_holds_a_fragment_or_from_elsewhere():
     assert "starts" in room.core.request(arc()).reasons[0]
 
 
+def test_a_path_that_goes_sideways_is_refused():
+    room = Room()
+    room.tick()
+    path = arc()
+    assessment = room.core.request(replace(path, lateral=np.zeros_like(path.t)))
+    assert not assessment.accepted
+    assert "sideways" in assessment.reasons[0]
+
+
 def test_base_pushed_off_its_path_and_brakes_that_stick_both_hold():
     room = Room()
     room.tick()

@@ -119,3 +119,5 @@ def test_a_base_trajectory_survives_the_message():
     message.x = message.x[:-1]
     with pytest.raises(InputError, match="unequal"):
         convert.base_trajectory_from_message(message, wheel)
+    with pytest.raises(InputError, match="it moves sideways"):
+        convert.base_trajectory_message(dataclasses.replace(trajectory, lateral=a))

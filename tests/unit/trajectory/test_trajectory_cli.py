@@ -78,6 +78,16 @@ def test_a_plan_becomes_docking_and_arm_motions_within_limits(folder, plan_file,
     assert "accepted" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_mecanum_base_docks_with_a_sideways_speed_for_every_time(folder, plan_file, tmp_path):
+    result = tmp_path / "trajectory.json"
+    arguments = ["--plan", str(plan_file), "--base", "mecanum", "--json", str(result)]
+    assert main(["trajectory", str(folder), *arguments]) == 0
+    base = json.loads(result.read_text())["base"]
+    assert np.shape(base["wheel"]) == (len(base["t"]), 4)
+    assert max(np.abs(base["lateral"])) > 0.01  # m/s; forward is as quick, so it is used little
+
+
 def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_file, tmp_path):
     save(folder, np.array([0.0, -1.0, 0.0]))  # from below the table
     result = tmp_path / "trajectory.json"

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from rafr.errors import InfeasibleError
-from rafr.robot.mobile import DifferentialDrive
+from rafr.robot.mobile import DifferentialDrive, named_drive
+from rafr.robot.mobile.drive import KINDS
 from rafr.room import Box, Disc, OperatingRoom
 from rafr.trajectory.docking import optimise_docking
 from rafr.trajectory.result import BaseTrajectory
-from rafr.trajectory.route import shortest_route
+from rafr.trajectory.route import guesses, shortest_route
 from rafr.trajectory.verify import verify_base
 
 
@@ -109,3 +110,84 @@ def test_the_verifier_refuses_what_the_optimiser_would_never_send(drive):
         assert any(message in r for r in check.reasons), (message, check.reasons)
     blocked = verify_base(good, (0, 0, 0), (2.0, 0.3, 0.2), [Disc("pole", 1.0, 0.1, 0.05)], drive)
     assert any("touches pole" in r for r in blocked.reasons)
+
+
+@pytest.fixture(scope="module")
+def mecanum():
+    return named_drive("mecanum")
+
+
+def test_a_mecanum_base_goes_sideways_in_the_time_of_the_trapezoidal_profile(mecanum):
+    trajectory = optimise_docking((0, 0, 0), (0.0, 0.8, 0.0), [], mecanum)
+    v = mecanum.speeds["lateral"]
+    a = mecanum.wheel_radius * mecanum.limits.wheel_acceleration
+    bound = 0.8 / v + v / a
+    # never faster than the closed form; 5 % margin on the limits and smoothness cost the rest
+    assert bound <= trajectory.t[-1] < 1.12 * bound
+    assert np.abs(trajectory.theta).max() < 0.01
+    assert trajectory.wheel.shape == (len(trajectory.t), 4)
+
+
+@pytest.mark.parametrize("goal", [(0.1, 0.95, -np.pi / 2), (0.2, -0.95, np.pi / 2), (-0.3, -0.9, 2.8)])
+def test_a_mecanum_base_docks_on_either_side_of_the_table(room, mecanum, goal):
+    trajectory = optimise_docking(room.parking.pose, goal, room.obstacles, mecanum)
+    assert verify_base(trajectory, room.parking.pose, goal, room.obstacles, mecanum).accepted
+    assert np.abs(trajectory.wheel).max() <= mecanum.limits.wheel_rate
+    rates = np.diff(trajectory.wheel, axis=0) / np.diff(trajectory.t)[:, None]
+    assert np.abs(rates).max() <= mecanum.limits.wheel_acceleration
+
+
+def test_a_way_a_mecanum_base_goes_is_refused_for_a_base_with_two_wheels(drive, mecanum):
+    trajectory = optimise_docking((0, 0, 0), (0.0, 0.8, 0.0), [], mecanum)
+    check = verify_base(trajectory, (0, 0, 0), (0.0, 0.8, 0.0), [], drive)
+    assert any("slip by 0.8" in r for r in check.reasons), check.reasons
+    assert "lateral" in trajectory.to_json()
+
+
+def test_the_verifier_refuses_a_mecanum_base_that_slips_or_turns_its_wheels_too_fast(mecanum):
+    ends_of = ((0, 0, 0), (0.6, 0.8, 0.4))
+    good = optimise_docking(*ends_of, [], mecanum)
+    assert verify_base(good, *ends_of, [], mecanum).accepted
+    fast = {n: 3 * getattr(good, n) for n in ("v", "omega", "lateral")}
+    bad = {
+        "slip": changed(good, lateral=0.9 * good.lateral),
+        "not at rest": changed(good, lateral=good.lateral + 0.01),
+        "wheel turns": changed(good, t=good.t / 3, **fast),
+    }
+    for message, trajectory in bad.items():
+        reasons = verify_base(trajectory, *ends_of, [], mecanum).reasons
+        assert any(message in r for r in reasons), (message, reasons)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_optimised_motion_obeys_the_models_own_constraint(kind):
+    drive = named_drive(kind)
+    trajectory = optimise_docking((0, 0, 0), (0.9, 0.5, 0.8), [], drive)
+    rates = np.gradient(trajectory.poses, trajectory.t, axis=0)[1:-1]
+    speeds = {"v": trajectory.v, "lateral": trajectory.sideways, "omega": trajectory.omega}
+    for pose, rate, k in zip(trajectory.poses[1:-1], rates, range(1, len(trajectory.t)), strict=False):
+        u = [speeds[name][k] for name in drive.model.inputs]
+        # m/s: differences over 0.05 s where the acceleration may jump by 0.8 m/s^2
+        assert drive.model.rate(pose, u) == pytest.approx(rate, abs=0.03)
+        assert drive.model.A(pose).T @ rate == pytest.approx(0.0, abs=2e-3)
+
+
+def test_a_mecanum_bases_first_guess_turns_the_shorter_way(mecanum):
+    start, goal = np.array([0.0, 0.0, 3.0]), np.array([0.0, 1.0, -3.0])
+    first = guesses(start, goal, [], mecanum, 40)[0]
+    assert first.name == "sideways"
+    assert np.ptp(first.states[:, 2]) == pytest.approx(2 * np.pi - 6.0)
+    assert np.cos(first.goal[2] - goal[2]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_moving_the_world_frame_does_not_change_how_long_docking_takes(kind):
+    drive = named_drive(kind)
+    start, goal = np.zeros(3), np.array([1.2, 0.6, 0.7])
+    angle, shift = 0.9, np.array([3.0, -2.0])
+    R = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    there = [np.array([*(R @ pose[:2] + shift), pose[2] + angle]) for pose in (start, goal)]
+    here = optimise_docking(start, goal, [], drive)
+    elsewhere = optimise_docking(*there, [], drive)
+    # s: both stop at the solver's tolerance of 1e-4; the grid of the first guess does not turn along
+    assert elsewhere.t[-1] == pytest.approx(here.t[-1], abs=0.01)
