@@ -8,11 +8,14 @@ import pytest
 
 from rafr.errors import InfeasibleError, InputError
 from rafr.geometry import RigidTransform, screw_interpolate
+from rafr.tissue.cables import Cable, Rider, TissueModel
+from rafr.tissue.tension import TensionLaw, TensionLaws
 from rafr.trajectory.horizon.config import HorizonConfig
 from rafr.trajectory.horizon.path import FragmentPath
 from rafr.trajectory.horizon.replan import Replanner
 from rafr.trajectory.horizon.request import Request
 from rafr.trajectory.horizon.result import HalfSpaces, Horizon, InfeasibleHorizonError, Measured
+from rafr.trajectory.horizon.tissue import tissue_load
 from rafr.trajectory.horizon.verify import verify_horizon
 from rafr.trajectory.paths import ClampSpeed
 
@@ -49,9 +52,9 @@ class Patient:
         wrench = self.wrench(pose) + self.rng.normal(0, 1, 6) * self.noise
         return Measured(self.t, self.q, self.qd, pose, wrench, STIFFNESS)
 
-    def follow(self, horizon, joint_noise=0.0):
-        """Carry out the first interval."""
-        self.t += STEP
+    def follow(self, horizon, joint_noise=0.0, period=STEP):
+        """Carry out its beginning."""
+        self.t += period
         state = horizon.at([self.t])[0]
         self.q, self.qd = state[:6] + self.rng.normal(0, joint_noise, 6), state[6:12]
 
@@ -169,6 +172,49 @@ def test_every_limit_holds_between_knots(arm, line, patient, replanner):
             assert np.linalg.norm(wrench[:3]) <= config.force_limit
 
 
+def test_calls_may_come_at_any_time(poses, patient, replanner):
+    rng = np.random.default_rng(2)
+    horizon = replanner.replan(patient.measured())
+    while horizon.states[0, -2] > 1e-2 and patient.t < 12.0:
+        patient.follow(horizon, period=rng.uniform(0.02, 0.4))
+        horizon = replanner.replan(patient.measured())
+    error = poses[-1].inverse() @ patient.fragment
+    assert 1e3 * np.linalg.norm(error.translation) < 0.1  # mm
+
+
+def test_a_call_after_the_end_of_the_last_plan_starts_anew(poses, patient, replanner):
+    patient.follow(replanner.replan(patient.measured()), period=5.0)
+    assert np.abs(patient.qd).max() < 1e-5
+    assert replanner.replan(patient.measured()).progress > 0.3  # s of path
+
+
+def test_real_tissue_predicts_the_force_along_the_horizon(arm, folded, poses):
+    """The affine wrench in the arm's axes against the full model at the horizon's end."""
+    strap = Cable("strap", np.array([[0.0, 0.0, 0.0], [0.03, 0.02, 0.12]]), (Rider.BODY, Rider.GROUND), 0.1)
+    tissue = TissueModel(
+        (strap,), TensionLaws.of([TensionLaw(500.0, stiffness=2e3)]), np.zeros(3), np.zeros(1)
+    )
+    T_armbase_pelvis = RigidTransform.from_rotvec([0.4, -0.3, 0.9], poses[0].translation)
+    patient = Patient(arm, folded)
+
+    def load(pose):
+        current = RigidTransform(
+            T_armbase_pelvis.rotation.T @ pose.rotation @ poses[0].rotation.T @ T_armbase_pelvis.rotation,
+            T_armbase_pelvis.inverse().apply(pose.translation),
+        )
+        return tissue_load(tissue, T_armbase_pelvis, current)
+
+    wrench, stiffness = load(patient.fragment)
+    now = replace(patient.measured(), wrench=wrench, stiffness=stiffness)
+    horizon = Replanner(arm, poses).replan(now)
+    end = arm.forward(horizon.states[-1, :6]) @ GRIP
+    moved = np.r_[end.translation - now.fragment.translation, (end @ now.fragment.inverse()).rotvec]
+    change = load(end)[0] - wrench
+    assert np.linalg.norm(change[:3]) > 2.0  # N
+    # the tissue is no spring: 15 % over some 5 mm
+    assert np.linalg.norm(change + stiffness @ moved) < 0.15 * np.linalg.norm(change)
+
+
 def test_a_horizon_that_is_not_replaced_ends_at_rest_on_the_path(arm, line, patient, replanner):
     horizon = patient.run(replanner, 20)[-1]
     after = horizon.at([horizon.end, horizon.end + 5.0])
@@ -245,10 +291,10 @@ def test_a_path_out_of_reach_is_followed_as_far_as_the_arm_goes(arm, folded):
     start = arm.forward(outward) @ GRIP
     away = start.translation * [1.0, 1.0, 0.0]
     goal = RigidTransform.from_translation(0.6 * away / np.linalg.norm(away)) @ start
-    config = HorizonConfig(linear_speed=0.1, gentleness=1.0)
+    config = HorizonConfig(linear_speed=0.1, return_speed=0.2, gentleness=1.0)
     patient, replanner = Patient(arm, outward), Replanner(arm, [start, goal], config)
     none = np.zeros((6, 6))
-    for _ in range(120):
+    for _ in range(30):
         now = replace(patient.measured(), wrench=np.zeros(6), stiffness=none)
         horizon = replanner.replan(now)
         patient.follow(horizon)

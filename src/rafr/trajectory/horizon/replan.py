@@ -84,14 +84,14 @@ class Replanner:
         s = self._path.length - guess.states[0, -2]
         request = Request.of(now, self._path, planes, self._config, s)
         horizon = (
-            self._attempt(self._program, request, guess)
-            or self._attempt(self._robust, request, guess)
+            self._attempt(self._program, self._config.solver, request, guess)
+            or self._attempt(self._robust, _ROBUST, request, guess)
             or self._relaxation(request, guess)
         )
         self._last, self._on_new_path = horizon, False
         return horizon
 
-    def _attempt(self, program: Program, request: Request, guess: Horizon) -> Horizon | None:
+    def _attempt(self, program: Program, solver: str, request: Request, guess: Horizon) -> Horizon | None:
         """A horizon that passes the check, linearised again where it went; None when there is none."""
         for _ in range(_PASSES):
             solution = self._solve(program, request, guess)
@@ -100,7 +100,7 @@ class Replanner:
             guess = self._horizon(solution, request)
             check, usage = verify_horizon(guess, self._arm, request)
             if check.accepted:
-                return replace(guess, usage=usage)
+                return replace(guess, usage=usage, solver=solver)
         return None
 
     @cached_property
@@ -124,7 +124,7 @@ class Replanner:
                 raise InfeasibleHorizonError(self._standing_still(request) or solution.violated)
             guess = self._horizon(solution, request)
         check, usage = verify_horizon(guess, self._arm, request)
-        found = replace(guess, usage=usage)
+        found = replace(guess, usage=usage, solver="ipopt")
         if check.accepted:
             return found
         full = ", ".join(name for name in found.limited_by() if usage[name] <= 1.0)

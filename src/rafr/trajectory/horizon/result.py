@@ -60,6 +60,7 @@ class Horizon:
         inputs: (n, dof + 1) jerk and change of that rate, constant between knots.
         usage: largest share of each limit in use, by name (1 is the limit).
         iterations: of the solver.
+        solver: whose answer it is; not the configured one where that did not converge.
     """
 
     start: float
@@ -68,6 +69,7 @@ class Horizon:
     inputs: FloatArray
     usage: Mapping[str, float] = field(default_factory=dict)
     iterations: int = 0
+    solver: str = ""
 
     @property
     def dof(self) -> int:
