@@ -33,8 +33,8 @@ _SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
         "sqpmethod",
         {
             "qpsol": "hpipm",
-            "qpsol_options": {"error_on_fail": False},
-            "max_iter": 5,
+            "qpsol_options": {"error_on_fail": False, "hpipm": {"iter_max": 60}},
+            "max_iter": 3,
             "print_header": False,
             "print_iteration": False,
             "print_status": False,

@@ -21,10 +21,11 @@ from rafr.trajectory.horizon.path import FragmentPath
 from rafr.trajectory.horizon.problem import MAX_PLANES, SLACKS, SOLVERS, build, input_name, state_name
 from rafr.trajectory.horizon.request import Request
 from rafr.trajectory.horizon.result import HalfSpaces, Horizon, InfeasibleHorizonError, Measured
-from rafr.trajectory.horizon.verify import verify_horizon
+from rafr.trajectory.horizon.verify import over_limit, verify_horizon
 from rafr.trajectory.paths import ClampSpeed
 
 _ROBUST = "fatrop"  # tried where the configured solver does not converge
+_RELAXED_PASSES = 2
 _PASSES = 3  # how often arm and path are linearised anew when the check refuses
 
 
@@ -118,7 +119,7 @@ class Replanner:
             InfeasibleHorizonError: unless nothing had to give way after all.
         """
         slacks = dict(zip(SLACKS, (request.outside**2, request.load**2), strict=True))
-        for _ in range(_PASSES):
+        for _ in range(_RELAXED_PASSES):
             solution = self._solve(self._relaxed, request, guess, slacks)
             if not solution.converged:
                 raise InfeasibleHorizonError(self._standing_still(request) or solution.violated)
@@ -136,8 +137,7 @@ class Replanner:
         still = self._standing(request.now)
         still.states[:, -2] = request.path.length - request.s
         usage = verify_horizon(still, self._arm, request)[1]
-        over = {name: used for name, used in usage.items() if used > 1.0}
-        return tuple(f"standing still: {name} at {used:.0%} of its limit" for name, used in over.items())
+        return tuple(f"standing still: {reason}" for reason in over_limit(usage))
 
     def _standing(self, now: Measured) -> Horizon:
         """No motion, and no path left."""

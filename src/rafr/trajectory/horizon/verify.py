@@ -5,6 +5,8 @@ Only the tissue's wrench stays the affine prediction that the call was given.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from rafr.assessment import Assessment
@@ -33,9 +35,15 @@ def verify_horizon(
     since = np.linspace(0.0, horizon.end - horizon.start, between * len(horizon.inputs) + 1)[1:]
     x = horizon.at(horizon.start + since)
     usage = _joint_usage(horizon, x, arm, request) | _task_usage(x, since, arm, request)
-    reasons = [f"{name} at {used:.0%} of its limit" for name, used in usage.items() if used > _FULL]
+    reasons = over_limit(usage)
     reasons += _consistency(horizon, request)
     return Assessment(not reasons, tuple(reasons)), usage
+
+
+def over_limit(usage: Mapping[str, float]) -> list[str]:
+    """The limits that are broken, the worst first."""
+    worst = sorted(usage.items(), key=lambda item: -item[1])
+    return [f"{name} at {used:.0%} of its limit" for name, used in worst if used > _FULL]
 
 
 def _joint_usage(horizon: Horizon, x: FloatArray, arm: ArmModel, request: Request) -> dict[str, float]:
