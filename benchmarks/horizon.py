@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -85,18 +86,21 @@ def measure(paths: int, solver: str, knots: tuple[int, ...]) -> dict[str, Any]:
         for k, count in enumerate(knots):
             progress(k / len(knots), f"{count} knots")
             rows.append(growth(arm, replace(config, knots=count)))
-    warm, cpu, ipopt = (np.concatenate([run[k] for run in runs]) for k in ("warm", "cpu", "cold"))
+    kinds = ("warm", "cpu", "cold", "cold_cpu")
+    warm, cpu, ipopt, ipopt_cpu = (np.concatenate([run[k] for run in runs]) for k in kinds)
     return {
         "versions": {"rafr": __version__, **{p: version(p) for p in ("casadi", "pin", "numpy")}},
         "solver": solver,
         "knots": config.knots,
         "paths": paths,
+        "load_average": round(os.getloadavg()[1], 1),
         "calls": len(warm),
         "replan_ms": _quantiles(warm),
         "replan_cpu_ms": _quantiles(cpu),
         "first_call_ms": _quantiles(np.array([run["first"] for run in runs])),
         "cold_ipopt_ms": {"n": len(ipopt)} | _quantiles(ipopt),
-        "cold_ipopt_to_warm_median": round(float(np.median(ipopt) / np.median(warm)), 2),
+        "cold_ipopt_cpu_ms": _quantiles(ipopt_cpu),
+        "cold_ipopt_to_warm_cpu_median": round(float(np.median(ipopt_cpu) / np.median(cpu)), 2),
         "refusal_ms": refusal(arm, config),
         "solved_by": dict(Counter(name for run in runs for name in run["solvers"])),
         "arrived": sum(run["outcome"] == "arrived" for run in runs),
@@ -164,9 +168,9 @@ class Run:
         for each in (replanner, cold):
             each.set_path(self.patient.poses)
             each.forget()
-        seconds: dict[str, list[float]] = {"warm": [], "cpu": [], "cold": []}
+        seconds: dict[str, list[float]] = {"warm": [], "cpu": [], "cold": [], "cold_cpu": []}
         solvers: list[str] = []
-        forces, off, still, outcome, first, horizon = [], [], 0, "", float("nan"), None
+        forces, off, still, outcome, first, length = [], [], 0, "", float("nan"), 0.0
         for k in range(_MOST):
             now = self.measured()
             try:
@@ -181,7 +185,9 @@ class Run:
                 seconds["cpu"].append(cpu)
             if k % _COLD_EVERY == _COLD_EVERY // 2:
                 cold.forget()
-                seconds["cold"].append(timed(lambda now=now: cold.replan(now))[1])
+                _, wall, cpu = timed(lambda now=now: cold.replan(now))
+                seconds["cold"].append(wall)
+                seconds["cold_cpu"].append(cpu)
             solvers.append(horizon.solver)
             forces.append(float(np.linalg.norm(now.wrench[:3])))
             off.append(1e3 * horizon.usage["tube position"] * HorizonConfig().tube_position)
@@ -195,8 +201,8 @@ class Run:
             "seed": self.seed,
             "length_s": round(length, 2),
             "outcome": outcome or "not finished",
-            "peak_force_n": round(max(forces), 1),
-            "off_mm": round(max(off), 3),
+            "peak_force_n": round(max(forces, default=0.0), 1),
+            "off_mm": round(max(off, default=0.0), 3),
             "first": first,
             "solvers": solvers,
             **seconds,

@@ -27,13 +27,15 @@ SLACKS = ("slack of tube", "slack of load")  # of the relaxed problem: excess of
 
 _PENALTY = 1e2  # of the relaxation's slacks: above any gain from using them
 _CENTRING, _SMOOTHNESS, _EASE = 0.3, 0.02, 1e-3  # weights beside 1 for a second of path left over
+# residuals: finer in dynamics and bounds than in optimality, of which the check knows nothing
+_HPIPM = {"iter_max": 60, "res_g_max": 1e-4, "res_b_max": 1e-7, "res_d_max": 1e-7, "res_m_max": 1e-5}
 _SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
     # sequential quadratic programming over hpipm: from a warm start one step is nearly always enough
     "hpipm": (
         "sqpmethod",
         {
             "qpsol": "hpipm",
-            "qpsol_options": {"error_on_fail": False, "hpipm": {"iter_max": 60}},
+            "qpsol_options": {"error_on_fail": False, "hpipm": _HPIPM},
             "max_iter": 3,
             "print_header": False,
             "print_iteration": False,
