@@ -3,8 +3,8 @@
 python benchmarks/docking.py [--rooms N] [--seed S] [--base differential|mecanum] [--json FILE]
 
 A room holds the operating table, a C-arm and up to six people; the base docks from somewhere to the table's
-side. Whether a room can be done at all is told by a flood fill over (x, y, theta) with the same footprint that
-a base that turns on the spot can follow: it knows nothing of the optimiser. Every fifth room is walled in.
+side. Whether a room can be done at all is told by a flood fill over (x, y, theta) with the same footprint;
+a base that turns on the spot can follow it: it knows nothing of the optimiser. Every fifth room is walled in.
 """
 
 from __future__ import annotations
@@ -76,9 +76,10 @@ def room(
 ) -> tuple[np.ndarray, np.ndarray, list[Obstacle]]:
     """Start and goal (3,), obstacles. Neither pose touches anything."""
     table = list(OperatingRoom.from_yaml().obstacles)
-    side = rng.choice([-1.0, 1.0])
-    goal = np.array([rng.uniform(-0.4, 0.4), 0.95 * side, -side * np.pi / 2 + rng.uniform(-0.3, 0.3)])
     while True:
+        side = rng.choice([-1.0, 1.0])
+        turned = -side * np.pi / 2 + rng.uniform(-0.3, 0.3)
+        goal = np.array([rng.uniform(-0.4, 0.4), 0.95 * side, turned])
         start = np.array([*rng.uniform(-_HALF, _HALF, 2), rng.uniform(-np.pi, np.pi)])
         angle = float(rng.uniform(0.0, 180.0))
         obstacles = [*table, Box("C-arm", *rng.uniform(-2.5, 2.5, 2), angle, 1.6, 0.8)]

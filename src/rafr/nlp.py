@@ -1,7 +1,8 @@
-"""Nonlinear programmes with named variables and constraints, solved by CasADi and ipopt."""
+"""Nonlinear programmes with named variables, parameters and constraints, solved through CasADi."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ class Solution:
 
 
 class Problem:
-    """Collects variables and constraints by name; `solve` hands them to ipopt.
+    """Collects variables and constraints by name; `solve` hands them to ipopt, `compile` to any solver.
 
     Args:
         symbol: `casadi.SX` (small scalar expressions) or `casadi.MX` (splines, mapped functions).
@@ -39,6 +40,7 @@ class Problem:
         self._symbol = symbol
         self._variables: list[tuple[str, Any, FloatArray, FloatArray, FloatArray]] = []
         self._constraints: list[tuple[str, Any, FloatArray, FloatArray]] = []
+        self._parameters: list[tuple[str, Any]] = []
         self._objective: Any = 0
 
     def variable(
@@ -56,6 +58,12 @@ class Problem:
         self._variables.append((name, x, flat[0], flat[1], flat[2]))
         return x
 
+    def parameter(self, name: str, shape: tuple[int, int]) -> Any:
+        """A value that is given anew with every `Program.solve`."""
+        p = self._symbol.sym(name, *shape)
+        self._parameters.append((name, p))
+        return p
+
     def constrain(self, name: str, expression: Any, lower: ArrayLike, upper: ArrayLike) -> None:
         """lower <= expression <= upper, entry by entry; bounds broadcast to its shape."""
         self._constraints.append(
@@ -67,35 +75,91 @@ class Problem:
         self._objective = self._objective + expression
 
     def solve(self, *, tolerance: float = 1e-6, max_iterations: int = 300, expand: bool = True) -> Solution:
-        """Solve from the guesses; never raises for want of convergence, the result says so."""
-        import casadi as ca
-
-        x = ca.vertcat(*(ca.vec(v[1]) for v in self._variables))
-        g = ca.vertcat(*(ca.vec(c[1]) for c in self._constraints))
-        options: dict[str, Any] = {
+        """Solve once with ipopt from the guesses; never raises for want of convergence, the result says."""
+        options = {
             "expand": expand,
-            "print_time": False,
-            "ipopt.print_level": 0,
-            "ipopt.sb": "yes",
             "ipopt.tol": tolerance,
             "ipopt.max_iter": max_iterations,
             "ipopt.fixed_variable_treatment": "make_constraint",
         }
-        solver = ca.nlpsol("solver", "ipopt", {"x": x, "f": self._objective, "g": g}, options)
-        lower = np.concatenate([c[2] for c in self._constraints])
-        upper = np.concatenate([c[3] for c in self._constraints])
-        result = solver(
-            x0=np.concatenate([v[4] for v in self._variables]),
-            lbx=np.concatenate([v[2] for v in self._variables]),
-            ubx=np.concatenate([v[3] for v in self._variables]),
-            lbg=lower,
-            ubg=upper,
+        return self.compile("ipopt", options).solve()
+
+    def compile(self, solver: str, options: Mapping[str, Any]) -> Program:
+        """The problem as a function of its parameters.
+
+        Args:
+            solver: a name `casadi.nlpsol` knows. For fatrop, declare variables as x0, u0, x1, ... and
+                constraints stage by stage, the dynamics of a stage before its others.
+            options: the solver's own.
+        """
+        import casadi as ca
+
+        equality = np.concatenate([c[2] == c[3] for c in self._constraints])
+        own = {"ipopt": {"ipopt.print_level": 0, "ipopt.sb": "yes"}}
+        own["fatrop"] = {
+            "structure_detection": "auto",
+            "equality": equality.tolist(),
+            "fatrop.print_level": 0,
+        }
+        problem = {
+            "x": ca.vertcat(*(ca.vec(v[1]) for v in self._variables)),
+            "p": ca.vertcat(*(ca.vec(p[1]) for p in self._parameters)),
+            "g": ca.vertcat(*(ca.vec(c[1]) for c in self._constraints)),
+            "f": self._objective,
+        }
+        settings = {"print_time": False, **own.get(solver, {}), **options}
+        return Program(
+            ca.nlpsol("solver", solver, problem, settings),
+            tuple(self._variables),
+            tuple(self._constraints),
+            tuple(self._parameters),
         )
-        stats = solver.stats()
+
+
+class Program:
+    """A compiled `Problem`: built once, solved for many parameters and guesses."""
+
+    def __init__(self, solver: Any, variables: Any, constraints: Any, parameters: Any) -> None:
+        self._solver = solver
+        self._variables = variables
+        self._constraints = constraints
+        self._parameters = parameters
+        self._lower_x, self._upper_x, self._guess = (
+            np.concatenate([v[i] for v in variables]) for i in (2, 3, 4)
+        )
+        self._lower, self._upper = (np.concatenate([c[i] for c in constraints]) for i in (2, 3))
+        # where each constraint begins among the rows
+        self._first = np.cumsum([0, *(len(c[2]) for c in constraints[:-1])])
+
+    def solve(
+        self,
+        parameters: Mapping[str, ArrayLike] | None = None,
+        guess: Mapping[str, ArrayLike] | None = None,
+    ) -> Solution:
+        """Solve from `guess` (by variable, else as declared); never raises for want of convergence.
+
+        Raises:
+            KeyError: a parameter is not given.
+        """
+        given = [_column(dict(parameters or {})[name], p.shape) for name, p in self._parameters]
+        x0 = self._guess
+        if guess is not None:
+            x0 = np.concatenate(
+                [_column(guess[v[0]], v[1].shape) if v[0] in guess else v[4] for v in self._variables]
+            )
+        result = self._solver(
+            x0=x0,
+            p=np.concatenate(given) if given else np.zeros(0),
+            lbx=self._lower_x,
+            ubx=self._upper_x,
+            lbg=self._lower,
+            ubg=self._upper,
+        )
+        stats = self._solver.stats()
         return Solution(
             self._split(np.array(result["x"]).ravel()),
             bool(stats["success"]),
-            self._violations(np.array(result["g"]).ravel(), lower, upper),
+            self._violations(np.array(result["g"]).ravel()),
             int(stats["iter_count"]),
         )
 
@@ -107,22 +171,19 @@ class Problem:
             start += size
         return values
 
-    def _violations(
-        self, g: FloatArray, lower: FloatArray, upper: FloatArray, tolerance: float = 1e-4
-    ) -> tuple[str, ...]:
-        excess = np.maximum(np.maximum(lower - g, g - upper), 0.0)
-        found, start = [], 0
-        for name, expression, *_ in self._constraints:
-            worst = float(excess[start : start + expression.numel()].max(initial=0.0))
-            if not worst <= tolerance:
-                found.append(f"{name} by {worst:.3g}")
-            start += expression.numel()
-        return tuple(found)
+    def _violations(self, g: FloatArray, tolerance: float = 1e-4) -> tuple[str, ...]:
+        excess = np.maximum(np.maximum(self._lower - g, g - self._upper), 0.0)
+        worst = np.maximum.reduceat(excess, self._first) if len(excess) else excess
+        return tuple(
+            f"{self._constraints[i][0]} by {worst[i]:.3g}" for i in np.flatnonzero(~(worst <= tolerance))
+        )
 
 
 def _column(value: ArrayLike, shape: tuple[int, int]) -> FloatArray:
     """Broadcast to a CasADi shape and flatten as CasADi does: column by column."""
     array = np.asarray(value, dtype=float)
+    if array.shape == shape or (array.ndim == 1 and shape == (len(array), 1)):
+        return array.ravel(order="F")
     if array.ndim == 1:
         array = array[:, None]
     return np.broadcast_to(array, shape).ravel(order="F").astype(float)

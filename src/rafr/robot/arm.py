@@ -90,6 +90,15 @@ class ArmModel:
         ).copy()
         return torque
 
+    def gravity_gradient(self, q: ArrayLike) -> FloatArray:
+        """(dof, dof) derivative of `gravity` with respect to the joint angles, N m/rad."""
+        import pinocchio as pin
+
+        gradient: FloatArray = pin.computeGeneralizedGravityDerivatives(
+            self._model, self._data, np.asarray(q, dtype=float)
+        ).copy()
+        return gradient
+
     def inertia_and_bias(self, q: ArrayLike, qd: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """M (dof, dof) and h (dof,) of M qdd + h = torque, the base upright and at rest: kg m^2 and N m."""
         import pinocchio as pin
@@ -102,13 +111,18 @@ class ArmModel:
         ).copy()
         return inertia, bias
 
-    def manipulability(self, q: ArrayLike) -> float:
-        """Smallest singular value of the Jacobian, rotations weighted by 0.3 m; 0 at a singularity.
+    def torque(self, q: ArrayLike, qd: ArrayLike, qdd: ArrayLike) -> FloatArray:
+        """(dof,) N m of the joints for a motion of the arm with its clamp empty (inverse dynamics)."""
+        import pinocchio as pin
 
-        The weight makes both halves a length per radian; it is about the clamp's lever arm.
-        """
-        weight = np.array([1.0, 1.0, 1.0, 0.3, 0.3, 0.3])
-        return float(np.linalg.svd(weight[:, None] * self.jacobian(q), compute_uv=False)[-1])
+        torque: FloatArray = pin.rnea(
+            self._model, self._data, *(np.asarray(v, dtype=float) for v in (q, qd, qdd))
+        ).copy()
+        return torque
+
+    def manipulability(self, q: ArrayLike) -> float:
+        """Smallest singular value of the Jacobian, see `smallest_singular_value`; 0 at a singularity."""
+        return float(smallest_singular_value(self.jacobian(q)))
 
     def inverse(
         self, T_armbase_clamp: RigidTransform, q0: ArrayLike, config: InverseConfig | None = None
@@ -151,3 +165,12 @@ class ArmModel:
         best = np.where(best < self.limits.lower, best + turn, best)
         inside: FloatArray = np.where((best >= self.limits.lower) & (best <= self.limits.upper), best, q)
         return inside
+
+
+def smallest_singular_value(jacobian: FloatArray) -> FloatArray:
+    """(...) m, of Jacobians (..., 6, dof) whose rotations are weighted by 0.3 m.
+
+    The weight makes both halves a length per radian; it is about the clamp's lever arm.
+    """
+    weight = np.array([1.0, 1.0, 1.0, 0.3, 0.3, 0.3])
+    return np.asarray(np.linalg.svd(weight[:, None] * jacobian, compute_uv=False)[..., -1], dtype=float)

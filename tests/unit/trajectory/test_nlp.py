@@ -1,0 +1,42 @@
+"""Named nonlinear programmes: the same problem for many parameters, and what is violated by name."""
+
+import numpy as np
+import pytest
+
+from rafr.nlp import Problem
+
+
+def nearest_on_a_line():
+    """The point of x + y = 1 with x <= top nearest to a parameter (2,)."""
+    import casadi as ca
+
+    problem = Problem(ca.SX)
+    wanted = problem.parameter("wanted", (2, 1))
+    x = problem.variable("x", (2, 1), guess=0.0, upper=[0.8, np.inf])
+    problem.constrain("line", x[0] + x[1], 1.0, 1.0)
+    problem.minimise(ca.sumsqr(x - wanted))
+    return problem
+
+
+def test_one_programme_serves_many_parameters():
+    program = nearest_on_a_line().compile("ipopt", {})
+    for wanted, answer in (([0.0, 0.0], [0.5, 0.5]), ([0.3, 1.1], [0.1, 0.9]), ([5.0, 0.0], [0.8, 0.2])):
+        solution = program.solve({"wanted": wanted}, {"x": [0.2, 0.2]})
+        assert solution.converged
+        assert not solution.violated
+        assert solution.values["x"].ravel() == pytest.approx(answer, abs=1e-6)
+
+
+def test_a_missing_parameter_is_an_error():
+    with pytest.raises(KeyError, match="wanted"):
+        nearest_on_a_line().compile("ipopt", {}).solve({})
+
+
+def test_constraints_that_cannot_be_met_are_named_with_the_excess():
+    problem = nearest_on_a_line()
+    problem.constrain("impossible", problem.variable("y", (1, 1), guess=0.0, upper=0.0), 0.5, 2.0)
+    problem.constrain("harmless", problem.variable("z", (1, 1), guess=0.0), -1.0, 1.0)
+    solution = problem.compile("ipopt", {}).solve({"wanted": [0.0, 0.0]})
+    assert not solution.converged
+    assert [text.split(" by ")[0] for text in solution.violated] == ["impossible"]
+    assert float(solution.violated[0].split(" by ")[1]) == pytest.approx(0.5, abs=0.05)
