@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import label, map_coordinates
 
 from rafr import __version__
 from rafr.cli.output import progress_bar
@@ -54,13 +55,13 @@ def main() -> int:
 
 def docked(rng: np.random.Generator, drive: Drive, walled: bool) -> dict[str, Any]:
     start, goal, obstacles = room(rng, drive, walled)
-    clearance = DockingConfig().clearance
+    possible, just_possible = connected(start, goal, obstacles, drive)
     row: dict[str, Any] = {
         "start": start.tolist(),
         "goal": goal.tolist(),
         "obstacles": len(obstacles),
-        "possible": connected(start, goal, obstacles, drive, clearance),
-        "possible_without_clearance": connected(start, goal, obstacles, drive, 0.0),
+        "possible": possible,
+        "possible_without_clearance": just_possible,
     }
     clock = time.perf_counter()
     try:
@@ -115,24 +116,24 @@ def _free(pose: np.ndarray, obstacles: Sequence[Obstacle], drive: Drive, clearan
 
 
 def connected(
-    start: np.ndarray, goal: np.ndarray, obstacles: Sequence[Obstacle], drive: Drive, clearance: float
-) -> bool:
-    """Whether a flood fill over cells of (x, y, theta) reaches the goal's from the start's."""
+    start: np.ndarray, goal: np.ndarray, obstacles: Sequence[Obstacle], drive: Drive
+) -> tuple[bool, bool]:
+    """Whether a flood fill over cells of (x, y, theta) joins start and goal, with clearance and without."""
     reach = _HALF + 2.5
     axis = np.arange(-reach, reach, _CELL)
     turns = np.linspace(-np.pi, np.pi, _TURNS, endpoint=False)
     offsets, radius = drive.footprint()
     points = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1)
-    free = np.ones((len(axis), len(axis), _TURNS), dtype=bool)
+    nearest = np.min([obstacle.distance(points) for obstacle in obstacles], axis=0)
+    room = np.full((len(axis), len(axis), _TURNS), np.inf)
     for t, theta in enumerate(turns):
         for offset in offsets:
             centres = points + offset * np.array([np.cos(theta), np.sin(theta)])
-            for obstacle in obstacles:
-                free[..., t] &= obstacle.distance(centres) > radius + clearance
-    cells = [_cell(pose, axis, turns) for pose in (start, goal)]
-    for cell in cells:
-        free[cell] = True
-    return _flooded(free, cells[0], cells[1])
+            index = np.moveaxis((centres - axis[0]) / _CELL, -1, 0)
+            room[..., t] = np.minimum(room[..., t], map_coordinates(nearest, index, order=1, mode="nearest"))
+    ends = _cell(start, axis, turns), _cell(goal, axis, turns)
+    clear, touching = (_flooded(room > radius + c, *ends) for c in (DockingConfig().clearance, 0.0))
+    return clear, touching
 
 
 def _cell(pose: np.ndarray, axis: np.ndarray, turns: np.ndarray) -> tuple[int, int, int]:
@@ -141,8 +142,7 @@ def _cell(pose: np.ndarray, axis: np.ndarray, turns: np.ndarray) -> tuple[int, i
 
 
 def _flooded(free: np.ndarray, start: tuple[int, int, int], goal: tuple[int, int, int]) -> bool:
-    from scipy.ndimage import label
-
+    free[start] = free[goal] = True
     parts, _ = label(free)
     # headings go round: the first and the last layer touch
     joined: dict[int, set[int]] = {}

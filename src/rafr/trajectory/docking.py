@@ -9,7 +9,7 @@ clear of every obstacle. Starting guesses come from a grid search, so that a rou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ from rafr.trajectory.route import Guess, guesses
 from rafr.trajectory.verify import verify_base
 
 _NEARBY = 1.2  # m
+_PATIENT = 5  # times the iterations, where those configured do not do
+_REACHED = 2e-3  # m less than start or goal keep of an obstacle, where they keep less than the clearance
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +73,32 @@ def optimise_docking(
     if np.hypot(*(p1 - p0)[:2]) < 1e-6 and abs(_wrapped(p1[2] - p0[2])) < 1e-6:
         return _standing(p0, drive)
     reasons: list[str] = []
-    for guess in guesses(p0, p1, obstacles, drive, config.knots):
-        solution = _solve(p0, guess, obstacles, drive, config)
-        if not solution.converged or solution.violated:
-            reasons.append(f"guess {guess.name!r}: " + ("; ".join(solution.violated) or "did not converge"))
-            continue
-        trajectory = _sample(solution, drive, config)
-        check = verify_base(trajectory, p0, p1, obstacles, drive)
-        if check.accepted:
-            return trajectory
-        reasons += [f"guess {guess.name!r}: {r}" for r in check.reasons]
+    ways = guesses(p0, p1, obstacles, drive, config.knots)
+    for patience in (1, _PATIENT):  # long ways among many obstacles need more iterations
+        tried = replace(config, max_iterations=patience * config.max_iterations)
+        reasons = []
+        for guess in ways:
+            trajectory, wrong = _from_guess(p0, guess, obstacles, drive, tried)
+            if trajectory is not None:
+                return trajectory
+            reasons += [f"guess {guess.name!r}: {reason}" for reason in wrong]
     raise InfeasibleError(tuple(reasons) or ("no route between start and goal",))
+
+
+def _from_guess(
+    start: FloatArray,
+    guess: Guess,
+    obstacles: Sequence[Obstacle],
+    drive: Drive,
+    config: DockingConfig,
+) -> tuple[BaseTrajectory | None, tuple[str, ...]]:
+    """The verified motion that a guess leads to, or what is wrong with it."""
+    solution = _solve(start, guess, obstacles, drive, config)
+    if not solution.converged or solution.violated:
+        return None, ("; ".join(solution.violated) or "did not converge",)
+    trajectory = _sample(solution, drive, config)
+    check = verify_base(trajectory, start, guess.goal, obstacles, drive)
+    return (trajectory, ()) if check.accepted else (None, check.reasons)
 
 
 def _solve(
@@ -111,7 +128,8 @@ def _solve(
     problem.constrain("wheel rate", wheels @ x[3:, :], -rate, rate)
     acceleration = config.margin * drive.limits.wheel_acceleration
     problem.constrain("wheel acceleration", wheels @ a, -acceleration, acceleration)
-    _keep_clear(problem, x, _nearby(guess, obstacles), drive, config.clearance)
+    ends = np.stack([start, guess.goal])
+    _keep_clear(problem, x, _nearby(guess, obstacles), drive, config.clearance, ends)
     problem.minimise(T + config.smoothness * ca.sumsqr(a) * h)
     return problem.solve(max_iterations=config.max_iterations, tolerance=1e-4)
 
@@ -122,16 +140,26 @@ def _nearby(guess: Guess, obstacles: Sequence[Obstacle]) -> list[Obstacle]:
 
 
 def _keep_clear(
-    problem: Problem, x: Any, obstacles: Sequence[Obstacle], drive: Drive, clearance: float
+    problem: Problem,
+    x: Any,
+    obstacles: Sequence[Obstacle],
+    drive: Drive,
+    clearance: float,
+    ends: FloatArray,
 ) -> None:
-    """Every disc of the footprint stays `clearance` away from every obstacle, at and between knots."""
+    """Every disc of the footprint stays `clearance` away from every obstacle, at and between knots.
+
+    Where the base stands nearer at the `ends` (2, 3) it may be as near on its way.
+    """
     import casadi as ca
 
     offsets, radius = drive.footprint()
     # the middle of each interval is guarded, too: obstacles are wider than a step there
     at = ca.horzcat(x[:3, :], 0.5 * (x[:3, :-1] + x[:3, 1:]))
     for obstacle in obstacles:
-        needed = radius + clearance + (obstacle.radius if isinstance(obstacle, Disc) else 0.0)
+        at_ends = float(obstacle.distance(drive.disc_centres(ends).reshape(-1, 2)).min()) - radius
+        kept = min(clearance, max(at_ends - _REACHED, 0.0))
+        needed = radius + kept + (obstacle.radius if isinstance(obstacle, Disc) else 0.0)
         squared = [
             _squared_distance(obstacle, at[0, :] + o * ca.cos(at[2, :]), at[1, :] + o * ca.sin(at[2, :]))
             for o in offsets

@@ -48,6 +48,13 @@ def test_sideways_goals_are_reached_without_slipping(drive):
     assert verify_base(trajectory, (0, 0, 0), (0, 0.8, 0), [], drive).accepted
 
 
+def test_a_base_parked_nearer_to_a_wall_than_the_clearance_gets_away(drive):
+    _, radius = drive.footprint()
+    wall = Box("wall", 0.0, radius + 0.015 + 0.1, 0.0, 3.0, 0.2)  # 15 mm from the base, 30 mm are kept
+    trajectory = optimise_docking((0, 0, 0), (1.5, -1.0, 0.0), [wall], drive)
+    assert verify_base(trajectory, (0, 0, 0), (1.5, -1.0, 0.0), [wall], drive).accepted
+
+
 @pytest.mark.parametrize("goal", [(0.1, 0.95, -np.pi / 2), (0.2, -0.95, np.pi / 2), (-0.3, -0.9, 2.8)])
 def test_the_base_docks_on_either_side_of_the_table(room, drive, goal):
     trajectory = optimise_docking(room.parking.pose, goal, room.obstacles, drive)
