@@ -74,6 +74,7 @@ RIDGE = solid((8.0, 60.0, 16.0))
 BRICK = solid((20.0, 16.0, 12.0))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.floats(-0.8, 2.0), st.floats(-0.8, 2.0), st.floats(-20.0, 20.0), st.floats(-0.4, 0.4))
 def test_a_path_leaves_the_bone_it_lies_in_and_costs_no_more_than_the_straight_one(sunk, seated, aside, turn):

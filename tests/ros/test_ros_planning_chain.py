@@ -72,6 +72,7 @@ def test_a_missing_cbct_ends_the_goal_with_the_reason(lab, box_case):
     assert "/nowhere/cbct.nii.gz" in result.message
 
 
+@pytest.mark.slow
 def test_a_probe_that_does_not_touch_the_registered_bone_withdraws_the_registration(lab, box_case):
     from rafr_msgs.msg import Registration, ToolPose, ToolPoses
     from rafr_msgs.srv import TouchBone

@@ -87,6 +87,7 @@ def test_without_search_the_ladder_of_lifted_paths_is_left():
     assert planned(STEP, config=config).assessment.accepted
 
 
+@pytest.mark.slow
 def test_a_wall_too_high_is_reported_not_hidden():
     wall = box((10.0, 300.0, 300.0), (0.0, 0.0, 100.0))
     path = planned(wall, config=PathConfig(batches=1))

@@ -47,6 +47,7 @@ def test_both_bodies_are_found_though_they_moved_apart(phantom, seed, turn_deg, 
         assert error_mm(phantom, result, truth, name) / 3 < result.body(name).tre_estimate_mm < 1.0
 
 
+@pytest.mark.slow
 def test_relative_motion_of_the_fragment_is_recovered(phantom) -> None:
     rng = np.random.default_rng(5)
     truth = phantom.poses(rng, 10.0, 20.0)
@@ -56,6 +57,7 @@ def test_relative_motion_of_the_fragment_is_recovered(phantom) -> None:
     assert (expected.inverse() @ found).angle < np.radians(0.5)  # of 4 degrees moved
 
 
+@pytest.mark.slow
 def test_other_patient_is_not_accepted(phantom, other_phantom) -> None:
     rng = np.random.default_rng(0)
     cbct = other_phantom.cbct(other_phantom.poses(rng, 10.0, 20.0), rng)
@@ -101,6 +103,7 @@ def test_grid_orientation_and_missing_values_do_not_matter(phantom) -> None:
         assert error_mm(phantom, result, truth, name) < ACCURACY_MM
 
 
+@pytest.mark.slow
 def test_body_outside_the_field_of_view_is_not_accepted_but_the_other_is_found(phantom) -> None:
     rng = np.random.default_rng(4)
     truth = phantom.poses(rng, 5.0, 10.0)

@@ -81,6 +81,7 @@ def ligaments(tissue):
     return set(tissue.names) & set(LIGAMENTS)
 
 
+@pytest.mark.slow
 def test_torn_ligaments_are_left_out(pelvis):
     small = RigidTransform.from_translation([-1.0, 0.0, 0.0])
 
