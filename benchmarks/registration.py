@@ -40,6 +40,7 @@ from rafr.imaging.meshing import mesh_from_labels
 from rafr.imaging.resample import resample
 from rafr.imaging.volume import Volume
 from rafr.registration.register import register_bodies
+from rafr.registration.swapped import mirrored_scan
 
 _TURN_DEG, _SHIFT_MM = 40.0, 60.0
 _SLIP_MM, _SLIP_DEG = 2.0, 0.7
@@ -252,12 +253,9 @@ def refused(patient: Patient, cbct: Volume, other: tuple[Patient, Volume] | None
 
 
 def mirrored(patient: Patient) -> Patient:
-    """The same scan with left and right swapped: voxels reversed along x on the same grid."""
-    ct, labels = (
-        v.with_array(np.ascontiguousarray(v.array[:, :, ::-1])) for v in (patient.ct, patient.labels)
-    )
-    meshes = {b.name: mesh_from_labels(labels, b.labels) for b in patient.bodies}
-    return Patient(patient.name, ct, labels, patient.bodies, meshes)
+    """The same scan with left and right swapped."""
+    ct, labels, meshes = mirrored_scan(patient.ct, patient.labels, patient.meshes)
+    return replace(patient, ct=ct, labels=labels, meshes=meshes)
 
 
 def error_mm(T: RigidTransform, true: RigidTransform, mesh: TriangleMesh) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rafr.assessment import Assessment
 from rafr.cli import calibrate_camera
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
-from rafr.cli.output import add_json_option, check_json_target, write_json
+from rafr.cli.output import add_json_option, check_json_target, made_folder, write_json
 from rafr.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     except InfeasibleError as error:
         return _report(args, {}, Assessment(False, error.reasons))
     if args.out is not None:
-        outcome.draw(_made(Path(args.out)) / f"{args.action}.png")
+        outcome.draw(made_folder(args.out) / f"{args.action}.png")
     if args.json != "-":
         from rich.console import Console
 
@@ -182,11 +182,3 @@ def _point(option: str, text: str) -> FloatArray:
     if point.shape != (3,) or not np.isfinite(point).all():
         raise InputError(option, f"{text!r} is no point", "X,Y,Z in mm, as in 108.6,7.8,2.5")
     return point
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
-    return folder

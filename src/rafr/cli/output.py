@@ -1,4 +1,4 @@
-"""What commands share: JSON output and a progress bar."""
+"""What commands share: JSON output, folders for pictures and a progress bar."""
 
 from __future__ import annotations
 
@@ -17,6 +17,20 @@ from rafr.progress import Progress
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON ('-' = standard output)")
+
+
+def made_folder(name: str) -> Path:
+    """The folder of this name, made where absent; asked before long work.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
+    return folder
 
 
 def check_json_target(target: str | Path | None) -> None:

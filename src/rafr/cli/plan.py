@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
-from rafr.cli.output import add_json_option, progress_bar, write_json
-from rafr.errors import InputError
+from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from rafr.planning.reduction import plan_reduction
 
     via = None if args.via is None else read_via(Path(args.via))
-    folder = _made(args.out)
+    folder = None if args.out is None else made_folder(args.out)
     case = open_case(Path(args.case))
     with progress_bar("plan") as progress:
         plan = plan_reduction(case, via=via, progress=progress, **_options(args))
@@ -53,17 +52,6 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     from rafr.planning.target.config import TargetConfig
 
     return {} if args.shape_model is None else {"config": TargetConfig(shape_model=args.shape_model)}
-
-
-def _made(out: str | None) -> Path | None:
-    if out is None:
-        return None
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
-    return folder
 
 
 def _alignment(case: Case, plan: ReductionPlan) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rafr.cli.output import add_json_option, progress_bar, write_json
+from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
 from rafr.errors import InfeasibleError, InputError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.seed < 0:
         raise InputError("--seed", f"{args.seed} is negative", "0 or more")
+    folder = made_folder(args.out) if args.out else None
     with progress_bar("register") as progress:
         progress(0.0, "reading the case")
         case = open_case(args.case)
@@ -50,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
         result = register_case(case, cbct, bodies=bodies, seed=args.seed, progress=progress)
         surfaces = body_meshes(case)
         meshes = {name: b.mesh for name, b in surfaces.items()}
-        if args.out:
-            _save_pictures(Path(args.out), case, cbct, meshes, result)
+        if folder is not None:
+            _save_pictures(folder, case, cbct, meshes, result)
         spheres = _spheres(case, cbct, surfaces, result)
     if args.json:
         write_json(args.json, result.to_json() | ({} if spheres is None else {"fiducials": spheres}))
@@ -110,17 +111,15 @@ def _save_pictures(
     from rafr.cases.load import load_ct, load_labels
     from rafr.registration.picture import save_checkerboard, save_overlay
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
     verdict = "accepted" if result.assessment.accepted else "NOT accepted"
     poses = {b.name: b.T_cbct_ct for b in result.bodies}
     title = f"{case.id}: outlines of the CT on the CBCT, {verdict}"
     save_overlay(folder / _OUTLINES, cbct, meshes, poses, title)
     labels = {b.name: b.labels for b in case.bodies}
     title = f"{case.id}: CBCT and CT in turn, {verdict}"
-    save_checkerboard(folder / _CHECKERBOARD, cbct, load_ct(case), load_labels(case), labels, poses, title)
+    save_checkerboard(
+        folder / _CHECKERBOARD, cbct, load_ct(case), load_labels(case), labels, meshes, poses, title
+    )
 
 
 def _print_table(case: Case, meshes: dict[str, TriangleMesh], result: RegistrationResult) -> None:

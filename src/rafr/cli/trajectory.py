@@ -12,7 +12,7 @@ import numpy as np
 
 from rafr.assessment import Assessment
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
-from rafr.cli.output import add_json_option, progress_bar, write_json
+from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
 from rafr.errors import InfeasibleError, InputError, RafrError
 from rafr.progress import Progress, part_of
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from rafr.trajectory.mission import Robot
     from rafr.trajectory.report import trajectory_json
 
-    folder = _made(args.out)
+    folder = None if args.out is None else made_folder(args.out)
     case = open_case(Path(args.case))
     robot = Robot.named(args.arm, args.base)
     with progress_bar("trajectory") as progress:
@@ -124,17 +124,6 @@ def _missions(
         assessment = assessment & mission.assessment
         base = mission.docking.pose
     return missions, assessment
-
-
-def _made(out: str | None) -> Path | None:
-    if out is None:
-        return None
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(folder, f"cannot be made ({error.strerror})", "a folder to write to") from None
-    return folder
 
 
 def _save_pictures(folder: Path, robot: Robot, missions: list[BodyMission]) -> None:

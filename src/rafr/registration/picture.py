@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _VIEWS = (
     ("sagittal", (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
 )
 _PIXEL_MM = 0.8
+_Frame = tuple[float, float, float, float]  # left, right, lower and upper edge, mm
 _SQUARE_MM = 24.0
 _WINDOW_HU, _TISSUE_HU = (-150.0, 1000.0), 40.0
 
@@ -38,27 +39,16 @@ def save_overlay(
 
     The slices pass through the middle of the last body's surface (the fragment) where it is registered.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    names = list(T_cbct_ct)
-    unmoved = dict.fromkeys(names, RigidTransform.identity())
+    names, extent = list(T_cbct_ct), _extent(cbct)
     centre = T_cbct_ct[names[-1]].apply(meshes[names[-1]].centroid)
-    extent = _extent(cbct)
     window = np.percentile(cbct.array[field_of_view(cbct)][::50], [2.0, 99.7])
-    figure, axes = plt.subplots(2, 3, figsize=(13.5, 8.6), facecolor="#14161a")
-    for row, (caption, poses) in enumerate((("before", unmoved), ("registered", dict(T_cbct_ct)))):
-        for axis, view in zip(axes[row], _VIEWS, strict=True):
-            _draw_slice(axis, cbct, view, centre, extent, window)
-            for n, name in enumerate(names):
-                _draw_outline(axis, meshes[name].transformed(poses[name]), view, centre, _COLOURS[n % 6])
-            axis.set_title(f"{caption}, {view[0]}", color="w", fontsize=10)
-    _legend(figure, names, title)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=110, facecolor=figure.get_facecolor(), format="png")
-    plt.close(figure)
+
+    def draw(axis: Any, view: Any, poses: Mapping[str, RigidTransform]) -> None:
+        _draw_slice(axis, cbct, view, centre, extent, window)
+        for n, name in enumerate(names):
+            _draw_outline(axis, meshes[name].transformed(poses[name]), view, centre, _COLOURS[n % 6])
+
+    _save_before_and_after(path, T_cbct_ct, draw, names, title)
 
 
 def save_checkerboard(
@@ -67,6 +57,7 @@ def save_checkerboard(
     ct: Volume,
     labels: Volume,
     bodies: Mapping[str, tuple[int, ...]],
+    meshes: Mapping[str, TriangleMesh],
     T_cbct_ct: Mapping[str, RigidTransform],
     title: str,
 ) -> None:
@@ -77,30 +68,40 @@ def save_checkerboard(
     Args:
         labels: on the CT's grid.   bodies: label values by name, the reference first; it carries the tissue.
     """
+    last, extent = list(T_cbct_ct)[-1], _extent(cbct)
+    centre = T_cbct_ct[last].apply(meshes[last].centroid)
+
+    def draw(axis: Any, view: Any, poses: Mapping[str, RigidTransform]) -> None:
+        points, frame = _plane(view, centre, extent)
+        known = _ct_as_placed(points, ct, labels, bodies, poses)
+        seen = _matched(sample(cbct, points, outside=float(cbct.array.min())), known)
+        across, up = (np.arange(n) * _PIXEL_MM // _SQUARE_MM for n in known.shape[::-1])
+        mixed = np.where((across[None, :] + up[:, None]) % 2 == 0, seen, known)
+        _show(axis, mixed, view, frame, _WINDOW_HU)
+
+    _save_before_and_after(path, T_cbct_ct, draw, [], title)
+
+
+def _save_before_and_after(
+    path: Path,
+    T_cbct_ct: Mapping[str, RigidTransform],
+    draw: Callable[[Any, Any, Mapping[str, RigidTransform]], None],
+    names: list[str],
+    title: str,
+) -> None:
+    """Every view twice: above with the bodies as the CT's own coordinates put them, below as registered."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    last = list(T_cbct_ct)[-1]
-    inside = np.argwhere(np.isin(labels.array[::4, ::4, ::4], bodies[last]))
-    middle = labels.index_to_lps(4.0 * inside[:, ::-1].mean(axis=0))
-    centre, extent = T_cbct_ct[last].apply(middle), _extent(cbct)
     unmoved = dict.fromkeys(T_cbct_ct, RigidTransform.identity())
     figure, axes = plt.subplots(2, 3, figsize=(13.5, 8.6), facecolor="#14161a")
     for row, (caption, poses) in enumerate((("before", unmoved), ("registered", dict(T_cbct_ct)))):
         for axis, view in zip(axes[row], _VIEWS, strict=True):
-            points, frame = _plane(view, centre, extent)
-            known = _ct_as_placed(points, ct, labels, bodies, poses)
-            seen = _matched(sample(cbct, points, outside=float(cbct.array.min())), known)
-            across, up = (np.arange(n) * _PIXEL_MM // _SQUARE_MM for n in known.shape[::-1])
-            mixed = np.where((across[None, :] + up[:, None]) % 2 == 0, seen, known)
-            axis.imshow(
-                mixed, cmap="gray", vmin=_WINDOW_HU[0], vmax=_WINDOW_HU[1], origin="lower", extent=frame
-            )
-            _dress(axis, view, frame)
+            draw(axis, view, poses)
             axis.set_title(f"{caption}, {view[0]}", color="w", fontsize=10)
-    _legend(figure, [], title)
+    _legend(figure, names, title)
     with written_whole(path) as temporary:
         figure.savefig(temporary, dpi=110, facecolor=figure.get_facecolor(), format="png")
     plt.close(figure)
@@ -148,9 +149,7 @@ def _extent(cbct: Volume) -> FloatArray:
     return np.stack([lps.min(axis=0), lps.max(axis=0)])
 
 
-def _plane(
-    view: Any, centre: FloatArray, extent: FloatArray
-) -> tuple[FloatArray, tuple[float, float, float, float]]:
+def _plane(view: Any, centre: FloatArray, extent: FloatArray) -> tuple[FloatArray, _Frame]:
     """Points (m, n, 3) of the plane through `centre`; its edges left, right, below, above along the view."""
     right, up = np.array(view[1]), np.array(view[2])
     (left, r1), (down, u1) = (np.sort(extent @ direction) for direction in (right, up))
@@ -166,11 +165,17 @@ def _draw_slice(
     """Grey values on the plane through `centre`; the axes' units are mm of LPS along the view's axes."""
     points, frame = _plane(view, centre, extent)
     image = sample(cbct, points, outside=float(window[0]))
+    _show(axis, image, view, frame, (float(window[0]), float(window[1])))
+
+
+def _show(
+    axis: Any,
+    image: FloatArray,
+    view: Any,
+    frame: tuple[float, float, float, float],
+    window: tuple[float, float],
+) -> None:
     axis.imshow(image, cmap="gray", vmin=window[0], vmax=window[1], origin="lower", extent=frame)
-    _dress(axis, view, frame)
-
-
-def _dress(axis: Any, view: Any, frame: tuple[float, float, float, float]) -> None:
     axis.set_xlim(*frame[:2])
     axis.set_ylim(*frame[2:])
     axis.set_axis_off()

@@ -6,13 +6,14 @@ off. Whether that is the wrong side or a poor image is told by trying the mirror
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.errors import InfeasibleError
-from rafr.geometry import Plane
+from rafr.geometry import Plane, TriangleMesh
 from rafr.imaging.volume import Volume
 from rafr.progress import silent
 from rafr.registration.bodies import RegisteredBody, Scene, register_body, start_together
@@ -39,15 +40,18 @@ def judge_side(scene: Scene, body: RegisteredBody, rng: np.random.Generator) -> 
 
 def mirror_image(scene: Scene) -> Scene:
     """The same with the CT reflected in the middle plane of its grid."""
-    grid = scene.ct
-    middle = grid.index_to_lps((np.array(grid.size) - 1) / 2.0)
-    plane = Plane(middle, grid.direction[:, 0])
-    return replace(
-        scene,
-        ct=_reversed(scene.ct),
-        labels=_reversed(scene.labels),
-        meshes={name: plane.reflect_mesh(mesh) for name, mesh in scene.meshes.items()},
-    )
+    ct, labels, meshes = mirrored_scan(scene.ct, scene.labels, scene.meshes)
+    return replace(scene, ct=ct, labels=labels, meshes=meshes)
+
+
+def mirrored_scan(
+    ct: Volume, labels: Volume, meshes: Mapping[str, TriangleMesh]
+) -> tuple[Volume, Volume, dict[str, TriangleMesh]]:
+    """CT, labels on its grid, and surfaces (LPS mm) with left and right swapped, on the same grid."""
+    middle = ct.index_to_lps((np.array(ct.size) - 1) / 2.0)
+    plane = Plane(middle, ct.direction[:, 0])
+    reflected = {name: plane.reflect_mesh(mesh) for name, mesh in meshes.items()}
+    return _reversed(ct), _reversed(labels), reflected
 
 
 def _reversed(volume: Volume) -> Volume:
