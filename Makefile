@@ -15,7 +15,7 @@ sim: setup  ## the whole procedure on a virtual patient, in the embedded simulat
 test: setup  ## every test
 	@$(VENV)/python -m pytest $(ARGS)
 
-test-fast: setup  ## the tests that take seconds (under 3 minutes)
+test-fast: setup  ## the tests that take seconds (a few minutes in all)
 	@$(VENV)/python -m pytest -m "not slow" $(ARGS)
 
 check: setup  ## ruff, mypy and the fast tests
