@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -27,9 +28,21 @@ class InputError(RafrError):
         super().__init__(f"{self.source}: {problem}; expected {expected}")
 
 
-class InfeasibleError(RafrError):
-    """A well-posed request that has no acceptable answer; `reasons` say why."""
+class Cause(StrEnum):
+    """What makes a request infeasible, in one word for programmes; people read the reasons."""
 
-    def __init__(self, reasons: tuple[str, ...]) -> None:
+    OUT_OF_REACH = "out of reach"
+    TOO_MUCH_FORCE = "too much force"
+    BOXED_IN = "boxed in"
+    COLLISION = "collision"
+    SINGULAR = "singular"
+    OTHER = "other"
+
+
+class InfeasibleError(RafrError):
+    """A well-posed request that has no acceptable answer; `reasons` say why, `cause` sums them up."""
+
+    def __init__(self, reasons: tuple[str, ...], cause: Cause = Cause.OTHER) -> None:
         self.reasons = reasons
+        self.cause = cause
         super().__init__("; ".join(reasons))
