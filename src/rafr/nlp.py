@@ -21,12 +21,14 @@ class Solution:
         converged: True when the solver says it is a local optimum.
         violated: names of constraints (and how much by) that do not hold.
         iterations: of the solver.
+        costs: what each named term adds to the objective.
     """
 
     values: dict[str, FloatArray]
     converged: bool
     violated: tuple[str, ...]
     iterations: int
+    costs: dict[str, float]
 
 
 class Problem:
@@ -41,7 +43,7 @@ class Problem:
         self._variables: list[tuple[str, Any, FloatArray, FloatArray, FloatArray]] = []
         self._constraints: list[tuple[str, Any, FloatArray, FloatArray]] = []
         self._parameters: list[tuple[str, Any]] = []
-        self._objective: Any = 0
+        self._costs: dict[str, Any] = {}
 
     def variable(
         self,
@@ -70,9 +72,36 @@ class Problem:
             (name, expression, _column(lower, expression.shape), _column(upper, expression.shape))
         )
 
-    def minimise(self, expression: Any) -> None:
-        """Adds a term to the objective."""
-        self._objective = self._objective + expression
+    def minimise(self, expression: Any, name: str = "cost") -> None:
+        """Adds to the objective; terms of the same name are summed."""
+        self._costs[name] = self._costs.get(name, 0) + expression
+
+    def relaxed(self, groups: Mapping[str, float]) -> Problem:
+        """The same problem where some constraints may give way at a price: the least violating solution.
+
+        An exact penalty (Nocedal and Wright 2006, section 17.2): nothing gives way that need not.
+
+        Args:
+            groups: price per unit of the largest excess among the constraints whose names begin so. The
+                excess is a variable called `excess_name(group)`.
+        """
+        problem = Problem(self._symbol)
+        problem._parameters, problem._costs = list(self._parameters), dict(self._costs)
+        excess = {
+            group: problem.variable(excess_name(group), (1, 1), guess=0.0, lower=0.0) for group in groups
+        }
+        problem._variables += self._variables
+        for group, price in groups.items():
+            problem.minimise(price * excess[group], excess_name(group))
+        for name, expression, lower, upper in self._constraints:
+            given = next((excess[group] for group in groups if name.startswith(group)), None)
+            if given is None:
+                problem.constrain(name, expression, lower, upper)
+                continue
+            for sign, bound, side in ((1.0, upper, "above"), (-1.0, -lower, "below")):
+                if np.isfinite(bound).any():
+                    problem.constrain(f"{name} {side}", sign * expression - given, -np.inf, bound)
+        return problem
 
     def solve(self, *, tolerance: float = 1e-6, max_iterations: int = 300, expand: bool = True) -> Solution:
         """Solve once with ipopt from the guesses; never raises for want of convergence, the result says."""
@@ -105,11 +134,13 @@ class Problem:
             "x": ca.vertcat(*(ca.vec(v[1]) for v in self._variables)),
             "p": ca.vertcat(*(ca.vec(p[1]) for p in self._parameters)),
             "g": ca.vertcat(*(ca.vec(c[1]) for c in self._constraints)),
-            "f": self._objective,
+            "f": sum(self._costs.values(), 0),
         }
         settings = {"print_time": False, **own.get(solver, {}), **options}
         return Program(
             ca.nlpsol("solver", solver, problem, settings),
+            ca.Function("costs", [problem["x"], problem["p"]], [ca.vertcat(*self._costs.values())]),
+            tuple(self._costs),
             tuple(self._variables),
             tuple(self._constraints),
             tuple(self._parameters),
@@ -119,8 +150,17 @@ class Problem:
 class Program:
     """A compiled `Problem`: built once, solved for many parameters and guesses."""
 
-    def __init__(self, solver: Any, variables: Any, constraints: Any, parameters: Any) -> None:
+    def __init__(
+        self,
+        solver: Any,
+        costs: Any,
+        terms: tuple[str, ...],
+        variables: Any,
+        constraints: Any,
+        parameters: Any,
+    ) -> None:
         self._solver = solver
+        self._costs, self._terms = costs, terms
         self._variables = variables
         self._constraints = constraints
         self._parameters = parameters
@@ -141,7 +181,8 @@ class Program:
         Raises:
             KeyError: a parameter is not given.
         """
-        given = [_column(dict(parameters or {})[name], p.shape) for name, p in self._parameters]
+        columns = [_column(dict(parameters or {})[name], p.shape) for name, p in self._parameters]
+        given = np.concatenate(columns) if columns else np.zeros(0)
         x0 = self._guess
         if guess is not None:
             x0 = np.concatenate(
@@ -149,7 +190,7 @@ class Program:
             )
         result = self._solver(
             x0=x0,
-            p=np.concatenate(given) if given else np.zeros(0),
+            p=given,
             lbx=self._lower_x,
             ubx=self._upper_x,
             lbg=self._lower,
@@ -161,6 +202,7 @@ class Program:
             bool(stats["success"]),
             self._violations(np.array(result["g"]).ravel()),
             int(stats["iter_count"]),
+            dict(zip(self._terms, np.array(self._costs(result["x"], given)).ravel().tolist(), strict=True)),
         )
 
     def _split(self, x: FloatArray) -> dict[str, FloatArray]:
@@ -177,6 +219,11 @@ class Program:
         return tuple(
             f"{self._constraints[i][0]} by {worst[i]:.3g}" for i in np.flatnonzero(~(worst <= tolerance))
         )
+
+
+def excess_name(group: str) -> str:
+    """The variable of `Problem.relaxed` that holds a group's largest excess."""
+    return f"excess of {group}"
 
 
 def _column(value: ArrayLike, shape: tuple[int, int]) -> FloatArray:

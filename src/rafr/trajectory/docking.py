@@ -130,7 +130,8 @@ def _solve(
     problem.constrain("wheel acceleration", wheels @ a, -acceleration, acceleration)
     ends = np.stack([start, guess.goal])
     _keep_clear(problem, x, _nearby(guess, obstacles), drive, config.clearance, ends)
-    problem.minimise(T + config.smoothness * ca.sumsqr(a) * h)
+    problem.minimise(T, "time")
+    problem.minimise(config.smoothness * ca.sumsqr(a) * h, "smoothness")
     return problem.solve(max_iterations=config.max_iterations, tolerance=1e-4)
 
 

@@ -23,9 +23,9 @@ from rafr.robot.urdf import JointLimits
 from rafr.trajectory.horizon.config import HorizonConfig
 
 MAX_PLANES = 8
-SLACKS = ("slack of tube", "slack of load")  # of the relaxed problem: excess of squared shares
+SOFT = ("tube", "tissue")  # constraints of the relaxed problem that may give way; excess of squared shares
 
-_PENALTY = 1e2  # of the relaxation's slacks: above any gain from using them
+_PENALTY = 1e2  # above any gain from giving way
 _CENTRING, _SMOOTHNESS, _EASE = 0.3, 0.02, 1e-3  # weights beside 1 for a second of path left over
 # residuals: finer in dynamics and bounds than in optimality, of which the check knows nothing
 _HPIPM = {"iter_max": 60, "res_g_max": 1e-4, "res_b_max": 1e-7, "res_d_max": 1e-7, "res_m_max": 1e-5}
@@ -54,7 +54,9 @@ def build(limits: JointLimits, config: HorizonConfig, solver: str, *, relaxed: b
     """The compiled problem; `relaxed` lets tube and tissue load give way at a high price (ipopt only)."""
     import casadi as ca
 
-    problem = _Builder(limits, config, Problem(ca.SX), relaxed).build()
+    problem = _Builder(limits, config, Problem(ca.SX)).build()
+    if relaxed:
+        problem = problem.relaxed(dict.fromkeys(SOFT, _PENALTY))
     plugin, options = _SOLVERS[solver]
     return problem.compile(plugin, {"expand": True, **options})
 
@@ -87,13 +89,9 @@ def advance(x: Any, u: Any, h: Any, dof: int) -> tuple[Any, ...]:
 class _Builder:
     """Declares stage by stage, dynamics first: the order fatrop wants."""
 
-    def __init__(self, limits: JointLimits, config: HorizonConfig, problem: Problem, relaxed: bool) -> None:
+    def __init__(self, limits: JointLimits, config: HorizonConfig, problem: Problem) -> None:
         self._limits, self._config, self._problem = limits, config, problem
         self._dof = len(limits.lower)
-        self._slack: tuple[Any, Any] = (0.0, 0.0)
-        if relaxed:
-            self._slack = tuple(problem.variable(w, (1, 1), guess=0.0, lower=0.0) for w in SLACKS)
-            problem.minimise(_PENALTY * (self._slack[0] + self._slack[1]))
 
     def build(self) -> Problem:
         n, dof, problem = self._config.knots, self._dof, self._problem
@@ -133,7 +131,9 @@ class _Builder:
             return x, None
         bound = np.append(gentle * limits.jerk, config.progress_acceleration)
         u = self._problem.variable(input_name(k), (dof + 1, 1), guess=0.0, lower=-bound, upper=bound)
-        self._problem.minimise(_SMOOTHNESS * _square(u[:dof] / bound[:dof]) + _EASE * u[dof] ** 2)
+        self._problem.minimise(
+            _SMOOTHNESS * _square(u[:dof] / bound[:dof]) + _EASE * u[dof] ** 2, "smoothness"
+        )
         return x, u
 
     def _dynamics(self, k: int, x: Any, u: Any, following: Any) -> None:
@@ -149,9 +149,10 @@ class _Builder:
         given, config, problem = self._given, self._config, self._problem
         most = config.margin**2
         deviation = problem.parameter(deviation_name(k), (6, self._dof + 2)) @ ca.vertcat(1, q, left)
-        problem.minimise(config.step * (left + _CENTRING * _square(deviation)))
+        problem.minimise(config.step * left, "path left")
+        problem.minimise(config.step * _CENTRING * _square(deviation), "deviation")
         for name, part in (("position", deviation[:3]), ("rotation", deviation[3:])):
-            off = _square(part) / given["tube"][k] ** 2 - self._slack[0]
+            off = _square(part) / given["tube"][k] ** 2
             problem.constrain(f"tube {name} {k}", off, -np.inf, most)
         moved = ca.vertcat(1, q - given["start"][: self._dof])
         twist = given["twist"] @ x[self._dof : 2 * self._dof]
@@ -159,7 +160,7 @@ class _Builder:
             problem.constrain(f"fragment {name} {k}", _square(part), -np.inf, most)
         load = given["load"] @ moved
         for name, part in (("force", load[:3]), ("torque", load[3:])):
-            problem.constrain(f"tissue {name} {k}", _square(part) - self._slack[1], -np.inf, most)
+            problem.constrain(f"tissue {name} {k}", _square(part), -np.inf, most)
         torque = given["torque"] @ moved + given["inertia"] @ qdd
         problem.constrain(f"joint torque {k}", torque, -config.margin, config.margin)
         room = given["room"] @ moved

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 from rafr.config import check_config
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
-from rafr.nlp import Program, Solution
+from rafr.nlp import Program, Solution, excess_name
 from rafr.robot.arm import ArmModel
 from rafr.trajectory.horizon.config import HorizonConfig
 from rafr.trajectory.horizon.parameters import local_model
 from rafr.trajectory.horizon.path import FragmentPath
-from rafr.trajectory.horizon.problem import MAX_PLANES, SLACKS, SOLVERS, build, input_name, state_name
+from rafr.trajectory.horizon.problem import MAX_PLANES, SOFT, SOLVERS, build, input_name, state_name
 from rafr.trajectory.horizon.request import Request
 from rafr.trajectory.horizon.result import HalfSpaces, Horizon, InfeasibleHorizonError, Measured
 from rafr.trajectory.horizon.verify import over_limit, verify_horizon
@@ -118,9 +118,10 @@ class Replanner:
         Raises:
             InfeasibleHorizonError: unless nothing had to give way after all.
         """
-        slacks = dict(zip(SLACKS, (request.outside**2, request.load**2), strict=True))
+        names = (excess_name(group) for group in SOFT)
+        excess = dict(zip(names, (request.outside**2, request.load**2), strict=True))
         for _ in range(_RELAXED_PASSES):
-            solution = self._solve(self._relaxed, request, guess, slacks)
+            solution = self._solve(self._relaxed, request, guess, excess)
             if not solution.converged:
                 raise InfeasibleHorizonError(self._standing_still(request) or solution.violated)
             guess = self._horizon(solution, request)
@@ -169,9 +170,9 @@ class Replanner:
         program: Program,
         request: Request,
         guess: Horizon,
-        slacks: Mapping[str, float] = MappingProxyType({}),
+        excess: Mapping[str, float] = MappingProxyType({}),
     ) -> Solution:
-        start: dict[str, ArrayLike] = dict(slacks)
+        start: dict[str, ArrayLike] = dict(excess)
         start |= {state_name(k): x for k, x in enumerate(guess.states)}
         start |= {input_name(k): u for k, u in enumerate(guess.inputs)}
         return program.solve(local_model(self._arm, request, guess), start)
