@@ -105,9 +105,11 @@ def _missions(
     """Body after body, the base driving on from where it stands; stops at the first that fails."""
     from rafr.cases.meshes import body_meshes
     from rafr.planning.pins import clamp_frame, propose_pins
+    from rafr.planning.reduction import pull_on
     from rafr.trajectory.mission import plan_body
 
     meshes = body_meshes(case)
+    goals = {body.name: body.T_reduced_displaced for body in plan.bodies}
     T_world_pelvis = robot.room.T_world_ct(case, meshes[case.reference.name].mesh.centroid)
     assessment = plan.assessment
     missions: list[BodyMission] = []
@@ -117,7 +119,8 @@ def _missions(
         path = [pose.T_path_displaced for pose in plan.body(name).path]
         try:
             T_ct_clamp = clamp_frame(propose_pins(case, meshes, name))
-            mission = plan_body(robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng)
+            pull = pull_on(case, meshes, name, goals)
+            mission = plan_body(robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng, pull=pull)
         except InfeasibleError as error:
             return missions, assessment & Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
         missions.append(mission)

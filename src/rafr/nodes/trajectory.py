@@ -185,6 +185,7 @@ class TrajectoryNode(RafrNode):
             T_base_pelvis=tracking.T_base_pelvis,
             T_current_displaced=to_mm(tracking.T_current_displaced[body]),
             T_path_displaced=tuple(pose.T_path_displaced for pose in plan.body(body).path),
+            T_reduced_displaced={b.name: b.T_reduced_displaced for b in plan.bodies},
             tools=self._tools(robot.T_world_base, tools, body),
         )
 

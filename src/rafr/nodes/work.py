@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rafr.assessment import Assessment
@@ -70,6 +70,7 @@ class Situation:
         q: joint angles, rad.   T_world_base: m, from odometry.   T_base_pelvis: m, tracked.
         T_current_displaced: mm, the body now, tracked.
         T_path_displaced: mm, the plan's path of the body.
+        T_reduced_displaced: mm, the plan's targets of all bodies.
         tools: where the tracker and its tools are.
     """
 
@@ -78,6 +79,7 @@ class Situation:
     T_base_pelvis: RigidTransform | None = None
     T_current_displaced: RigidTransform | None = None
     T_path_displaced: tuple[RigidTransform, ...] = ()
+    T_reduced_displaced: Mapping[str, RigidTransform] = field(default_factory=dict)
     tools: TrackedTools | None = None
 
 
@@ -128,6 +130,8 @@ def reduction(
     case_folder: str, arm: str, body: str, now: Situation, *, progress: Progress = silent
 ) -> tuple[ArmTrajectory, Assessment]:
     """Along the plan's path, from where the clamped body stands now."""
+    from rafr.cases.meshes import body_meshes
+    from rafr.planning.reduction import pull_on
     from rafr.trajectory import mission
     from rafr.units import to_metres
 
@@ -136,8 +140,13 @@ def reduction(
     T_base_clamp = robot.arm.T_base_armbase @ robot.arm.forward(now.q)
     # the pins are never where they were planned: how the clamp holds the fragment is what is measured
     T_fragment_clamp = (T_base_pelvis @ to_metres(path[0])).inverse() @ T_base_clamp
-    progress(0.1, "timing the reduction")
-    motion = mission.reduction(robot, now.T_world_base, now.q, T_base_pelvis, path, T_fragment_clamp)
+    progress(0.1, "what the tissue will do")
+    case = case_of(case_folder)
+    pull = pull_on(case, body_meshes(case), body, now.T_reduced_displaced)
+    progress(0.2, "timing the reduction")
+    motion = mission.reduction(
+        robot, now.T_world_base, now.q, T_base_pelvis, path, T_fragment_clamp, pull=pull
+    )
     return motion.trajectory, motion.assessment
 
 

@@ -61,6 +61,7 @@ class ArmCollision:
             self._shapes.addCollisionPair(pin.CollisionPair(i, j))
         self._data: Any = self._model.createData()
         self._query: Any = self._shapes.createData()
+        self.margin = margin
         for request in self._query.collisionRequests:
             request.security_margin = margin
 
@@ -75,6 +76,13 @@ class ArmCollision:
             if result.isCollision():
                 return f"{self._names[pair.first]} and {self._names[pair.second]}"
         return "unknown pair"
+
+    def distance(self, q: ArrayLike) -> float:
+        """m between the two shapes that are nearest to each other; negative where they overlap."""
+        import pinocchio as pin
+
+        pin.computeDistances(self._model, self._data, self._shapes, self._query, np.asarray(q, dtype=float))
+        return min((r.min_distance for r in self._query.distanceResults), default=np.inf)
 
     def move_blocks(self, blocks: Sequence[Block]) -> None:
         """Put the same blocks elsewhere: the base has moved."""

@@ -16,13 +16,17 @@ from numpy.typing import ArrayLike
 from rafr.assessment import Assessment
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.path.load import Pull
 from rafr.robot.arm import ArmModel
 from rafr.robot.collision import ArmCollision
 from rafr.robot.mobile import Drive, floor_transform, named_drive
 from rafr.room import OperatingRoom
-from rafr.trajectory.arm import ArmPathConfig, approach_motion, path_motion, retreat_motion
+from rafr.trajectory.arm import approach_motion, retreat_motion
+from rafr.trajectory.config import ArmPathConfig
 from rafr.trajectory.docking import optimise_docking
+from rafr.trajectory.load import FragmentLoad
 from rafr.trajectory.motion import ArmMotion
+from rafr.trajectory.path_motion import path_motion
 from rafr.trajectory.placement import choose_docking_pose
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.surroundings import arm_surroundings
@@ -137,7 +141,7 @@ def approach(
         tools: which the robot should not hide; None: not known.
 
     Raises:
-        InfeasibleError: see `rafr.trajectory.arm.plan_approach`.
+        InfeasibleError: see `rafr.trajectory.arm.approach_motion`.
     """
     path = _thinned(clamp_path(T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp)))
     goals = _from_armbase(robot, path)
@@ -161,6 +165,7 @@ def reduction(
     T_path_displaced: Sequence[RigidTransform],
     T_fragment_clamp: RigidTransform,
     *,
+    pull: Pull | None = None,
     config: ArmPathConfig | None = None,
 ) -> ArmMotion:
     """Move the clamped fragment along its path.
@@ -168,13 +173,17 @@ def reduction(
     Args:
         T_fragment_clamp: m; where the clamp holds the fragment, in the fragment's CT frame, measured at
             clamping: `T_base_fragment⁻¹ · T_base_clamp`.
+        pull: the fragment's soft tissue and traction; None: not known, the motion is planned without load.
 
     Raises:
-        InfeasibleError: see `rafr.trajectory.arm.optimise_arm_path`.
+        InfeasibleError: see `rafr.trajectory.path_motion.path_motion`.
     """
     goals = _from_armbase(robot, clamp_path(T_base_pelvis, T_path_displaced, T_fragment_clamp))
     collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base), margin=0.01)
-    return path_motion(robot.arm, goals, q, collision=collision, config=config)
+    load = None
+    if pull is not None:
+        load = FragmentLoad(pull, robot.arm.T_base_armbase.inverse() @ T_base_pelvis, T_fragment_clamp)
+    return path_motion(robot.arm, goals, q, load=load, collision=collision, config=config)
 
 
 def retreat(
@@ -203,8 +212,11 @@ def plan_body(
     T_ct_clamp: RigidTransform,
     *,
     rng: np.random.Generator,
+    pull: Pull | None = None,
 ) -> BodyMission:
     """Every motion for one body with the patient lying as planned and the clamp gripping as planned.
+
+    Args as of `dock` and `reduction`.
 
     Raises:
         InfeasibleError: one of the motions is not possible; the reasons say which and why.
@@ -216,7 +228,8 @@ def plan_body(
         robot, T_world_base, robot.room.parked_arm, T_base_pelvis, T_path_displaced, T_ct_clamp, rng=rng
     )
     q = to_pins.trajectory.q[-1]
-    along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp))
+    T_fragment_clamp = to_metres(T_ct_clamp)
+    along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, T_fragment_clamp, pull=pull)
     away = retreat(robot, T_world_base, along.trajectory.q[-1], rng=rng)
     return BodyMission(body, docking, to_pins, along, away)
 

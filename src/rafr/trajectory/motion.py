@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from rafr.assessment import Assessment
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.arm import ArmModel
 from rafr.trajectory.result import ArmTrajectory
 from rafr.trajectory.timing import JointPath
 
@@ -19,13 +21,20 @@ class ArmMotion:
 
     Attributes:
         trajectory: what is executed.
-        paths: the geometric paths it was timed on, in order; the arm rests between them.
+        paths: the geometric paths it keeps to (within its tube), in order; the arm rests between them.
         assessment: of the independent check, with remarks of the optimiser.
     """
 
     trajectory: ArmTrajectory
     paths: tuple[JointPath, ...]
     assessment: Assessment
+
+
+def standing(arm: ArmModel, q: FloatArray) -> ArmMotion:
+    """Already there: two samples of standing still at q (dof,)."""
+    zero = np.zeros((2, arm.dof))
+    trajectory = ArmTrajectory(arm.joint_names, np.array([0.0, 0.02]), np.stack([q, q]), zero, zero, zero)
+    return ArmMotion(trajectory, (), Assessment(True, ("there is nothing to move",)))
 
 
 def joined(trajectories: Sequence[ArmTrajectory]) -> ArmTrajectory:
@@ -43,7 +52,9 @@ def joined(trajectories: Sequence[ArmTrajectory]) -> ArmTrajectory:
 
 
 def toppra_duration(paths: Sequence[JointPath]) -> float:
-    """Lower bound for the duration: time-optimal on the same paths without a bound on jerk (toppra).
+    """Time-optimal on the middle of the same paths without a bound on jerk (toppra).
+
+    A motion that keeps exactly to the paths takes longer; one that cuts corners within its tube may not.
 
     The permitted clamp speed enters as one more coordinate whose rate is the share of it in use.
 

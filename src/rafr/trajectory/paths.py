@@ -33,10 +33,15 @@ class ClampSpeed:
 
 def even_poses(poses: Sequence[RigidTransform], speed: ClampSpeed, count: int) -> list[RigidTransform]:
     """`count` poses evenly spaced (in time at full speed) along screw motions from pose to pose."""
+    return poses_at(poses, speed, np.linspace(0.0, 1.0, count))
+
+
+def poses_at(poses: Sequence[RigidTransform], speed: ClampSpeed, s: FloatArray) -> list[RigidTransform]:
+    """Poses at shares s (n,) of the way (in time at full speed) along screw motions from pose to pose."""
     lengths = speed.lengths(poses)
     at = np.concatenate([[0.0], np.cumsum(lengths)])
     result = []
-    for where in np.linspace(0.0, at[-1], count):
+    for where in s * at[-1]:
         k = int(np.clip(np.searchsorted(at, where, side="right") - 1, 0, len(lengths) - 1))
         fraction = 0.0 if lengths[k] == 0 else (where - at[k]) / lengths[k]
         result += screw_interpolate(poses[k], poses[k + 1], fraction)

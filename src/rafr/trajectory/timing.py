@@ -59,14 +59,29 @@ class JointPath:
     rate: Any
     limits: JointLimits
 
+    def motion(
+        self, s: FloatArray, v: FloatArray, a: FloatArray, j: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """q, qd, qdd, qddd (n, dof) where the parameter and its derivatives in time are s, v, a, j (n,)."""
+        d1, d2, d3 = (self.spline(s, nu=k) for k in (1, 2, 3))
+        v, a, j = v[:, None], a[:, None], j[:, None]
+        return self.spline(s), d1 * v, d2 * v**2 + d1 * a, d3 * v**3 + 3 * d2 * v * a + d1 * j
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Profile:
-    """s(t): breakpoints, the state (s, s_t, s_tt) at each and s_ttt of each segment."""
+class Profile:
+    """s(t) in three phases.
+
+    Attributes:
+        t: (n + 1,) breakpoints, s.   state: (n + 1, 3) s, s_t, s_tt at each.
+        jerk: (n,) s_ttt of each segment.
+        phases: (2,) when the motion has started, and when it begins to end, s.
+    """
 
     t: FloatArray
     state: FloatArray
     jerk: FloatArray
+    phases: tuple[float, float]
 
     def sample(self, t: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         k = np.clip(np.searchsorted(self.t, t, side="right") - 1, 0, len(self.jerk) - 1)
@@ -90,15 +105,17 @@ def time_path(
         feasible timing is used instead.
     """
     config = config or TimingConfig()
+    profile, remarks = time_profile(path, config)
+    return sample(names, path, profile, config.sample_period), remarks
+
+
+def time_profile(path: JointPath, config: TimingConfig) -> tuple[Profile, tuple[str, ...]]:
+    """As `time_path`, as a profile along the path."""
     duration = _smooth_duration(path, config.margin)
     solution = _solve(path, config, duration)
-    remarks: tuple[str, ...] = ()
     if solution.converged and not solution.violated:
-        profile = _profile(solution, config)
-    else:
-        profile = _smooth_profile(duration, 60)
-        remarks = ("the timing did not converge; a slower smooth timing is used",)
-    return _sample(names, path, profile, config.sample_period), remarks
+        return _profile(solution, config), ()
+    return _smooth_profile(duration, 60), ("the timing did not converge; a slower smooth timing is used",)
 
 
 def _solve(path: JointPath, config: TimingConfig, duration: float) -> Solution:
@@ -131,7 +148,8 @@ def _solve(path: JointPath, config: TimingConfig, duration: float) -> Solution:
     rough = ca.sum1(at_middle[dof : 2 * dof, :] ** 2) + config.jerk_share * ca.sum1(
         at_middle[2 * dof : 3 * dof, :] ** 2
     )
-    problem.minimise((ca.sum2(phases) + config.smoothness * ca.sum2(rough * h)) / duration)
+    problem.minimise(ca.sum2(phases) / duration, "time")
+    problem.minimise(config.smoothness * ca.sum2(rough * h) / duration, "smoothness")
     return problem.solve(max_iterations=config.max_iterations, expand=False, tolerance=1e-5)
 
 
@@ -170,13 +188,13 @@ def _casadi_spline(spline: Any, s: Any) -> Any:
 
 def _usage(path: JointPath, s: Any, v: Any, a: Any, j: Any) -> FloatArray:
     """As `_usage_function`, for samples (n,): the largest share (4,) of each kind of limit."""
-    d1, d2, d3 = (path.spline(s, nu=k) for k in (1, 2, 3))
-    v, a, j, limits = v[:, None], a[:, None], j[:, None], path.limits
+    _, qd, qdd, qddd = path.motion(s, v, a, j)
+    limits = path.limits
     shares = (
-        d1 * v / limits.velocity,
-        (d2 * v**2 + d1 * a) / limits.acceleration,
-        (d3 * v**3 + 3 * d2 * v * a + d1 * j) / limits.jerk,
-        path.rate(s)[:, None] * v,
+        qd / limits.velocity,
+        qdd / limits.acceleration,
+        qddd / limits.jerk,
+        path.rate(s) * v,
     )
     return np.array([np.abs(share).max() for share in shares])
 
@@ -196,7 +214,7 @@ def _phases(duration: float, config: TimingConfig) -> FloatArray:
     return np.array([config.knots]) / sum(config.knots) * duration
 
 
-def _smooth_profile(duration: float, segments: int) -> _Profile:
+def _smooth_profile(duration: float, segments: int) -> Profile:
     """The minimum-jerk profile, its jerk averaged over each segment and integrated again."""
     t = np.linspace(0.0, duration, segments + 1)
     u = t / duration
@@ -213,22 +231,20 @@ def _smooth_profile(duration: float, segments: int) -> _Profile:
         )
     # the piecewise linear acceleration travels almost the whole way; stretch it to end exactly at 1
     scale = 1.0 / state[-1, 0]
-    return _Profile(t, state * scale, jerk * scale)
+    return Profile(t, state * scale, jerk * scale, (duration / 3, 2 * duration / 3))
 
 
-def _profile(solution: Solution, config: TimingConfig) -> _Profile:
+def _profile(solution: Solution, config: TimingConfig) -> Profile:
     phases = solution.values["phases"].ravel()
     h = np.concatenate([np.full(k, phases[i] / k) for i, k in enumerate(config.knots)])
     state = solution.values["state"].T
-    return _Profile(np.concatenate([[0.0], np.cumsum(h)]), state, solution.values["jerk"].ravel())
+    t = np.concatenate([[0.0], np.cumsum(h)])
+    jerk = solution.values["jerk"].ravel()
+    return Profile(t, state, jerk, (float(phases[0]), float(phases[:2].sum())))
 
 
-def _sample(names: tuple[str, ...], path: JointPath, profile: _Profile, period: float) -> ArmTrajectory:
+def sample(names: tuple[str, ...], path: JointPath, profile: Profile, period: float) -> ArmTrajectory:
+    """The motion every `period` (s) or a little less."""
     duration = profile.t[-1]
     t = np.linspace(0.0, duration, int(np.ceil(duration / period)) + 1)
-    s, v, a, j = profile.sample(t)
-    d1, d2, d3 = (path.spline(s, nu=k) for k in (1, 2, 3))
-    v, a, j = v[:, None], a[:, None], j[:, None]
-    return ArmTrajectory(
-        names, t, path.spline(s), d1 * v, d2 * v**2 + d1 * a, d3 * v**3 + 3 * d2 * v * a + d1 * j
-    )
+    return ArmTrajectory(names, t, *path.motion(*profile.sample(t)))

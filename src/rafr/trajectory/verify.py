@@ -17,11 +17,13 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.robot.mobile import Drive
 from rafr.room import Obstacle
+from rafr.trajectory.load import FragmentLoad
 from rafr.trajectory.paths import ClampSpeed
 from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
 
 _FINE = 4  # checks per sample interval
 _AT_REST = 1e-3
+_LOAD_SAMPLES = 100  # of a motion; load and torque change slowly
 
 
 def verify_base(
@@ -98,6 +100,9 @@ def verify_arm(
     path: Sequence[RigidTransform] | None = None,
     position_tolerance: float = 1e-3,
     rotation_tolerance: float = 5e-3,
+    point: ArrayLike = (0.0, 0.0, 0.0),
+    load: FragmentLoad | None = None,
+    min_manipulability: float = 0.0,
     clearance: Callable[[FloatArray], str | None] | None = None,
 ) -> Assessment:
     """Limits, smoothness, rest, and (where given) closeness to a path and freedom from collision.
@@ -105,15 +110,23 @@ def verify_arm(
     Args:
         speed: the clamp's largest.
         path: `T_armbase_clamp` the clamp must follow in order, densely spaced.
-        position_tolerance: m.   rotation_tolerance: rad.
+        position_tolerance: m, of `point` (3,), given in the clamp frame.   rotation_tolerance: rad.
+        load: what the fragment in the clamp pulls with.
+        min_manipulability: smallest singular value allowed, m.
         clearance: q -> None when free, else what touches what.
     """
     reasons = _limit_reasons(trajectory, arm) + _smoothness_reasons(trajectory)
     if speed is not None:
         reasons += _speed_reasons(trajectory, arm, speed)
+    reasons += _torque_reasons(trajectory, arm, load)
     q = _refined(trajectory)
+    least = min(arm.manipulability(row) for row in q)
+    if least < min_manipulability:
+        reasons.append(
+            f"the arm comes close to a singularity ({least:.3f} m, at least {min_manipulability:.3f} m)"
+        )
     if path is not None:
-        reasons += path_reasons(arm, q, path, position_tolerance, rotation_tolerance)
+        reasons += path_reasons(arm, q, path, position_tolerance, rotation_tolerance, point)
     if clearance is not None:
         touching = [found for found in map(clearance, q) if found is not None]
         reasons += [f"collision: {touching[0]} ({len(touching)} of {len(q)} samples)"] if touching else []
@@ -153,6 +166,33 @@ def _speed_reasons(trajectory: ArmTrajectory, arm: ArmModel, speed: ClampSpeed) 
     return [f"the clamp moves at {worst:.0%} of its permitted speed"] if worst > 1.0 else []
 
 
+def _torque_reasons(trajectory: ArmTrajectory, arm: ArmModel, load: FragmentLoad | None) -> list[str]:
+    """Joint torques by Pinocchio and the load by the patient's full model, at `_LOAD_SAMPLES` times."""
+    rows = np.unique(np.linspace(0, len(trajectory.t) - 1, _LOAD_SAMPLES).round().astype(int))
+    joints = zip(trajectory.q[rows], trajectory.qd[rows], trajectory.qdd[rows], strict=True)
+    torque = np.array([arm.torque(*row) for row in joints])
+    reasons = []
+    if load is not None:
+        poses = [arm.forward(q) for q in trajectory.q[rows]]
+        held = np.array([load.on_clamp(pose) for pose in poses])
+        torque -= np.array([arm.jacobian(q).T @ w for q, w in zip(trajectory.q[rows], held, strict=True)])
+        pulls = np.array([load.wrench(pose) for pose in poses])
+        for what, part, limit, unit in (
+            ("force", pulls[:, :3], load.force_limit, "N"),
+            ("torque", pulls[:, 3:], load.torque_limit, "N m"),
+        ):
+            most = np.linalg.norm(part, axis=1)
+            if most.max() > limit:
+                when = trajectory.t[rows[int(most.argmax())]]
+                reasons.append(
+                    f"the tissue's {what} would reach {most.max():.0f} {unit} after {when:.1f} s "
+                    f"(limit {limit:.0f} {unit})"
+                )
+    share = np.abs(torque).max(axis=0) / arm.limits.effort
+    named = zip(arm.joint_names, share, strict=True)
+    return reasons + [f"{name} needs {used:.0%} of its torque" for name, used in named if used > 1.0]
+
+
 def _smoothness_reasons(trajectory: ArmTrajectory) -> list[str]:
     """The derivatives given must be those of the positions given, and both ends at rest."""
     reasons = []
@@ -171,12 +211,17 @@ def _smoothness_reasons(trajectory: ArmTrajectory) -> list[str]:
 
 
 def path_reasons(
-    arm: ArmModel, q: FloatArray, path: Sequence[RigidTransform], position: float, rotation: float
+    arm: ArmModel,
+    q: FloatArray,
+    path: Sequence[RigidTransform],
+    position: float,
+    rotation: float,
+    point: ArrayLike = (0.0, 0.0, 0.0),
 ) -> list[str]:
-    """Every sample near the path, every pose of the path near a sample, both ends met."""
+    """Every sample near the path, every pose of the path near a sample, both ends met; as in `verify_arm`."""
     poses = [arm.forward(row) for row in q]
-    got = np.array([p.translation for p in poses])
-    wanted = np.array([p.translation for p in path])
+    got = np.array([p.apply(point) for p in poses])
+    wanted = np.array([p.apply(point) for p in path])
     R_got = np.array([p.rotation for p in poses])
     R_wanted = np.array([p.rotation for p in path])
     distance = np.linalg.norm(got[:, None] - wanted[None], axis=-1)

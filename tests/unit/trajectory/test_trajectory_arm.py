@@ -9,15 +9,13 @@ from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.robot.collision import ArmCollision, Block
 from rafr.trajectory.arm import (
-    ArmPathConfig,
     approach_motion,
     free_motion,
-    optimise_arm_path,
-    path_motion,
-    plan_approach,
     retreat_motion,
 )
+from rafr.trajectory.config import ArmPathConfig
 from rafr.trajectory.motion import toppra_duration
+from rafr.trajectory.path_motion import path_motion
 from rafr.trajectory.paths import ClampSpeed
 from rafr.trajectory.roadmap import find_way
 from rafr.trajectory.verify import verify_arm
@@ -45,10 +43,11 @@ def test_the_clamp_follows_the_path_from_end_to_end(arm, folded, reduction_path,
     assert error.angle < 1e-5
 
 
-def test_speed_stays_below_the_limit_and_near_the_toppra_bound(arm, motion, reduction_path):
+def test_speed_stays_below_the_limit_and_duration_near_toppras(arm, motion, reduction_path):
     speed = ArmPathConfig().reduction
     bound = toppra_duration(motion.paths)
-    assert bound <= motion.trajectory.duration < 1.12 * bound
+    # the tube lets it cut corners; jerk costs a little
+    assert 0.95 * bound <= motion.trajectory.duration < 1.05 * bound
     share = speed.lengths([arm.forward(q) for q in motion.trajectory.q]) / np.diff(motion.trajectory.t)
     assert share.max() <= 1.0
 
@@ -63,7 +62,7 @@ def test_a_path_with_a_corner_is_followed_within_tolerance(arm, folded):
     start = arm.forward(folded)
     corner = start @ RigidTransform.from_translation((0.02, 0.0, 0.0))
     end = start @ RigidTransform.from_translation((0.02, 0.02, 0.0))
-    trajectory = optimise_arm_path(arm, [start, corner, end], folded)
+    trajectory = path_motion(arm, [start, corner, end], folded).trajectory
     points = np.array([(start.inverse() @ arm.forward(q)).translation for q in trajectory.q])
     off = np.minimum(
         np.hypot(points[:, 1], points[:, 2]) + np.maximum(points[:, 0] - 0.02, 0),
@@ -74,7 +73,7 @@ def test_a_path_with_a_corner_is_followed_within_tolerance(arm, folded):
 
 def test_a_start_a_little_off_the_path_is_blended_in(arm, folded, reduction_path):
     moved = [RigidTransform.from_translation((0.004, 0.0, 0.002)) @ T for T in reduction_path]
-    trajectory = optimise_arm_path(arm, moved, folded)
+    trajectory = path_motion(arm, moved, folded).trajectory
     assert trajectory.q[0] == pytest.approx(folded, abs=1e-9)
     assert arm.forward(trajectory.q[-1]).translation == pytest.approx(moved[-1].translation, abs=1e-5)
 
@@ -82,14 +81,14 @@ def test_a_start_a_little_off_the_path_is_blended_in(arm, folded, reduction_path
 def test_a_start_far_off_the_path_is_refused(arm, folded, reduction_path):
     moved = [RigidTransform.from_translation((0.03, 0.0, 0.0)) @ T for T in reduction_path]
     with pytest.raises(InfeasibleError, match=r"stands 30\.0 mm"):
-        optimise_arm_path(arm, moved, folded)
+        path_motion(arm, moved, folded)
 
 
 def test_a_path_out_of_reach_is_refused_with_the_pose(arm, folded):
     start = arm.forward(folded)
     away = RigidTransform.from_translation((-2.0, 0.0, 0.0)) @ start
     with pytest.raises(InfeasibleError, match=r"cannot reach pose|another branch"):
-        optimise_arm_path(arm, [start, away], folded)
+        path_motion(arm, [start, away], folded)
 
 
 def test_a_path_without_length_is_standing_still(arm, folded):
@@ -110,14 +109,16 @@ def test_an_obstacle_on_the_path_is_refused(arm, folded, reduction_path):
     middle = arm.T_base_armbase @ reduction_path[-1]
     block = Block("thing", middle @ RigidTransform.from_translation((0, 0, 0.02)), (0.1, 0.1, 0.02))
     with pytest.raises(InfeasibleError, match=r"on the path .*thing are too close"):
-        optimise_arm_path(arm, reduction_path, folded, collision=ArmCollision(arm, [block], margin=0.0))
+        path_motion(arm, reduction_path, folded, collision=ArmCollision(arm, [block], margin=0.0))
 
 
 def test_the_approach_ends_straight_along_the_clamps_axis(arm, folded):
     down = np.diag([1.0, -1.0, -1.0])
     goal = RigidTransform(down, np.array([0.6, 0.2, 0.1]))
     collision = ArmCollision(arm)
-    trajectory = plan_approach(arm, folded, goal, collision=collision, rng=np.random.default_rng(0))
+    trajectory = approach_motion(
+        arm, folded, goal, collision=collision, rng=np.random.default_rng(0)
+    ).trajectory
     error = goal.inverse() @ arm.forward(trajectory.q[-1])
     assert np.linalg.norm(error.translation) < 1e-4
     seen = np.array([(goal.inverse() @ arm.forward(q)).translation for q in trajectory.q])
@@ -142,19 +143,19 @@ def test_the_approach_chooses_a_branch_that_can_go_on(arm, folded):
     approach = approach_motion(
         arm, folded, goal, collision=ArmCollision(arm), rng=np.random.default_rng(0), then=then
     )
-    optimise_arm_path(arm, then, approach.trajectory.q[-1], speed=ClampSpeed(0.05, 0.5))
+    path_motion(arm, then, approach.trajectory.q[-1], speed=ClampSpeed(0.05, 0.5))
 
 
 def test_an_approach_that_cannot_be_says_why(arm, folded):
     rng = np.random.default_rng(0)
     far = RigidTransform.from_translation((3.0, 0.0, 0.0))
     with pytest.raises(InfeasibleError, match="out of the arm's reach"):
-        plan_approach(arm, folded, far, collision=ArmCollision(arm), rng=rng)
+        approach_motion(arm, folded, far, collision=ArmCollision(arm), rng=rng)
     goal = RigidTransform(np.diag([1.0, -1.0, -1.0]), np.array([0.55, 0.2, 0.1]))
     at = arm.T_base_armbase @ goal
     block = Block("lid", RigidTransform.from_translation(at.translation), (0.3, 0.3, 0.1))
     with pytest.raises(InfeasibleError, match="lid are too close"):
-        plan_approach(arm, folded, goal, collision=ArmCollision(arm, [block]), rng=rng)
+        approach_motion(arm, folded, goal, collision=ArmCollision(arm, [block]), rng=rng)
 
 
 def test_the_retreat_backs_out_before_it_turns_away(arm, folded, motion):

@@ -1,0 +1,58 @@
+"""What the patient's tissue does to the clamp while it carries a fragment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.limits import FORCE_LIMIT, TORQUE_LIMIT
+from rafr.planning.path.load import Pull
+from rafr.tissue.cables import skew_all
+from rafr.trajectory.horizon.tissue import tissue_load
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FragmentLoad:
+    """Predicted soft tissue and traction on a fragment in the clamp, at rest; axes of `arm_base`, SI.
+
+    Attributes:
+        pull: the model of the patient.
+        T_armbase_pelvis: of the reference body's CT frame, m.
+        T_fragment_clamp: how the clamp holds the fragment, in the fragment's CT frame, m.
+        force_limit, torque_limit: what it may become, N and N m about the fragment's centre.
+    """
+
+    pull: Pull
+    T_armbase_pelvis: RigidTransform
+    T_fragment_clamp: RigidTransform
+    force_limit: float = FORCE_LIMIT
+    torque_limit: float = TORQUE_LIMIT
+
+    @property
+    def lever(self) -> FloatArray:
+        """(3,) the fragment's centre in the clamp frame, m."""
+        return self.T_fragment_clamp.inverse().apply(self.pull.tissue.centroid)
+
+    def wrench(self, T_armbase_clamp: RigidTransform) -> FloatArray:
+        """(6,) on the fragment about its centre, at a pose of the clamp."""
+        turn = np.kron(np.eye(2), self.T_armbase_pelvis.rotation)
+        T_current_displaced = self._displaced(T_armbase_clamp)
+        tissue = self.pull.tissue.wrench(T_current_displaced)
+        wrench: FloatArray = turn @ (tissue + self.pull.traction(T_current_displaced, tissue)[1])
+        return wrench
+
+    def stiffness(self, T_armbase_clamp: RigidTransform) -> FloatArray:
+        """(6, 6) of the tissue there: a small motion d changes the wrench by -K d."""
+        return tissue_load(self.pull.tissue, self.T_armbase_pelvis, self._displaced(T_armbase_clamp))[1]
+
+    def on_clamp(self, T_armbase_clamp: RigidTransform) -> FloatArray:
+        """(6,) the same wrench about the clamp's origin: what the arm's joints have to hold."""
+        wrench = self.wrench(T_armbase_clamp)
+        lever = skew_all((T_armbase_clamp.rotation @ self.lever)[None])[0]
+        return np.concatenate([wrench[:3], wrench[3:] + lever @ wrench[:3]])
+
+    def _displaced(self, T_armbase_clamp: RigidTransform) -> RigidTransform:
+        return self.T_armbase_pelvis.inverse() @ T_armbase_clamp @ self.T_fragment_clamp.inverse()
