@@ -109,7 +109,7 @@ class Reference:
     def _kinematics(
         self, name: Callable[[str, int], str], k: int, q: FloatArray, wanted: RigidTransform
     ) -> dict[str, ArrayLike]:
-        """By (1, way off q): the fragment's way off the path's pose; by rates: shares of the clamp's speed."""
+        """By (1, way off q): how far the fragment is off the path's pose; by rates: shares of speed."""
         at_clamp, pose = self.arm.jacobian(q), self.arm.forward(q)
         at_point = shifted(at_clamp[None], (pose.rotation @ self.lever)[None])[0]
         way = pose.apply(self.lever) - wanted.apply(self.lever)
