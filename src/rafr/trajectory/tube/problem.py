@@ -26,9 +26,10 @@ SOFT = ("tube", "tissue", "joint torque", "singularity", "clearance")  # what a 
 PENALTY = 1e2
 SOLVERS: dict[str, dict[str, Any]] = {
     "fatrop": {"fatrop.tol": 1e-5, "fatrop.max_iter": 200, "fatrop.mu_init": 1e-2},
-    "ipopt": {"ipopt.tol": 1e-5, "ipopt.max_iter": 200, "ipopt.mu_init": 1e-2},
+    "ipopt": {"ipopt.tol": 1e-5, "ipopt.max_iter": 200, "ipopt.mu_init": 1e-2, "ipopt.max_wall_time": 20.0},
 }
 
+_EXACT = 1e-3  # of the tube, at its end
 _INTERVAL = (0.5, 1.6)  # of its duration in the guess: else knots crowd where they cost least
 
 
@@ -85,7 +86,9 @@ class _Builder:
                 problem.constrain("rest at the start", x, 0.0, 0.0)
         off = self._knot(n, knots[n][0])
         problem.constrain("rest at the end", knots[n][0][dof:], 0.0, 0.0)
-        problem.constrain("end of the path", off / self._config.position, 0.0, 0.0)
+        there = off / np.repeat([self._config.position, self._config.rotation], 3)
+        # as an equality it makes fatrop's first factorisation go on for ever
+        problem.constrain("end of the path", there, -_EXACT, _EXACT)
         return problem
 
     def _declare(self, k: int) -> tuple[Any, Any]:
