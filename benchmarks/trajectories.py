@@ -4,10 +4,9 @@ python benchmarks/trajectories.py CASE... [--json FILE] [--plot FILE]
 
 Every CASE is a folder with `truth.json` (`rafr case simulate`): paths are planned to the true targets, the
 base docks, the arm goes to the pins and carries the fragment. Toppra is time-optimal on the middle of the
-tube without a bound on jerk. Ruckig (if installed) is asked for the same motion twice: along the path, where it
-needs constant bounds on the path's parameter, and from end to end in joint space, with the rates of
-our motion as bounds. OMPL (if installed) looks
-for the way to the stand-off pose with the same collision check.
+tube without a bound on jerk. Ruckig (if installed) is asked for the same motion twice: along the path, where
+it needs constant bounds on the path's parameter, and from end to end in joint space, with the rates of our
+motion as bounds. OMPL (if installed) looks for the way to the stand-off pose with the same collision check.
 """
 
 from __future__ import annotations

@@ -96,7 +96,9 @@ def path_motion(
     )
     for knots in _KNOTS:
         found = fastest_in_tube(middle, knots, config.tube, timing.sample_period)
-        if found.solution.converged and check(found.trajectory).accepted:
+        if not found.solution.converged:
+            break
+        if check(found.trajectory).accepted:
             return ArmMotion(found.trajectory, (path,), Assessment(True))
     on_the_middle = sample(arm.joint_names, path, profile, timing.sample_period)
     verdict = check(on_the_middle)

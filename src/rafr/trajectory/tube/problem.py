@@ -25,8 +25,8 @@ ANGLE = 1e-3  # rad
 SOFT = ("tube", "tissue", "joint torque", "singularity", "clearance")  # what a relaxation may give up
 PENALTY = 1e2
 SOLVERS: dict[str, dict[str, Any]] = {
-    "fatrop": {"fatrop.tol": 1e-5, "fatrop.max_iter": 200, "fatrop.mu_init": 1e-2},
-    "ipopt": {"ipopt.tol": 1e-5, "ipopt.max_iter": 200, "ipopt.mu_init": 1e-2, "ipopt.max_wall_time": 20.0},
+    "fatrop": {"fatrop.tol": 1e-5, "fatrop.max_iter": 100, "fatrop.mu_init": 1e-2},
+    "ipopt": {"ipopt.tol": 1e-5, "ipopt.max_iter": 100, "ipopt.mu_init": 1e-2, "ipopt.max_wall_time": 20.0},
 }
 
 _EXACT = 1e-3  # of the tube, at its end
