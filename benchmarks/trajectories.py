@@ -118,15 +118,12 @@ def measured(robot: mission.Robot, task: Task) -> dict[str, Any]:
     parked = robot.room.parked_arm
     approach = mission.approach(robot, T_world_base, parked, T_base_pelvis, task.path, task.clamp, rng=rng)
     q, T_fragment_clamp = approach.trajectory.q[-1], to_metres(task.clamp)
+    load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, task.pull)
     clock = time.perf_counter()
-    motion = mission.reduction(
-        robot, T_world_base, q, T_base_pelvis, task.path, T_fragment_clamp, pull=task.pull
-    )
+    motion = mission.reduction(robot, T_world_base, q, T_base_pelvis, task.path, T_fragment_clamp, load=load)
     seconds = time.perf_counter() - clock
     path, bound = motion.paths[0], toppra_duration(motion.paths)
     on_the_middle, _ = time_path(robot.arm.joint_names, path)
-    T_armbase_pelvis = robot.arm.T_base_armbase.inverse() @ T_base_pelvis
-    load = FragmentLoad(task.pull, T_armbase_pelvis, T_fragment_clamp)
     collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base))
     return {
         "case": task.case,

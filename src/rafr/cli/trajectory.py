@@ -130,11 +130,12 @@ def _missions(
 
 
 def _save_pictures(folder: Path, robot: Robot, missions: list[BodyMission]) -> None:
-    from rafr.trajectory.report import save_docking_picture, save_joint_picture
+    from rafr.trajectory.report import save_docking_picture, save_joint_picture, save_load_picture
 
     for mission in missions:
         save_docking_picture(folder / f"docking_{mission.body}.png", robot, mission)
         save_joint_picture(folder / f"joints_{mission.body}.png", robot, mission)
+        save_load_picture(folder / f"load_{mission.body}.png", robot, mission)
 
 
 def _show(missions: list[BodyMission], assessment: Assessment, seconds: float) -> None:

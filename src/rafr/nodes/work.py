@@ -144,8 +144,9 @@ def reduction(
     case = case_of(case_folder)
     pull = pull_on(case, body_meshes(case), body, now.T_reduced_displaced)
     progress(0.2, "timing the reduction")
+    load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, pull)
     motion = mission.reduction(
-        robot, now.T_world_base, now.q, T_base_pelvis, path, T_fragment_clamp, pull=pull
+        robot, now.T_world_base, now.q, T_base_pelvis, path, T_fragment_clamp, load=load
     )
     return motion.trajectory, motion.assessment
 

@@ -10,8 +10,10 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.limits import FORCE_LIMIT, TORQUE_LIMIT
 from rafr.planning.path.load import Pull
+from rafr.robot.arm import ArmModel
 from rafr.tissue.cables import skew_all
 from rafr.trajectory.horizon.tissue import tissue_load
+from rafr.trajectory.result import ArmTrajectory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,13 @@ class FragmentLoad:
         wrench = self.wrench(T_armbase_clamp)
         lever = skew_all((T_armbase_clamp.rotation @ self.lever)[None])[0]
         return np.concatenate([wrench[:3], wrench[3:] + lever @ wrench[:3]])
+
+    def torques(self, arm: ArmModel, trajectory: ArmTrajectory) -> FloatArray:
+        """(n, dof) N m of the joints at a trajectory's samples, arm and load together."""
+        rows = zip(trajectory.q, trajectory.qd, trajectory.qdd, strict=True)
+        return np.array(
+            [arm.torque(*row) - arm.jacobian(row[0]).T @ self.on_clamp(arm.forward(row[0])) for row in rows]
+        )
 
     def _displaced(self, T_armbase_clamp: RigidTransform) -> RigidTransform:
         return self.T_armbase_pelvis.inverse() @ T_armbase_clamp @ self.T_fragment_clamp.inverse()

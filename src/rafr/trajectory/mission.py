@@ -63,13 +63,14 @@ class Docking:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BodyMission:
-    """All motions that reduce one body."""
+    """All motions that reduce one body; `load`: what pulls at the clamp during the reduction, where known."""
 
     body: str
     docking: Docking
     approach: ArmMotion
     reduction: ArmMotion
     retreat: ArmMotion
+    load: FragmentLoad | None = None
 
     @property
     def assessment(self) -> Assessment:
@@ -157,6 +158,13 @@ def approach(
     )
 
 
+def fragment_load(
+    robot: Robot, T_base_pelvis: RigidTransform, T_fragment_clamp: RigidTransform, pull: Pull
+) -> FragmentLoad:
+    """What soft tissue and traction do to the clamp; arguments as of `reduction`."""
+    return FragmentLoad(pull, robot.arm.T_base_armbase.inverse() @ T_base_pelvis, T_fragment_clamp)
+
+
 def reduction(
     robot: Robot,
     T_world_base: RigidTransform,
@@ -165,7 +173,7 @@ def reduction(
     T_path_displaced: Sequence[RigidTransform],
     T_fragment_clamp: RigidTransform,
     *,
-    pull: Pull | None = None,
+    load: FragmentLoad | None = None,
     config: ArmPathConfig | None = None,
 ) -> ArmMotion:
     """Move the clamped fragment along its path.
@@ -173,16 +181,13 @@ def reduction(
     Args:
         T_fragment_clamp: m; where the clamp holds the fragment, in the fragment's CT frame, measured at
             clamping: `T_base_fragment⁻¹ · T_base_clamp`.
-        pull: the fragment's soft tissue and traction; None: not known, the motion is planned without load.
+        load: of the fragment, see `fragment_load`; None: not known, the motion is planned without.
 
     Raises:
         InfeasibleError: see `rafr.trajectory.path_motion.path_motion`.
     """
     goals = _from_armbase(robot, clamp_path(T_base_pelvis, T_path_displaced, T_fragment_clamp))
     collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base), margin=0.01)
-    load = None
-    if pull is not None:
-        load = FragmentLoad(pull, robot.arm.T_base_armbase.inverse() @ T_base_pelvis, T_fragment_clamp)
     return path_motion(robot.arm, goals, q, load=load, collision=collision, config=config)
 
 
@@ -216,7 +221,7 @@ def plan_body(
 ) -> BodyMission:
     """Every motion for one body with the patient lying as planned and the clamp gripping as planned.
 
-    Args as of `dock` and `reduction`.
+    Args as of `dock`; `pull` as of `fragment_load`.
 
     Raises:
         InfeasibleError: one of the motions is not possible; the reasons say which and why.
@@ -229,9 +234,10 @@ def plan_body(
     )
     q = to_pins.trajectory.q[-1]
     T_fragment_clamp = to_metres(T_ct_clamp)
-    along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, T_fragment_clamp, pull=pull)
+    load = None if pull is None else fragment_load(robot, T_base_pelvis, T_fragment_clamp, pull)
+    along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, T_fragment_clamp, load=load)
     away = retreat(robot, T_world_base, along.trajectory.q[-1], rng=rng)
-    return BodyMission(body, docking, to_pins, along, away)
+    return BodyMission(body, docking, to_pins, along, away, load)
 
 
 def _from_armbase(robot: Robot, T_base_clamp: Sequence[RigidTransform]) -> list[RigidTransform]:

@@ -1,4 +1,4 @@
-"""What `rafr trajectory` writes: the JSON of docs and two pictures."""
+"""What `rafr trajectory` writes: the JSON of docs and its pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import numpy as np
 
 from rafr.assessment import Assessment
 from rafr.files import written_whole
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.arm import ArmModel
 from rafr.room import Box, Disc
+from rafr.trajectory.load import FragmentLoad
 from rafr.trajectory.mission import BodyMission, Robot
 from rafr.trajectory.motion import joined, toppra_duration
 from rafr.trajectory.result import ArmTrajectory
@@ -31,7 +34,7 @@ def trajectory_json(
         "limits": _limits(robot),
         "duration_s": None if arm is None else arm.duration,
         "toppra_duration_s": None if first is None else _toppra(first),
-        "bodies": {m.body: _body(m) for m in missions},
+        "bodies": {m.body: _body(robot.arm, m) for m in missions},
         "assessment": assessment.to_json(),
         "seconds": seconds,
     }
@@ -53,14 +56,62 @@ def _limits(robot: Robot) -> dict[str, Any]:
     }
 
 
-def _body(mission: BodyMission) -> dict[str, Any]:
+def _body(arm: ArmModel, mission: BodyMission) -> dict[str, Any]:
     stages = {"approach": mission.approach, "reduction": mission.reduction, "retreat": mission.retreat}
     return {
         "base_pose": dict(zip(("x", "y", "theta"), mission.docking.pose, strict=True)),
         "docking": mission.docking.trajectory.to_json(),
         **{name: stage.trajectory.to_json() for name, stage in stages.items()},
+        "load": None if mission.load is None else _load(arm, mission.load, mission.reduction.trajectory),
         "assessment": mission.assessment.to_json(),
     }
+
+
+def _load(arm: ArmModel, load: FragmentLoad, reduction: ArmTrajectory) -> dict[str, Any]:
+    """Predicted magnitudes on the fragment along the reduction's samples, with their limits."""
+    force, torque = _magnitudes(arm, load, reduction)
+    return {
+        "force_n": force.tolist(),
+        "torque_nm": torque.tolist(),
+        "limits": {"force_n": load.force_limit, "torque_nm": load.torque_limit},
+    }
+
+
+def _magnitudes(arm: ArmModel, load: FragmentLoad, reduction: ArmTrajectory) -> tuple[FloatArray, FloatArray]:
+    """(n,) N and (n,) N m about the fragment's centre."""
+    wrench = np.array([load.wrench(arm.forward(q)) for q in reduction.q])
+    return np.linalg.norm(wrench[:, :3], axis=1), np.linalg.norm(wrench[:, 3:], axis=1)
+
+
+def save_load_picture(path: Path, robot: Robot, mission: BodyMission) -> None:
+    """What the tissue pulls with along the reduction, and what the joints bear, as shares of their limits."""
+    from matplotlib.figure import Figure
+
+    load, motion = mission.load, mission.reduction.trajectory
+    if load is None:
+        return
+    force, torque = _magnitudes(robot.arm, load, motion)
+    joints = load.torques(robot.arm, motion) / robot.arm.limits.effort
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.plot(motion.t, force / load.force_limit, label=f"force (limit {load.force_limit:.0f} N)")
+    above.plot(motion.t, torque / load.torque_limit, label=f"torque (limit {load.torque_limit:.0f} N m)")
+    above.set_ylim(0.0, 1.1)
+    above.set_ylabel("tissue and traction / limit")
+    above.set_title(f"{mission.body}: predicted load along the reduction")
+    names = [n.removesuffix("_joint") for n in motion.joint_names]
+    for name, column in zip(names, joints.T, strict=True):
+        below.plot(motion.t, column, lw=1.2, label=name)
+    below.set_ylim(-1.1, 1.1)
+    below.set_ylabel("joint torque / limit")
+    below.set_xlabel("time (s)")
+    for axis in (above, below):
+        for sign in (-1, 1):
+            axis.axhline(sign, color="0.4", ls="--", lw=0.8)
+        axis.grid(alpha=0.3)
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110)
 
 
 def save_joint_picture(path: Path, robot: Robot, mission: BodyMission) -> None:

@@ -174,7 +174,7 @@ def _torque_reasons(trajectory: ArmTrajectory, arm: ArmModel, load: FragmentLoad
     reasons = []
     if load is not None:
         poses = [arm.forward(q) for q in trajectory.q[rows]]
-        held = np.array([load.on_clamp(pose) for pose in poses])
+        held = [load.on_clamp(pose) for pose in poses]
         torque -= np.array([arm.jacobian(q).T @ w for q, w in zip(trajectory.q[rows], held, strict=True)])
         pulls = np.array([load.wrench(pose) for pose in poses])
         for what, part, limit, unit in (

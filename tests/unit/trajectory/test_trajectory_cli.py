@@ -74,7 +74,8 @@ def test_a_plan_becomes_docking_and_arm_motions_within_limits(folder, plan_file,
     for name, bound in (("qd", "velocity"), ("qdd", "acceleration"), ("qddd", "jerk")):
         assert (np.abs(data["arm"][name]) <= np.array(limits[bound])).all()
     assert data["toppra_duration_s"] <= data["duration_s"] < 1.3 * data["toppra_duration_s"]
-    assert {p.name for p in out.iterdir()} == {"docking_left_hip.png", "joints_left_hip.png"}
+    kinds = ("docking", "joints", "load")
+    assert {p.name for p in out.iterdir()} == {f"{kind}_left_hip.png" for kind in kinds}
     assert "accepted" in capsys.readouterr().out
 
 
