@@ -1,6 +1,6 @@
 """Re-planning along reduction paths with the patient's tissue: milliseconds, beside a cold ipopt, and growth.
 
-python benchmarks/horizon.py [--paths N] [--solver NAME] [--json FILE] [--quick]
+python benchmarks/horizon.py [--paths N] [--solver NAME] [--json FILE] [--plot FILE] [--quick]
 
 Every path is of another virtual pelvis with a hip displaced at random, its tissue built as for a case, and
 the straight screw to the reduced pose. The arm carries the first interval of each horizon out; joints and
@@ -60,6 +60,7 @@ def main() -> int:
     parser.add_argument("--paths", type=int, default=20, metavar="N")
     parser.add_argument("--solver", default=HorizonConfig().solver, help="hpipm, fatrop or ipopt")
     parser.add_argument("--json", metavar="FILE", help="write the result")
+    parser.add_argument("--plot", metavar="FILE", help="growth with the number of knots")
     parser.add_argument("--quick", action="store_true", help="two paths, horizons up to 40 knots")
     args = parser.parse_args()
     try:
@@ -70,6 +71,8 @@ def main() -> int:
     text = json.dumps(report, indent=2)
     if args.json:
         Path(args.json).write_text(text + "\n", encoding="utf-8")
+    if args.plot:
+        save_plot(Path(args.plot), report["growth"])
     print(text)
     return 0
 
@@ -236,6 +239,25 @@ def growth(arm: ArmModel, config: HorizonConfig, calls: int = 25) -> dict[str, A
         "replan_ms": _quantiles(np.array(wall[1:])),
         "replan_cpu_ms": _quantiles(np.array(cpu[1:])),
     }
+
+
+def save_plot(path: Path, rows: list[dict[str, Any]]) -> None:
+    from matplotlib.figure import Figure
+
+    knots = np.array([row["knots"] for row in rows])
+    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
+    axis = figure.subplots()
+    for quantile, marker in (("median", "o-"), ("p99", "s--")):
+        values = [row["replan_cpu_ms"][quantile] for row in rows]
+        axis.loglog(knots, values, marker, label=f"warm call, {quantile}")
+    first = rows[0]["replan_cpu_ms"]["median"]
+    axis.loglog(knots, first * knots / knots[0], color="0.6", lw=1, label="proportional to the knots")
+    axis.axhline(10.0, color="tab:red", lw=1, ls=":", label="10 ms")
+    axis.set(xlabel="knots of the horizon", ylabel="processor time of a call (ms)", xticks=knots)
+    axis.set_xticklabels(map(str, knots))
+    axis.grid(alpha=0.3, which="both")
+    axis.legend()
+    figure.savefig(path, dpi=110)
 
 
 def refusal(arm: ArmModel, config: HorizonConfig, calls: int = 10) -> dict[str, float]:

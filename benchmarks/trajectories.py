@@ -1,6 +1,6 @@
 """Motions along planned reduction paths beside toppra and ruckig, their use of limits, and ways by OMPL.
 
-python benchmarks/trajectories.py CASE... [--json FILE] [--plot FILE]
+python benchmarks/trajectories.py CASE... [--json FILE] [--plot FILE] [--growth]
 
 Every CASE is a folder with `truth.json` (`rafr case simulate`): paths are planned to the true targets, the
 base docks, the arm goes to the pins and carries the fragment. Toppra is time-optimal on the middle of the
@@ -16,7 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,14 @@ from rafr.trajectory.paths import joint_path
 from rafr.trajectory.result import ArmTrajectory
 from rafr.trajectory.roadmap import RoadmapConfig, find_way
 from rafr.trajectory.surroundings import arm_surroundings
-from rafr.trajectory.timing import JointPath, TimingConfig, time_path
+from rafr.trajectory.timing import JointPath, TimingConfig, time_path, time_profile
+from rafr.trajectory.tube.optimise import fastest_in_tube
+from rafr.trajectory.tube.reference import Reference
 from rafr.units import to_metres
 
 _QUANTILES = (0.0, 0.5, 0.9, 1.0)
 _OMPL_SECONDS = 10.0
+_KNOTS = (12, 24, 48, 96, 160)
 
 
 def main() -> int:
@@ -54,8 +57,12 @@ def main() -> int:
     parser.add_argument("cases", metavar="CASE", nargs="+", help="case folders with truth.json")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every motion and the statistics")
     parser.add_argument("--plot", metavar="FILE", type=Path, help="durations as shares of toppra's")
+    parser.add_argument("--growth", action="store_true", help="the first case with more and more knots")
     args = parser.parse_args()
     robot, rows, failures = mission.Robot.named(), [], []
+    if args.growth:
+        print(json.dumps(growth(robot, *tasks(robot, load_case(args.cases[0]))[0]), indent=2))
+        return 0
     with progress_bar("trajectories") as progress:
         for k, folder in enumerate(args.cases):
             progress(k / len(args.cases), folder)
@@ -109,7 +116,19 @@ def tasks(robot: mission.Robot, case: Case) -> list[tuple[Task]]:
     return found
 
 
-def measured(robot: mission.Robot, task: Task) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Carried:
+    """A fragment carried along its path: `poses` are `T_armbase_clamp`."""
+
+    poses: list[RigidTransform]
+    approach: ArmMotion
+    reduction: ArmMotion
+    load: FragmentLoad
+    T_world_base: RigidTransform
+    seconds: float
+
+
+def carried(robot: mission.Robot, task: Task) -> Carried:
     base = robot.room.parking.pose
     docking = mission.dock(robot, base, task.T_world_pelvis, task.path, task.clamp)
     T_world_base = docking.T_world_base
@@ -122,9 +141,19 @@ def measured(robot: mission.Robot, task: Task) -> dict[str, Any]:
     clock = time.perf_counter()
     motion = mission.reduction(robot, T_world_base, q, T_base_pelvis, task.path, T_fragment_clamp, load=load)
     seconds = time.perf_counter() - clock
+    poses = [
+        robot.arm.T_base_armbase.inverse() @ T
+        for T in mission.clamp_path(T_base_pelvis, task.path, T_fragment_clamp)
+    ]
+    return Carried(poses, approach, motion, load, T_world_base, seconds)
+
+
+def measured(robot: mission.Robot, task: Task) -> dict[str, Any]:
+    done = carried(robot, task)
+    motion, load = done.reduction, done.load
     path, bound = motion.paths[0], toppra_duration(motion.paths)
     on_the_middle, _ = time_path(robot.arm.joint_names, path)
-    collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base))
+    collision = ArmCollision(robot.arm, arm_surroundings(robot.room, done.T_world_base))
     return {
         "case": task.case,
         "body": task.body,
@@ -134,9 +163,28 @@ def measured(robot: mission.Robot, task: Task) -> dict[str, Any]:
         **ruckig_peers(robot, path, np.abs(motion.trajectory.qd).max(axis=0), bound),
         "use": use_of_limits(robot, motion.trajectory, path, load),
         "remarks": list(motion.assessment.reasons),
-        "seconds": seconds,
-        "free": ways(robot, collision, approach),
+        "seconds": done.seconds,
+        "free": ways(robot, collision, done.approach),
     }
+
+
+def growth(robot: mission.Robot, task: Task) -> list[dict[str, Any]]:
+    """The tube problem alone with more and more knots, by both solvers; the first call compiles."""
+    done, speed, config = carried(robot, task), ArmPathConfig().reduction, ArmPathConfig().tube
+    path, rows = done.reduction.paths[0], []
+    bound, (profile, _) = toppra_duration([path]), time_profile(path, TimingConfig())
+    middle = Reference(robot.arm, done.poses, path, profile, speed, done.load, None)
+    for solver in ("ipopt", "fatrop"):
+        for knots in _KNOTS:
+            cpu = []
+            for _ in range(3):
+                clock = time.process_time()
+                found = fastest_in_tube(middle, knots, replace(config, solver=solver), 0.02)
+                cpu.append(time.process_time() - clock)
+            row = {"solver": solver, "knots": knots, "first_s": cpu[0], "again_s": min(cpu[1:])}
+            shares = {"iterations": found.solution.iterations, "converged": found.solution.converged}
+            rows.append(row | shares | {"to_toppra": found.trajectory.duration / bound})
+    return rows
 
 
 def use_of_limits(
