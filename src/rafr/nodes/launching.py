@@ -14,7 +14,15 @@ from rafr.simulation.gazebo.server import require_gazebo
 PACKAGE = "rafr"
 SIMULATORS = ("embedded", "gazebo")
 CONTROLS = ("rafr", "ros2_control")
-_ARM_FAULTS = ("joint-stuck", "arm-connection-lost")  # those of an arm that rafr itself drives
+# those of an arm that rafr itself drives
+_ARM_FAULTS = (
+    "joint-stuck",
+    "arm-connection-lost",
+    "arm-lag",
+    "arm-limit",
+    "network-drop",
+    "network-reorder",
+)
 # launch argument -> (default, meaning); the launch file declares exactly these
 SIM_ARGUMENTS: dict[str, tuple[str, str]] = {
     "sim": ("embedded", "simulator: embedded or gazebo"),

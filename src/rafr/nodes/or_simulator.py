@@ -147,8 +147,8 @@ class OrSimulator(RafrNode):
     def _publish(self, now: float) -> None:
         sensors, out = self._sensors, self._outputs
         out.clock(now)
-        for frame, unseen_is_valid in sensors.tracker_frames(now, self._plant):
-            out.tracker(frame, unseen_is_valid)
+        for item in sensors.tracker_frames(now, self._plant):
+            out.tracker(item.frame, item.unseen_is_valid)
         if self._ticks % _ODOM_TICKS == 0:
             out.odometry(now, *sensors.odometry(self._plant))
         if self._ticks % _TRUTH_TICKS == 0:
@@ -203,8 +203,11 @@ class OrSimulator(RafrNode):
 
     def _obey(self, tick: float) -> None:
         """The commands that answer a tick or an earlier one take effect."""
+        due, stamp = [], tick
         while self._commands and self._commands[0][0] < tick + 1e-6:
             stamp, positions = self._commands.popleft()
+            due.append(positions)
+        for positions in self._sensors.faults.commands(due, tick):
             try:
                 self._plant.command_joints(positions)
             except RafrError as error:

@@ -16,6 +16,7 @@ from rafr.robot.sight import LineOfSight
 from rafr.simulation.arrangement import Arrangement, arrange_case
 from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
+from rafr.simulation.faults.fault import Delivered
 from rafr.simulation.live import LivePlant
 from rafr.simulation.markers import Markers, mount_markers
 from rafr.simulation.sensors import (
@@ -26,7 +27,6 @@ from rafr.simulation.sensors import (
     JointSensor,
     JointSensorConfig,
     TrackerConfig,
-    TrackerFrame,
     TrackerSensor,
     WrenchSensor,
     WrenchSensorConfig,
@@ -58,15 +58,15 @@ class SensorSuite:
         q, qd = self.joints.read(*plant.joint_state())
         return q, qd, self.faults.wrench(self.wrist.read(plant.wrench()), now)
 
-    def tracker_frames(self, now: float, plant: LivePlant) -> list[tuple[TrackerFrame, bool]]:
-        """Frames delivered now, each with whether unseen poses are (wrongly) called valid."""
+    def tracker_frames(self, now: float, plant: LivePlant) -> list[Delivered]:
+        """Frames delivered now."""
         if self.tracker.due(now):
             tools = self.markers.in_world(plant)
             places = {name: T.translation for name, T in tools.items()}
             eye = self.tracker.T_world_tracker.translation
             in_sight = self.sight.seen(eye, places, plant.base_state()[0], plant.joint_state()[0])
             self.tracker.expose(now, tools, in_sight)
-        return [self.faults.frame(frame) for frame in self.tracker.delivered(now)]
+        return self.faults.frames(self.tracker.delivered(now), now)
 
     def odometry(self, plant: LivePlant) -> tuple[FloatArray, float, float]:
         pose, v, omega = plant.base_state()

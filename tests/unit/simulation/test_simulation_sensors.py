@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from rafr.errors import InputError
 from rafr.geometry import RigidTransform
-from rafr.simulation.faults import FAULTS, FaultConfig, FaultInjector, parse_faults
 from rafr.simulation.sensors import (
     EMG_CHANNELS,
     EmgConfig,
@@ -14,9 +12,7 @@ from rafr.simulation.sensors import (
     ImuSensor,
     JointSensor,
     JointSensorConfig,
-    ToolReading,
     TrackerConfig,
-    TrackerFrame,
     TrackerSensor,
     WrenchSensor,
     WrenchSensorConfig,
@@ -122,88 +118,3 @@ def test_an_inertial_sensor_has_noise_and_a_bias():
     assert read[:, :3].std(axis=0) == pytest.approx(ImuConfig().acceleration_noise, rel=0.1)
     assert read[:, 3:].std(axis=0) == pytest.approx(ImuConfig().rate_noise, rel=0.1)
     assert 1e-4 < np.abs(read[:, 3:].mean(axis=0)).max() < 5.0 * ImuConfig().rate_bias
-
-
-def frame(number=1, x=0.0):
-    pose = RigidTransform.from_translation([x, 0, 1])
-    return TrackerFrame(
-        0.1 * number,
-        number,
-        (ToolReading("reference", pose, 1e-4), ToolReading("fragment_left", pose, 1e-4)),
-    )
-
-
-@pytest.fixture
-def injected(blocks):
-    """A room in which a fault has just happened: (injector, plant)."""
-
-    def make(name):
-        plant = blocks.clamped()
-        injector = FaultInjector((name,), FaultConfig(earliest=1.0, latest=2.0), np.random.default_rng(0))
-        assert injector.update(0.0, plant) == ()
-        assert injector.update(0.9, plant) == ()  # not before its time
-        assert injector.update(2.0, plant) == (name,)
-        assert injector.active == {name}
-        return injector, plant
-
-    return make
-
-
-def test_a_fault_waits_for_the_clamp(blocks):
-    injector = FaultInjector(("wrench-nan",), FaultConfig(0.0, 0.0), np.random.default_rng(0))
-    plant = blocks.plant()
-    assert injector.update(100.0, plant) == ()
-    assert np.isfinite(injector.wrench(np.ones(6), 100.0)).all()
-
-
-def test_a_frozen_tracker_repeats_number_and_pose(injected):
-    injector, _ = injected("tracker-freeze")
-    first, _ = injector.frame(frame(7, 0.1))
-    second, _ = injector.frame(frame(8, 0.2))
-    assert second.number == first.number == 7
-    assert np.array_equal(
-        second.tools[0].T_tracker_marker.translation, first.tools[0].T_tracker_marker.translation
-    )
-    assert second.stamp > first.stamp
-
-
-def test_a_drop_takes_the_fragment_only(injected):
-    injector, _ = injected("tracker-drop")
-    tools = {t.name: t.T_tracker_marker for t in injector.frame(frame())[0].tools}
-    assert tools["fragment_left"] is None
-    assert tools["reference"] is not None
-
-
-def test_a_damaged_tool_file_calls_nan_valid(injected):
-    injector, _ = injected("tracker-nan")
-    faulty, called_valid = injector.frame(frame())
-    assert called_valid
-    assert all(t.T_tracker_marker is None for t in faulty.tools)
-
-
-def test_wrench_faults(injected):
-    injector, _ = injected("wrench-nan")
-    assert np.isnan(injector.wrench(np.ones(6), 3.0)).all()
-    injector, _ = injected("wrench-spike")
-    read = [injector.wrench(np.ones(6), 3.0 + 0.01 * k)[0] for k in range(100)]
-    assert sum(r > 500 for r in read) == 2  # twice a second
-
-
-def test_plant_faults_change_the_plant(injected):
-    _, plant = injected("traction-break")
-    plant.set_traction(50.0)
-    plant.step(200)
-    assert plant.truth().traction == 0.0
-    before = injected("tracker-nan")[1].bones.fragments["left"].pins.bushing.stiffness
-    after = injected("pin-loosen")[1].bones.fragments["left"].pins.bushing.stiffness
-    assert np.all(after < 0.1 * before)
-    assert injected("joint-stuck")[1].robot.arm.stuck == 2
-    assert not injected("arm-connection-lost")[0].arm_connected
-
-
-def test_fault_names():
-    assert parse_faults("tracker-nan, wrench-nan") == ("tracker-nan", "wrench-nan")
-    assert parse_faults("") == ()
-    with pytest.raises(InputError, match="tracker-frozen"):
-        parse_faults("tracker-frozen")
-    assert all(name == name.lower() and " " not in name for name in FAULTS)
