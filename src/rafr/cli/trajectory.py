@@ -15,6 +15,7 @@ from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
 from rafr.errors import InfeasibleError, InputError, RafrError
 from rafr.progress import Progress, part_of
+from rafr.robot.description import ARMS
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
@@ -27,9 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plan", metavar="FILE", help="plan as `rafr plan --json` wrote it (default: plan now)"
     )
-    parser.add_argument(
-        "--arm", default="ur16e", choices=("ur16e", "ur10e"), help="which arm (default: ur16e)"
-    )
+    parser.add_argument("--arm", default="ur16e", choices=ARMS, help="which arm (default: ur16e)")
     parser.add_argument(
         "--base",
         default="differential",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,7 @@ class Joint:
         axis: (3,) unit rotation axis in the joint frame; zero for a fixed joint.
         limit: the attributes of its `<limit>`; empty for a fixed joint.
         inertia: of the child link; zero where it has none.
+        rotor_inertia: of motor and gear, seen at the joint, kg m^2; zero where `<dynamics>` does not say.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Joint:
     axis: FloatArray
     limit: dict[str, float]
     inertia: Inertia
+    rotor_inertia: float
 
     @property
     def moves(self) -> bool:
@@ -107,6 +110,16 @@ def joint_limits(chain: tuple[Joint, ...]) -> JointLimits:
     return JointLimits(**{n: np.array(v) for n, v in columns.items()})
 
 
+def parked_posture(urdf: str, joints: Sequence[str]) -> FloatArray:
+    """(n,) rad in which the description's ros2_control begins; zero for a joint it says nothing of."""
+    value = "state_interface[@name='position']/param[@name='initial_value']"
+    begins = {
+        joint.get("name"): float(joint.findtext(value, "0"))
+        for joint in ET.fromstring(urdf).findall("ros2_control/joint")
+    }
+    return np.array([begins.get(name, 0.0) for name in joints])
+
+
 def link_inertia(urdf: str, link: str) -> Inertia:
     """Of a link by name.
 
@@ -135,6 +148,7 @@ def _joint(element: ET.Element, inertia: Inertia) -> Joint:
         axis=axis / np.linalg.norm(axis) if kind == "revolute" else np.zeros(3),
         limit={} if limit is None else {k: float(v) for k, v in limit.attrib.items()},
         inertia=inertia,
+        rotor_inertia=numbers(element.find("dynamics"), "rotor_inertia", "0")[0],
     )
 
 

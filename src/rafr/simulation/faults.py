@@ -26,7 +26,6 @@ FAULTS: dict[str, str] = {
     "node-kill": "the arm controller's process is killed (by the supervisor of `rafr sim`)",
 }
 
-_ELBOW = 2
 _SPIKE_PERIOD = 0.5
 _SPIKE = np.array([900.0, 0.0, 0.0, 0.0, 0.0, 0.0])
 
@@ -85,7 +84,7 @@ class FaultInjector:
         elif name == "traction-slip":
             plant.slip_traction()
         elif name == "joint-stuck":
-            plant.stick_joint(_ELBOW)
+            plant.stick_joint((len(plant.joint_names) - 1) // 2)
         elif name == "pin-loosen" and plant.clamped is not None:
             plant.loosen_pins(plant.clamped)
 
