@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rafr.cases.case import Case
+from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.resources import resource_path
@@ -160,9 +161,9 @@ class OperatingRoom:
     boxes: tuple[Box, ...]
     discs: tuple[Disc, ...]
     parking: FloorPose
-    parked_arm_deg: tuple[float, float, float, float, float, float]
     tracker: TrackerStand
     base_marker: Mount
+    parked_arm_deg: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         _require_positive(pelvis_height=self.pelvis_height)
@@ -190,9 +191,20 @@ class OperatingRoom:
         table = Box("table", 0.0, 0.0, 0.0, self.table.length, self.table.width)
         return (table, *self.boxes, *self.discs)
 
-    @property
-    def parked_arm(self) -> FloatArray:
-        """(6,) joint angles of the folded arm, rad."""
+    def parked_arm(self, usual: FloatArray) -> FloatArray:
+        """(dof,) rad, how the arm waits here: `parked_arm_deg`, else as it usually does.
+
+        Args:
+            usual: (dof,) rad, the arm's own parked posture.
+
+        Raises:
+            InputError: the room was written for an arm with another number of joints.
+        """
+        if not self.parked_arm_deg:
+            return usual
+        if len(self.parked_arm_deg) != len(usual):
+            has = f"{len(self.parked_arm_deg)} angles"
+            raise InputError("the room's parked_arm_deg", has, f"{len(usual)}, one for each joint of the arm")
         return np.radians(self.parked_arm_deg)
 
     @cached_property

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy.spatial.transform import Rotation
 
 from rafr.resources import resource_path
 from rafr.robot.arm import ArmModel
@@ -56,9 +57,9 @@ def test_forward_kinematics_match_the_published_dh_table(name):
 
 
 @pytest.fixture(scope="module")
-def ur_folder():
+def robots_folder():
     default = Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("RAFR_DATA", default)) / "robots" / "ur"
+    folder = Path(os.environ.get("RAFR_DATA", default)) / "robots"
     if not folder.is_dir():
         pytest.skip(f"no public data at {folder} (set RAFR_DATA)")
     return folder
@@ -73,27 +74,116 @@ _Loader.add_constructor("!degrees", lambda loader, node: float(loader.construct_
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", DH)
-def test_config_is_a_true_transcript_of_the_manufacturers_tables(ur_folder, name):
+def test_config_is_a_true_transcript_of_the_manufacturers_tables(robots_folder, name):
     def table(file):
-        return yaml.load((ur_folder / "config" / name / file).read_text(), _Loader)
+        return yaml.load((robots_folder / "ur" / "config" / name / file).read_text(), _Loader)
 
     ours = yaml.safe_load(resource_path(f"config/{name}.yaml").read_text())
+    joints = {joint["link"].removesuffix("_link"): joint for joint in ours["joints"].values()}
     for link, values in table("default_kinematics.yaml")["kinematics"].items():
         if link != "hash":
-            assert ours["kinematics"][link]["xyz"] == [values[k] for k in "xyz"]
-            assert ours["kinematics"][link]["rpy"] == [values[k] for k in ("roll", "pitch", "yaw")]
+            assert joints[link]["origin"]["xyz"] == [values[k] for k in "xyz"]
+            assert joints[link]["origin"]["rpy"] == [values[k] for k in ("roll", "pitch", "yaw")]
     for joint, values in table("joint_limits.yaml")["joint_limits"].items():
-        got = ours["limits"][joint]
+        got = ours["joints"][joint]["limit"]
         theirs = [values[k] for k in ("min_position", "max_position", "max_velocity", "max_effort")]
         assert [got[k] for k in ("lower_deg", "upper_deg", "velocity_deg_s", "effort")] == theirs
     physical = table("physical_parameters.yaml")
     parameters = physical["inertia_parameters"]
     for link in ("shoulder", "upper_arm", "forearm", "wrist_1", "wrist_2", "wrist_3"):
-        got = ours["inertia"][link]
+        got = ours["links"][f"{link}_link"]["inertia"]
         assert got["mass"] == parameters[f"{link}_mass"]
         assert got["xyz"] == [parameters["center_of_mass"][f"{link}_cog"][k] for k in "xyz"]
         assert got["rpy"] == [parameters["rotation"][link][k] for k in ("roll", "pitch", "yaw")]
         tensor = parameters["tensor"][link]
         assert got["tensor"] == [tensor[k] for k in ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")]
-    assert ours["offsets"]["shoulder"] == physical["offsets"]["shoulder_offset"]
-    assert ours["offsets"]["elbow"] == physical["offsets"]["elbow_offset"]
+    # the tubes lie beside the joints' frames by the manufacturer's offsets
+    for link, offset in (("upper_arm", "shoulder_offset"), ("forearm", "elbow_offset")):
+        tube = ours["links"][f"{link}_link"]["shapes"][1]
+        assert tube["xyz"][2] == physical["offsets"][offset]
+
+
+@pytest.mark.data
+def test_the_franka_is_a_true_transcript_of_the_manufacturers_tables(robots_folder):
+    folder = robots_folder / "franka" / "robots" / "fr3"
+    theirs = {t: yaml.safe_load((folder / f"{t}.yaml").read_text()) for t in ("kinematics", "joint_limits")}
+    ours = yaml.safe_load(resource_path("config/fr3.yaml").read_text())
+    poses = [(joint["origin"], f"joint{i + 1}") for i, joint in enumerate(ours["joints"].values())]
+    for got, name in [*poses, (ours["flange"], "joint8")]:
+        values = theirs["kinematics"][name]["kinematic"]
+        assert got["xyz"] == [values[k] for k in "xyz"]
+        assert got["rpy"] == [values[k] for k in ("roll", "pitch", "yaw")]
+    for i, joint in enumerate(ours["joints"].values()):
+        limit = theirs["joint_limits"][f"joint{i + 1}"]["limit"]
+        assert {k: joint["limit"][k] for k in limit} == limit
+    for i, (link, inertial) in enumerate(yaml.safe_load((folder / "inertials.yaml").read_text()).items()):
+        got = list(ours["links"].values())[i]["inertia"]
+        assert link == f"link{i}"
+        assert got["mass"] == inertial["mass"]
+        assert got["xyz"] == [float(v) for v in inertial["origin"]["xyz"].split()]
+        assert got["tensor"] == [inertial["inertia"][k] for k in ("xx", "xy", "xz", "yy", "yz", "zz")]
+
+
+@pytest.mark.data
+def test_the_lbrs_ranges_and_speeds_are_a_true_transcript(robots_folder):
+    path = robots_folder / "lbr" / "lbr_description" / "urdf" / "med14" / "joint_limits.yaml"
+    ours = yaml.safe_load(resource_path("config/lbr_med14.yaml").read_text())
+    for name, values in yaml.safe_load(path.read_text()).items():
+        got = ours["joints"][f"lbr_{name}"]["limit"]
+        theirs = [values[k] for k in ("lower", "upper", "velocity")]
+        assert [got[k] for k in ("lower_deg", "upper_deg", "velocity_deg_s")] == theirs
+
+
+def stacked(*parts):
+    """Products of (axis, turn) and (axis, way) along z and y: the textbook's way to write an LBR."""
+    T = np.eye(4)
+    for part in parts:
+        T = T @ part
+    return T
+
+
+def turn(axis, angle):
+    T = np.eye(4)
+    T[:3, :3] = Rotation.from_rotvec(angle * np.asarray(axis, dtype=float)).as_matrix()
+    return T
+
+
+def up(z):
+    T = np.eye(4)
+    T[2, 3] = z
+    return T
+
+
+def test_the_lbr_has_the_lengths_of_its_data_sheet():
+    """Shoulder 360, elbow 420, wrist 400 and flange 126 mm apart, all axes meeting: reach 820 mm."""
+    arm = ArmModel.named("lbr_med14")
+    tool = up(sum(j.T_parent_joint.translation[2] for j in arm.chain[-2:]))
+    y, z = (0, 1, 0), (0, 0, 1)
+    for q in np.random.default_rng(5).uniform(-2.0, 2.0, (20, 7)):
+        shoulder = stacked(turn(z, q[0]), up(0.36), turn(y, q[1]), turn(z, q[2]), up(0.42))
+        wrist = stacked(turn(y, -q[3]), turn(z, q[4]), up(0.4), turn(y, q[5]), turn(z, q[6]), up(0.126))
+        # m; the source has the shoulder at 359.5 mm
+        assert np.abs(arm.forward(q).matrix - shoulder @ wrist @ tool).max() < 6e-4
+
+
+def test_the_franka_matches_its_published_dh_table():
+    """Craig's convention: a, d (m), alpha (rad) of joints 1 to 7, the flange 107 mm further out."""
+    arm = ArmModel.named("fr3")
+    h = np.pi / 2
+    rows = (
+        (0, 0.333, 0),
+        (0, 0, -h),
+        (0, 0.316, h),
+        (0.0825, 0, h),
+        (-0.0825, 0.384, -h),
+        (0, 0, h),
+        (0.088, 0, h),
+    )
+    tool = up(0.107 + sum(j.T_parent_joint.translation[2] for j in arm.chain[-2:]))
+    for q in np.random.default_rng(6).uniform(-2.0, 2.0, (20, 7)):
+        T = np.eye(4)
+        for (a, d, alpha), angle in zip(rows, q, strict=True):
+            along = np.eye(4)
+            along[0, 3] = a
+            T = stacked(T, turn((1, 0, 0), alpha), along, turn((0, 0, 1), angle), up(d))
+        assert np.abs(arm.forward(q).matrix - T @ tool).max() < 1e-9

@@ -17,6 +17,7 @@ from rafr.cli.sim_case import DEFAULT_FRACTURE, check_folder, clean_folder, prep
 from rafr.errors import InputError
 from rafr.nodes.graph import GraphOptions, NodeSpec, build_companions, build_graph
 from rafr.nodes.launching import CONTROLS, check_control
+from rafr.robot.description import ARMS
 
 if TYPE_CHECKING:
     from rafr.cli.sim_loop import NodeKill
@@ -55,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help=f"of the virtual patient (default: {DEFAULT_FRACTURE}): {', '.join(FRACTURE_KINDS)}",
     )
-    parser.add_argument("--arm", default="ur16e", choices=("ur16e", "ur10e"), help="robot arm")
+    parser.add_argument("--arm", default="ur16e", choices=ARMS, help="robot arm")
     parser.add_argument(
         "--attach", action="store_true", help="follow nodes that run already (ros2 launch does this)"
     )

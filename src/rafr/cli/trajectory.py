@@ -15,10 +15,14 @@ from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
 from rafr.errors import InfeasibleError, InputError, RafrError
 from rafr.progress import Progress, part_of
+from rafr.robot.description import ARMS
+from rafr.units import METRES_PER_MM
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
-    from rafr.planning.plan import ReductionPlan
+    from rafr.cases.meshes import BodyMesh
+    from rafr.geometry import RigidTransform
+    from rafr.planning.plan import BodyPlan, ReductionPlan
     from rafr.trajectory.mission import BodyMission, Robot
 
 
@@ -27,9 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plan", metavar="FILE", help="plan as `rafr plan --json` wrote it (default: plan now)"
     )
-    parser.add_argument(
-        "--arm", default="ur16e", choices=("ur16e", "ur10e"), help="which arm (default: ur16e)"
-    )
+    parser.add_argument("--arm", default="ur16e", choices=ARMS, help="which arm (default: ur16e)")
     parser.add_argument(
         "--base",
         default="differential",
@@ -124,9 +126,23 @@ def _missions(
         except InfeasibleError as error:
             return missions, assessment & Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
         missions.append(mission)
-        assessment = assessment & mission.assessment
+        strength = _strength(robot, mission, plan.body(name), meshes[name], T_ct_clamp)
+        assessment = assessment & mission.assessment & strength
         base = mission.docking.pose
     return missions, assessment
+
+
+def _strength(
+    robot: Robot, mission: BodyMission, planned: BodyPlan, body: BodyMesh, T_ct_clamp: RigidTransform
+) -> Assessment:
+    """Whether the arm holds, all along the reduction, the largest load the plan predicts."""
+    from rafr.robot.strength import Load, assess_strength
+
+    centroid = T_ct_clamp.inverse().apply(body.mesh.centroid) * METRES_PER_MM
+    force, torque = (max(getattr(p, kind) for p in planned.path) for kind in ("force_n", "torque_nm"))
+    postures = mission.reduction.trajectory.q
+    found = assess_strength(robot.arm, postures, Load(force, torque, centroid))
+    return Assessment(found.accepted, tuple(f"{mission.body}: {r}" for r in found.reasons))
 
 
 def _save_pictures(folder: Path, robot: Robot, missions: list[BodyMission]) -> None:

@@ -79,7 +79,7 @@ class GraphOptions:
         case: case folder.   out: folder of the recording and the CBCTs.   seed: of the simulation.
         sim: embedded | gazebo | none (hardware, or a simulator somebody else starts).
         control: who moves the arm in Gazebo: rafr | ros2_control (with gz_ros2_control).
-        arm: robot arm of the description (ur16e, ur10e).
+        arm: robot arm, one of `rafr.robot.description.ARMS`.
         rate: simulated seconds per wall second; 0 = as fast as possible.
         faults: names of faults the simulator injects.
         page: serve the review page.   page_port: 0 = any free port.

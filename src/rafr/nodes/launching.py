@@ -8,6 +8,7 @@ from typing import Any
 
 from rafr.errors import InputError
 from rafr.nodes.graph import NAMESPACE, Companion, GraphOptions, NodeSpec
+from rafr.robot.description import ARMS
 from rafr.simulation.gazebo.ros2_control import require_ros2_control
 from rafr.simulation.gazebo.server import require_gazebo
 
@@ -32,7 +33,7 @@ SIM_ARGUMENTS: dict[str, tuple[str, str]] = {
     "headless": ("false", "no review page, no RViz"),
     "seed": ("0", "of the simulation and of the virtual patient"),
     "out": ("", "folder of recording and report; empty: runs/<time>"),
-    "arm": ("ur16e", "robot arm: ur16e or ur10e"),
+    "arm": ("ur16e", f"robot arm: {', '.join(ARMS)}"),
     "faults": ("", "faults to inject, comma separated (rafr sim --faults help)"),
     "auto_approve": ("false", "approve the plan without a person: demonstrations only"),
     "page_port": ("0", "of the review page; 0 = any free one"),
@@ -65,6 +66,8 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
         require_gazebo("sim:=gazebo")
     if values["control"] not in CONTROLS:
         raise InputError("control", f"{values['control']!r} is unknown", f"one of {', '.join(CONTROLS)}")
+    if values["arm"] not in ARMS:
+        raise InputError("arm", f"{values['arm']!r} is unknown", f"one of {', '.join(ARMS)}")
     faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
     if any(name.startswith("node-kill") for name in faults):
         raise InputError("faults", "node-kill needs the supervisor of rafr sim", "it given there")

@@ -11,7 +11,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.description import urdf_text
 from rafr.robot.inverse import InverseConfig, closest_solution, solve_from, starts
-from rafr.robot.urdf import joint_chain, joint_limits
+from rafr.robot.urdf import joint_chain, joint_limits, parked_posture
 
 ROOT, TIP = "arm_base", "clamp"
 
@@ -25,6 +25,7 @@ class ArmModel:
         urdf: the description it was made from.
         joint_names: of the moving joints, base to tip.
         limits: their bounds.
+        parked: (dof,) rad, how the arm is folded while the base drives.
         T_base_armbase: where the arm stands on the mobile base.
     """
 
@@ -35,6 +36,7 @@ class ArmModel:
         self.chain = joint_chain(urdf, ROOT, TIP)
         self.joint_names = tuple(j.name for j in self.chain if j.moves)
         self.limits = joint_limits(self.chain)
+        self.parked = parked_posture(urdf, self.joint_names)
         whole = pin.buildModelFromXML(urdf)
         locked = [i for i in range(1, whole.njoints) if whole.names[i] not in self.joint_names]
         self._model: Any = pin.buildReducedModel(whole, locked, pin.neutral(whole))

@@ -13,10 +13,13 @@ from numpy.typing import ArrayLike
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
+from rafr.robot.urdf import Joint
 
-_TOOL = ("clamp", "ft_sensor", "wrist_3_link")  # what has to come close to the patient
 _BASE = ("base", "column", "front_caster", "rear_caster", "left_wheel", "right_wheel")
 _RIGID = (*_BASE, "arm_base")
+# axes nearer than this share one housing, m: a Franka's elbow lies 0.083 m beside its upper arm, while
+# the shortest tube between two axes of a UR is 0.36 m long
+_ONE_HOUSING = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +58,9 @@ class ArmCollision:
         self._names = links + [b.name for b in blocks]
         for block in blocks:
             self._add(block)
-        for i, j in _self_pairs(links):
+        for i, j in _self_pairs(links, arm.chain):
             self._shapes.addCollisionPair(pin.CollisionPair(i, j))
-        for i, j in _block_pairs(links, blocks):
+        for i, j in _block_pairs(links, blocks, _tool(arm.chain)):
             self._shapes.addCollisionPair(pin.CollisionPair(i, j))
         self._data: Any = self._model.createData()
         self._query: Any = self._shapes.createData()
@@ -118,23 +121,68 @@ def _link_name(model: Any, geometry: Any) -> str:
     return name
 
 
-def _self_pairs(links: list[str]) -> list[tuple[int, int]]:
-    """Pairs of shapes whose links are not neighbours in the chain and can move to each other."""
-    # the shoulder turns on arm_base and the upper arm's housing passes just above it, always
-    order = ("shoulder_link", "upper_arm_link", "forearm_link", "wrist_1_link")
-    rank = {"arm_base": 1} | {name: i + 1 for i, name in enumerate(order)}
-    rank |= dict.fromkeys(_BASE, 0)
-    # wrist 2 keeps its distance to the forearm; sensor and clamp turn with wrist 3
-    rank["wrist_2_link"] = rank["wrist_1_link"]
-    ranks = [rank.get(link, len(order) + 1) for link in links]
-    return [(i, j) for i, j in combinations(range(len(links)), 2) if abs(ranks[i] - ranks[j]) >= 2]
+def _tool(chain: tuple[Joint, ...]) -> frozenset[str]:
+    """What has to come close to the patient: the last moving link and all it carries."""
+    last = max(i for i, joint in enumerate(chain) if joint.moves)
+    return frozenset(joint.child for joint in chain[last:])
 
 
-def _block_pairs(links: list[str], blocks: Sequence[Block]) -> list[tuple[int, int]]:
-    """Every moving shape against every block, the clamp only where it may not enter."""
+def _self_pairs(links: list[str], chain: tuple[Joint, ...]) -> list[tuple[int, int]]:
+    """Pairs of shapes whose links are not neighbours in the chain and can move to each other.
+
+    Neighbours are links with one joint between them, or with two in one housing: the joints' own stops keep
+    those apart.
+    """
+    ranks, tip = _ranks(chain), sum(joint.moves for joint in chain)
+    at = [ranks.get(link, tip) for link in links]  # what else is mounted, is mounted on the tool
+    shared = [True, *(d < _ONE_HOUSING for d in _axis_distances(chain))]
+
+    def neighbours(a: int, b: int) -> bool:
+        low, high = sorted((a, b))
+        # the first joint stands on the base's column
+        return high - low <= 1 or (high - low == 2 and shared[low + 1])
+
+    return [(i, j) for i, j in combinations(range(len(links)), 2) if not neighbours(at[i], at[j])]
+
+
+def _ranks(chain: tuple[Joint, ...]) -> dict[str, int]:
+    """How many joints lie between `arm_base` and a link; -1 for what carries `arm_base`."""
+    ranks = dict.fromkeys(_BASE, -1) | {chain[0].parent: 0}
+    for joint in chain:
+        ranks[joint.child] = ranks[joint.parent] + joint.moves
+    return ranks
+
+
+def _axis_distances(chain: tuple[Joint, ...]) -> list[float]:
+    """Distance of each moving joint's axis to that of the next, m."""
+    distances, T_joint_here = [], RigidTransform.identity()
+    before: FloatArray | None = None
+    for joint in chain:
+        T_joint_here = T_joint_here @ joint.T_parent_joint
+        if not joint.moves:
+            continue
+        if before is not None:
+            distances.append(
+                _line_distance(before, T_joint_here.translation, T_joint_here.rotate(joint.axis))
+            )
+        before, T_joint_here = joint.axis, RigidTransform.identity()
+    return distances
+
+
+def _line_distance(direction: FloatArray, point: FloatArray, other: FloatArray) -> float:
+    """Between a line through the origin and one through a point, m; directions (3,) of length 1."""
+    normal = np.cross(direction, other)
+    sine = float(np.linalg.norm(normal))
+    if sine < 1e-6:  # parallel
+        return float(np.linalg.norm(np.cross(direction, point)))
+    return abs(float(point @ normal)) / sine
+
+
+def _block_pairs(links: list[str], blocks: Sequence[Block], tool: frozenset[str]) -> list[tuple[int, int]]:
+    """Every moving shape against every block, the tool only where it may not enter."""
     return [
         (i, len(links) + k)
         for k, block in enumerate(blocks)
         for i, link in enumerate(links)
-        if link not in _RIGID and not (block.tool_may_enter and link in _TOOL)
+        if link not in _RIGID and not (block.tool_may_enter and link in tool)
     ]

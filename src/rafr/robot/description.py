@@ -8,7 +8,7 @@ from pathlib import Path
 from rafr.errors import InputError
 from rafr.resources import resource_path
 
-ARMS = ("ur16e", "ur10e")
+ARMS = ("ur16e", "ur10e", "lbr_med14", "fr3")
 MODES = ("mock", "hardware", "gazebo")
 
 
@@ -27,7 +27,7 @@ def urdf_text(
         mode: which ros2_control hardware the description names, one of `MODES`.
         robot_ip: address of the arm's controller (mode hardware).
         controllers: YAML files of the controller manager (mode gazebo).
-        posture: where the arm begins, rad (modes mock and gazebo); None = zero.
+        posture: where the arm begins, rad (modes mock and gazebo); None = parked.
 
     Raises:
         InputError: unknown arm or mode.

@@ -13,6 +13,9 @@ from rafr.geometry.rigid_transform import FloatArray
 
 if TYPE_CHECKING:
     from rafr.robot.arm import ArmModel
+    from rafr.robot.urdf import JointLimits
+
+_SPREAD = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,19 @@ def solve_from(
 
 
 def starts(arm: ArmModel, goal: RigidTransform, q0: FloatArray) -> list[FloatArray]:
-    """q0, then one start per branch of a six-joint arm with a wrist: shoulder, elbow and wrist flips."""
+    """q0, then where the branches of the arm are likely to be.
+
+    An arm of six joints gets one start per combination of a Universal Robot's shoulder, elbow and wrist
+    flips. Any other gets starts spread evenly over its joints' ranges: a redundant arm has a family of
+    solutions in each branch, of which these find several.
+    """
+    return [q0, *(_flips(goal) if arm.dof == 6 else _spread(arm.limits))]
+
+
+def _flips(goal: RigidTransform) -> list[FloatArray]:
     x, y, _ = goal.translation
     heading = float(np.arctan2(y, x))
-    result = [q0]
-    if arm.dof != 6:
-        return result
+    result = []
     for pan in (heading, heading + np.pi):
         for elbow in (1.6, -1.6):
             lift = -np.pi / 2 - elbow / 2
@@ -76,6 +86,17 @@ def starts(arm: ArmModel, goal: RigidTransform, q0: FloatArray) -> list[FloatArr
                 for tilt in (-np.pi / 2, np.pi / 2):
                     result.append(np.array([pan, lift, elbow, tilt, wrist, 0.0]))
     return result
+
+
+def _spread(limits: JointLimits) -> FloatArray:
+    """(_SPREAD, dof) rad within one turn, a tenth of the range away from both its ends."""
+    from scipy.stats.qmc import Halton
+
+    lower, upper = np.maximum(limits.lower, -np.pi), np.minimum(limits.upper, np.pi)
+    # the sequence begins in the corner where every joint is at its lower end
+    shares: FloatArray = Halton(len(lower), scramble=False).random(_SPREAD + 1)[1:]
+    spread: FloatArray = lower + (0.1 + 0.8 * shares) * (upper - lower)
+    return spread
 
 
 def closest_solution(

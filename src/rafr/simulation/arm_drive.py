@@ -26,15 +26,11 @@ class ArmDriveConfig:
     )
 
 
-# inertia of rotor and gear seen at the joint (kg m²): 100:1 gears on motors of 1e-5 to 3e-4 kg m²
-ROTOR_INERTIA = np.array([3.0, 3.0, 2.0, 0.35, 0.35, 0.35])
-
-
 class ArmDrive:
     """State of the inner loop: the set point it is at, the one it goes to, the integral."""
 
     def __init__(self, q: FloatArray, effort: FloatArray, config: ArmDriveConfig) -> None:
-        """`q` (6,) rad where it starts; `effort` (6,) N m torque limits."""
+        """`q` (dof,) rad where it starts; `effort` (dof,) N m torque limits."""
         self._config, self._effort = config, effort
         self._goal, self._point = q.copy(), q.copy()
         self._rate = np.zeros_like(q)
@@ -44,7 +40,7 @@ class ArmDrive:
         """Index of a joint that does not move any more (a fault)."""
 
     def command(self, q: FloatArray) -> bool:
-        """Go to `q` (6,) rad within one command period; True when that is elsewhere."""
+        """Go to `q` (dof,) rad within one command period; True when that is elsewhere."""
         self._goal = np.array(q, dtype=float)
         if self.stuck is not None:
             self._goal[self.stuck] = self._point[self.stuck]
@@ -57,7 +53,7 @@ class ArmDrive:
         self.command(self._point)
 
     def acceleration(self, q: FloatArray, qd: FloatArray, dt: float) -> FloatArray:
-        """Joint accelerations (6,) that pull the arm to its set point; to be turned into torques."""
+        """Joint accelerations (dof,) that pull the arm to its set point; to be turned into torques."""
         if self._left > 0:
             self._left -= dt
             self._point = self._goal - self._rate * max(self._left, 0.0)

@@ -13,6 +13,8 @@ from rafr.cases.case import Case, SchantzPin
 from rafr.config import check_config
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.robot.arm import ArmModel
+from rafr.robot.description import urdf_text
 from rafr.room import OperatingRoom
 from rafr.simulation.config import PlantConfig
 from rafr.simulation.inertia import BodyInertia, fragment_inertia, reference_inertia
@@ -30,7 +32,7 @@ class Arrangement:
 
     Attributes:
         truth: of a simulated case; None for a real patient.
-        parking: (x, y, theta) of the base, m and rad.   parked_arm: (6,) rad.
+        parking: (x, y, theta) of the base, m and rad.   parked_arm: (dof,) rad.
         inertias: of every bone body.
         starts: `T_current_displaced` (m) of the moving bodies.
         poses: `T_world_ct` (m) of every bone body.
@@ -70,13 +72,11 @@ class Arrangement:
 
     @property
     def parked_arm(self) -> FloatArray:
-        return self.room.parked_arm
+        return self.room.parked_arm(ArmModel(self.urdf).parked)
 
     @property
     def urdf(self) -> str:
         """The robot's description."""
-        from rafr.robot.description import urdf_text
-
         return urdf_text(self.config.arm)
 
 

@@ -75,9 +75,9 @@ def docked_room(plant: Plant, room: OperatingRoom, body: str) -> OperatingRoom:
     side = 1.0 if goal.translation[1] >= 0 else -1.0
     base = FloorPose(float(goal.translation[0]), side * _BESIDE, 0.0)
     T_world_armbase = RigidTransform.from_translation([base.x, base.y, 0.0]) @ arm.T_base_armbase
-    q = arm.inverse(T_world_armbase.inverse() @ goal, room.parked_arm)
+    q = arm.inverse(T_world_armbase.inverse() @ goal, room.parked_arm(arm.parked))
     degrees = tuple(float(v) for v in np.degrees(q))
-    return replace(room, parking=base, parked_arm_deg=degrees)  # type: ignore[arg-type]
+    return replace(room, parking=base, parked_arm_deg=degrees)
 
 
 def write_script(arrangement: Arrangement, body: str) -> Script:

@@ -22,7 +22,7 @@ class Robot:
         arm_config: ArmDriveConfig,
         base_config: BaseDriveConfig,
     ) -> None:
-        """Where base and arm are parked: `parking` (x, y, theta), `parked_arm` (6,) rad."""
+        """Where base and arm are parked: `parking` (x, y, theta), `parked_arm` (dof,) rad."""
         self._engine = engine
         self.base = BaseDrive(parking, base_config)
         self.arm = ArmDrive(parked_arm, engine.effort, arm_config)

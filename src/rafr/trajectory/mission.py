@@ -47,6 +47,11 @@ class Robot:
         """rafr's own description of arm, base and room."""
         return Robot(ArmModel.named(arm), named_drive(base), OperatingRoom.from_yaml())
 
+    @property
+    def parked_arm(self) -> FloatArray:
+        """(dof,) rad, how the arm is folded while the base drives."""
+        return self.room.parked_arm(self.arm.parked)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Docking:
@@ -205,7 +210,7 @@ def retreat(
         InfeasibleError: see `rafr.trajectory.arm.retreat_motion`.
     """
     collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base), margin=0.01)
-    return retreat_motion(robot.arm, q, robot.room.parked_arm, collision=collision, rng=rng, config=config)
+    return retreat_motion(robot.arm, q, robot.parked_arm, collision=collision, rng=rng, config=config)
 
 
 def plan_body(
@@ -230,7 +235,7 @@ def plan_body(
     T_world_base = docking.T_world_base
     T_base_pelvis = T_world_base.inverse() @ T_world_pelvis
     to_pins = approach(
-        robot, T_world_base, robot.room.parked_arm, T_base_pelvis, T_path_displaced, T_ct_clamp, rng=rng
+        robot, T_world_base, robot.parked_arm, T_base_pelvis, T_path_displaced, T_ct_clamp, rng=rng
     )
     q = to_pins.trajectory.q[-1]
     T_fragment_clamp = to_metres(T_ct_clamp)

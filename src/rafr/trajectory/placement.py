@@ -20,6 +20,7 @@ from rafr.trajectory.surroundings import arm_surroundings
 from rafr.trajectory.watch import Watch
 
 _HELD = slice(2, -1)  # of `_along`: where the fragment is in the clamp
+_HOUSING = 0.15  # m
 
 FloorPose = tuple[float, float, float]  # x, y in m, theta in rad
 
@@ -90,7 +91,9 @@ def choose_docking_pose(
     failures: dict[str, int] = {}
     for pose in candidates[: config.tried]:
         collision.move_blocks(arm_surroundings(room, floor_transform(pose)))
-        service = _examine(arm, pose, T_world_clamp_path, collision, room.parked_arm, watch, config)
+        service = _examine(
+            arm, pose, T_world_clamp_path, collision, room.parked_arm(arm.parked), watch, config
+        )
         if isinstance(service, Service):
             found.append((service, pose))
         else:
@@ -224,12 +227,14 @@ def _tool_length(arm: ArmModel) -> float:
 
 
 def _reach(arm: ArmModel) -> float:
-    """Length of the two long links, m."""
-    lengths = sorted(float(np.linalg.norm(j.T_parent_joint.translation)) for j in arm.chain)
-    return lengths[-1] + lengths[-2]
+    """Length of the links beyond the shoulder, m, those too short to be more than a housing left out."""
+    moving = [joint for joint in arm.chain if joint.moves]
+    lengths = (float(np.linalg.norm(joint.T_parent_joint.translation)) for joint in moving[2:])
+    return sum(length for length in lengths if length > _HOUSING)
 
 
 def _shoulder_distance(arm: ArmModel, pose: FloorPose, point: FloatArray) -> float:
-    shoulder = arm.chain[0].T_parent_joint.translation
+    pan, lift = arm.chain[:2]
+    shoulder = pan.T_parent_joint.apply(lift.T_parent_joint.translation)
     T = floor_transform(pose) @ arm.T_base_armbase
     return float(np.linalg.norm(T.apply(shoulder) - point))

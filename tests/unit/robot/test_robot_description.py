@@ -4,9 +4,12 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+import yaml
 
 from rafr.errors import InputError
+from rafr.resources import resource_path
 from rafr.robot.arm import ArmModel
+from rafr.robot.collision import ArmCollision
 from rafr.robot.description import ARMS, MODES, urdf_text
 from rafr.robot.mobile import DifferentialDrive
 from rafr.robot.urdf import joint_chain
@@ -33,8 +36,40 @@ def test_each_mode_names_its_own_hardware():
     }
 
 
+@pytest.mark.parametrize(
+    ("arm", "plugin", "address"),
+    [
+        ("ur10e", "ur_robot_driver/URPositionHardwareInterface", "robot_ip"),
+        ("lbr_med14", "lbr_ros2_control::SystemInterface", "remote_host"),
+        ("fr3", "franka_hardware/FrankaHardwareInterface", "robot_ip"),
+    ],
+)
+def test_each_arm_names_its_own_driver_and_address(arm, plugin, address):
+    hardware = ET.fromstring(urdf_text(arm, "hardware", robot_ip="192.0.2.7")).find("ros2_control/hardware")
+    assert hardware.findtext("plugin") == plugin
+    assert hardware.findtext(f"param[@name='{address}']") == "192.0.2.7"
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_each_arms_controller_moves_each_of_its_joints(name):
+    text = resource_path(f"config/controllers_{name}.yaml").read_text(encoding="utf-8")
+    controller = yaml.safe_load(text)["/rafr/joint_trajectory_controller"]["ros__parameters"]
+    assert controller["joints"] == list(ArmModel.named(name).joint_names)
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_each_arm_is_described_parked_within_its_limits_and_off_its_singularities(name):
+    arm = ArmModel.named(name)
+    assert np.abs(arm.parked).max() > 1.0
+    assert (arm.parked > arm.limits.lower).all()
+    assert (arm.parked < arm.limits.upper).all()
+    assert arm.manipulability(arm.parked) > 0.1
+    assert ArmCollision(arm).touching(arm.parked) is None
+    elsewhere = ArmModel(urdf_text(name, posture=arm.parked + 0.1))
+    assert elsewhere.parked == pytest.approx(arm.parked + 0.1)
+
+
 def test_arguments_reach_the_description():
-    assert "192.0.2.7" in urdf_text(mode="hardware", robot_ip="192.0.2.7")
     assert "/some/controllers.yaml" in urdf_text(mode="gazebo", controllers=["/some/controllers.yaml"])
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from rafr.robot.description import urdf_text
+from rafr.robot.description import ARMS, urdf_text
 from rafr.robot.links import LinkPoses
 from rafr.robot.shapes import robot_shapes
+from rafr.robot.urdf import joint_chain
 
 URDF = """<robot name="r">
   <material name="red"><color rgba="1 0 0 1"/></material>
@@ -27,10 +28,11 @@ def test_visible_primitives_keep_their_size_place_and_colour():
     assert np.allclose(cylinder.T_link_shape.matrix, np.eye(4))
 
 
-@pytest.mark.parametrize("arm", ["ur16e", "ur10e"])
+@pytest.mark.parametrize("arm", ARMS)
 def test_every_shape_of_the_robot_is_on_a_link_whose_place_is_known(arm):
     urdf = urdf_text(arm)
     shapes, links = robot_shapes(urdf), LinkPoses(urdf)
     assert {s.link for s in shapes} <= {links.root, *links.names}
-    assert {"base", "upper_arm_link", "forearm_link", "clamp"} <= {s.link for s in shapes}
+    chain = joint_chain(urdf, "arm_base", "clamp")
+    assert {"base", *(j.child for j in chain if j.child != "flange")} <= {s.link for s in shapes}
     assert all(min(s.size) > 0 for s in shapes)

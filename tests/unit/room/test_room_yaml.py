@@ -1,5 +1,6 @@
 """The operating room and its strict reading."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,7 +93,7 @@ def test_sides_follow_the_patients_own_right_and_left():
         ("pelvis_height: 0.14", "pelvis_height: true", "pelvis_height is True; expected a finite number"),
         ("length: 2.0", "length: -2.0", "table: length is -2, it must be positive"),
         ("x: 1.2, y: -2.6, radius: 0.6", "x: 1.2, y: -2.6", r"discs\[0\].radius is missing"),
-        ("[0.0, -120.0, 120.0", "[-120.0, 120.0", "parked_arm_deg has 5 entries; expected 6 entries"),
+        ("parking:", "parked_arm_deg: 90.0\nparking:", "parked_arm_deg is 90.0; expected a list"),
         ("table: {", "table: {{", "not valid YAML"),
     ],
 )
@@ -104,6 +105,17 @@ def test_mistakes_in_the_file_are_named(tmp_path, old, new, message):
         OperatingRoom.from_yaml(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_arm_waits_as_it_usually_does_unless_the_room_says_otherwise():
+    usual = np.array([0.1, 0.2, 0.3])
+    room = OperatingRoom.from_yaml()
+    assert room.parked_arm(usual) == pytest.approx(usual)
+    assert replace(room, parked_arm_deg=(90.0, 0.0, -90.0)).parked_arm(usual) == pytest.approx(
+        [np.pi / 2, 0.0, -np.pi / 2]
+    )
+    with pytest.raises(InputError, match="parked_arm_deg: 2 angles; expected 3"):
+        replace(room, parked_arm_deg=(90.0, 0.0)).parked_arm(usual)
 
 
 def test_a_missing_file_is_named(tmp_path):

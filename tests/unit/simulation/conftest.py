@@ -78,9 +78,7 @@ class Room:
             goal = plant.world_from_ct("left") @ pins.T_ct_clamp
             base = FloorPose(0.0, -0.75, 0.0)
             T_world_base = RigidTransform.from_translation([base.x, base.y, 0.0])
-            q = self.arm.inverse(
-                (T_world_base @ self.arm.T_base_armbase).inverse() @ goal, self.room.parked_arm
-            )
+            q = self.arm.inverse((T_world_base @ self.arm.T_base_armbase).inverse() @ goal, self.arm.parked)
             self._docked = replace(self.room, parking=base, parked_arm_deg=tuple(np.degrees(q)))
         return self._docked
 

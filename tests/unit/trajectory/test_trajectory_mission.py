@@ -64,10 +64,10 @@ def test_the_clamp_ends_where_the_plan_says(robot, planned, T_world_pelvis, path
 
 def test_each_motion_starts_where_the_one_before_ends(robot, planned):
     _, _, body = planned
-    assert body.approach.trajectory.q[0] == pytest.approx(robot.room.parked_arm)
+    assert body.approach.trajectory.q[0] == pytest.approx(robot.parked_arm)
     assert body.reduction.trajectory.q[0] == pytest.approx(body.approach.trajectory.q[-1], abs=1e-9)
     assert body.retreat.trajectory.q[0] == pytest.approx(body.reduction.trajectory.q[-1], abs=1e-9)
-    assert body.retreat.trajectory.q[-1] == pytest.approx(robot.room.parked_arm, abs=1e-6)
+    assert body.retreat.trajectory.q[-1] == pytest.approx(robot.parked_arm, abs=1e-6)
 
 
 def test_nothing_of_the_arm_touches_table_or_patient(robot, planned):

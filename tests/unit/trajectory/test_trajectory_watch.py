@@ -36,7 +36,7 @@ def tools(carried, eye=EYE, still=(0.0, 0.0, 1.4)):
 def joints_along(robot, base, path):
     T = (floor_transform(base) @ robot.arm.T_base_armbase).inverse()
     goals = [T @ pose for pose in path]
-    q0 = robot.arm.inverse_all(goals[0], robot.room.parked_arm)[0]
+    q0 = robot.arm.inverse_all(goals[0], robot.parked_arm)[0]
     return np.array([robot.arm.inverse_near(goal, q0) for goal in goals])
 
 

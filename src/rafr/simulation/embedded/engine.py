@@ -8,7 +8,7 @@ import numpy as np
 
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.simulation.arm_drive import ROTOR_INERTIA
+from rafr.robot.urdf import joint_chain
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.embedded.world import BASE_JOINTS, build_world, support_base
 from rafr.simulation.engine import CLAMP, bone
@@ -24,8 +24,8 @@ class MujocoEngine:
         self._model: Any = spec.compile()
         self._data: Any = mujoco.MjData(self._model)
         model, data = self._model, self._data
-        names = [model.joint(i).name for i in range(model.njnt)]
-        self.joint_names: tuple[str, ...] = tuple(n for n in names if n.endswith("_joint"))
+        moving = [j for j in joint_chain(arrangement.urdf, "arm_base", CLAMP) if j.moves]
+        self.joint_names: tuple[str, ...] = tuple(j.name for j in moving)
         self._qpos, self._dof = self._addresses(self.joint_names)
         self._base_qpos, _ = self._addresses(BASE_JOINTS)
         self._ids = {name: int(model.body(name).id) for name in (CLAMP, *map(bone, arrangement.inertias))}
@@ -33,7 +33,7 @@ class MujocoEngine:
         self.effort: FloatArray = np.array(
             [model.jnt_actfrcrange[model.joint(n).id, 1] for n in self.joint_names]
         )
-        model.dof_armature[self._dof] = ROTOR_INERTIA
+        model.dof_armature[self._dof] = [j.rotor_inertia for j in moving]
         support_base(model)
         data.qpos[self._qpos] = arrangement.parked_arm
         data.qpos[self._base_qpos] = model.qpos_spring[self._base_qpos] = arrangement.parking

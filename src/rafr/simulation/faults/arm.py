@@ -11,7 +11,6 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.faults.fault import Fault
 from rafr.simulation.live import LivePlant
 
-_ELBOW = 2
 _LAG = 0.25  # s
 _LOST = 0.3  # share of the commands
 
@@ -20,7 +19,7 @@ class JointStuck(Fault):
     about = "the arm's elbow no longer follows its commands"
 
     def begin(self, plant: LivePlant) -> None:
-        plant.stick_joint(_ELBOW)
+        plant.stick_joint((len(plant.joint_names) - 1) // 2)  # the elbow of arms with six or seven joints
 
 
 class ArmConnectionLost(Fault):

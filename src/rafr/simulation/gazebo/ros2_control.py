@@ -21,7 +21,6 @@ PACKAGES = (
     "ros_gz_bridge",
 )
 CONTROLLERS = ("joint_state_broadcaster", "joint_trajectory_controller")
-_FILES = ("config/controllers.yaml", "config/controllers_gazebo.yaml")
 _HOW = "apt install ros-jazzy-gz-ros2-control ros-jazzy-ros2-controllers ros-jazzy-ros-gz-bridge"
 
 
@@ -53,7 +52,7 @@ def _prefixes() -> list[Path]:
 
 def controlled_urdf(arrangement: Arrangement) -> str:
     """The robot with gz_ros2_control as a plugin, parked."""
-    files = [resource_path(name) for name in _FILES]
-    return urdf_text(
-        arrangement.config.arm, "gazebo", controllers=files, posture=arrangement.parked_arm.tolist()
-    )
+    arm = arrangement.config.arm
+    names = ("controllers.yaml", f"controllers_{arm}.yaml", "controllers_gazebo.yaml")
+    files = [resource_path(f"config/{name}") for name in names]
+    return urdf_text(arm, "gazebo", controllers=files, posture=arrangement.parked_arm.tolist())

@@ -13,7 +13,6 @@ from rafr.resources import resource_path
 from rafr.robot.mobile import DifferentialDrive
 from rafr.robot.urdf import joint_chain
 from rafr.room import Table
-from rafr.simulation.arm_drive import ROTOR_INERTIA
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.engine import CLAMP, bone
 from rafr.simulation.gazebo.model import add_text, robot_model, sixfold, with_rotors
@@ -56,8 +55,8 @@ def write_world(arrangement: Arrangement, folder: Path, *, ros2_control: bool = 
 
 def gazebo_urdf(urdf: str) -> str:
     """The robot as Gazebo carries it: its rotors' inertia in the links."""
-    joints = [j.name for j in joint_chain(urdf, "base", CLAMP) if j.moves]
-    return with_rotors(urdf, dict(zip(joints, ROTOR_INERTIA.tolist(), strict=True)))
+    moving = (j for j in joint_chain(urdf, "arm_base", CLAMP) if j.moves)
+    return with_rotors(urdf, {j.name: j.rotor_inertia for j in moving})
 
 
 def _plant_system(arrangement: Arrangement, room: Path, ros2_control: bool) -> ET.Element:

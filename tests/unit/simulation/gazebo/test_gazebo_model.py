@@ -9,8 +9,7 @@ from scipy.spatial.transform import Rotation
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.robot.arm import ArmModel
-from rafr.robot.description import urdf_text
-from rafr.simulation.arm_drive import ROTOR_INERTIA
+from rafr.robot.description import ARMS, urdf_text
 from rafr.simulation.gazebo.model import robot_model, with_rotors
 from rafr.simulation.gazebo.world import gazebo_urdf
 
@@ -43,7 +42,7 @@ def links_at(model, angles):
     return places
 
 
-@pytest.fixture(scope="module", params=["ur16e", "ur10e"])
+@pytest.fixture(scope="module", params=ARMS)
 def robot(request):
     urdf = urdf_text(request.param)
     return ArmModel(urdf), urdf, robot_model(urdf, (-1.0, 0.5, 0.3), 0.1, 0.52)
@@ -51,7 +50,7 @@ def robot(request):
 
 def test_every_link_stands_where_the_urdf_puts_it(robot):
     arm, _, model = robot
-    q = np.random.default_rng(1).uniform(-2.0, 2.0, 6)
+    q = np.random.default_rng(1).uniform(-2.0, 2.0, arm.dof)
     places = links_at(model, dict(zip(arm.joint_names, q, strict=True)))
     expected = arm.T_base_armbase @ arm.forward(q)
     assert np.allclose(places["clamp"].matrix, expected.matrix, atol=1e-9)
@@ -90,10 +89,12 @@ def test_the_wrist_has_its_sensor_at_a_joint_of_its_own(robot):
 def test_rotors_add_their_inertia_about_the_joints(robot):
     arm, urdf, _ = robot
     heavy = ArmModel(gazebo_urdf(urdf))
-    q = np.array([0.3, -1.0, 1.2, -0.4, 0.7, 0.1])
-    difference = heavy.inertia_and_bias(q, np.zeros(6))[0] - arm.inertia_and_bias(q, np.zeros(6))[0]
-    assert difference[5, 5] == pytest.approx(ROTOR_INERTIA[5])
-    assert (np.diag(difference) >= ROTOR_INERTIA - 1e-9).all()
+    q, still = np.linspace(-1.0, 1.2, arm.dof), np.zeros(arm.dof)
+    difference = heavy.inertia_and_bias(q, still)[0] - arm.inertia_and_bias(q, still)[0]
+    rotors = np.array([j.rotor_inertia for j in arm.chain if j.moves])
+    assert (rotors > 0).all()
+    assert difference[-1, -1] == pytest.approx(rotors[-1])
+    assert (np.diag(difference) >= rotors - 1e-9).all()
     for link in ET.fromstring(gazebo_urdf(urdf)).findall("link"):  # no body can have another inertia
         tensor = link.find("inertial/inertia")
         if tensor is not None:

@@ -51,11 +51,15 @@ def test_the_two_worlds_differ_in_the_arms_driver_only(worlds):
     assert ET.tostring(robots[0]).split() == ET.tostring(robots[1]).split()
 
 
-def test_the_plugin_reads_both_parameter_files_in_the_graphs_namespace(blocks):
+def test_the_plugin_reads_the_parameter_files_in_the_graphs_namespace(blocks):
     plugin = ET.fromstring(controlled_urdf(blocks.plant(seed=2).arrangement)).find("gazebo/plugin")
     assert plugin.findtext("ros/namespace") == NAMESPACE
     files = [p.text for p in plugin.findall("parameters")]
-    assert [Path(f).name for f in files] == ["controllers.yaml", "controllers_gazebo.yaml"]
+    assert [Path(f).name for f in files] == [
+        "controllers.yaml",
+        "controllers_ur16e.yaml",
+        "controllers_gazebo.yaml",
+    ]
 
 
 def test_the_arm_begins_parked(worlds):
@@ -66,13 +70,14 @@ def test_the_arm_begins_parked(worlds):
 
 
 def test_the_controllers_are_the_graphs_and_move_the_arms_joints(worlds):
-    parameters = configuration("config/controllers.yaml")
+    parameters = configuration("config/controllers.yaml", "config/controllers_ur16e.yaml")
     manager = parameters[f"{NAMESPACE}/controller_manager"]
     assert {name for name, value in manager.items() if isinstance(value, dict)} == set(CONTROLLERS)
     assert set(parameters) == {f"{NAMESPACE}/{n}" for n in ("controller_manager", *CONTROLLERS)}
     controller = parameters[f"{NAMESPACE}/joint_trajectory_controller"]
     joints = ET.fromstring(controlled_urdf(worlds[0])).findall("ros2_control/joint")
     assert controller["joints"] == [j.get("name") for j in joints]
+    assert controller["interpolate_from_desired_state"] is True  # of the first file
     commanded = {i.get("name") for j in joints for i in j.findall("command_interface")}
     assert set(controller["command_interfaces"]) == commanded
     graph = resource_path("docs/ros_graph.md").read_text(encoding="utf-8")
