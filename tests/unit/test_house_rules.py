@@ -1,6 +1,7 @@
 """Rules of the house that a reader relies on, checked on the source itself."""
 
 import ast
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -134,4 +135,16 @@ def test_every_console_script_has_its_module():
     tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
     nodes = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "NODES")
     missing = [n for n in ast.literal_eval(nodes) if not (SOURCE / "nodes" / f"{n}.py").is_file()]
+    assert missing == []
+
+
+def test_every_test_that_the_hazard_table_names_exists():
+    text = (ROOT / "docs" / "hazards.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", text)
+    assert len(named) > 20
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")
+    ]
     assert missing == []

@@ -234,6 +234,8 @@ class ArmController:
             return f"no joint state for {now.joint_age:.2f} s"
         if not now.safety_ok:
             return "the safety supervisor does not allow motion"
+        if now.wrench_frozen and self._task.mode == ArmMode.REDUCING:
+            return "the wrist sensor repeats its last reading"
         if now.wrench_age > config.wrench_age:
             return "no wrench" if not np.isfinite(now.wrench_age) else f"no wrench for {now.wrench_age:.2f} s"
         if float(np.abs(now.q - now.q_command).max()) > config.follow_tolerance:

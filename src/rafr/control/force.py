@@ -11,6 +11,8 @@ from rafr.geometry.rigid_transform import FloatArray
 
 # A single sample off by electronics must not stop a reduction: the median of five samples (50 ms) may.
 _MEDIAN = 5
+# A sensor's last digits are noise: the same six numbers over and over come from one that has stopped measuring.
+_FROZEN = 10
 
 
 class ForceMonitor:
@@ -29,11 +31,20 @@ class ForceMonitor:
         self.last_t = -np.inf
         self.force = 0.0
         self.torque = 0.0
+        self._last: FloatArray | None = None
+        self._repeats = 0
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the sensor repeats its last reading to the last digit."""
+        return self._repeats >= _FROZEN
 
     def add(self, t: float, wrench: FloatArray | None) -> None:
-        """Take a sample; non-finite and repeated ones are left out, so that their age grows."""
+        """Take a sample; non-finite ones and old stamps are left out, so that their age grows."""
         if wrench is None or not np.isfinite(wrench).all() or t <= self.last_t:
             return
+        same = self._last is not None and np.array_equal(wrench, self._last)
+        self._repeats, self._last = (self._repeats + 1 if same else 0), wrench
         self.last_t = t
         self._raw.append((t, wrench))
         net = wrench - self._bias

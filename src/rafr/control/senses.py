@@ -64,6 +64,7 @@ class Senses:
             q_command=self._q if q_command is None else q_command,
             joint_age=joint_age if np.isfinite(joint_age) else 0.0,
             wrench_age=t - self.force.last_t,
+            wrench_frozen=self.force.frozen,
             tracker_age=t - self._sample_t,
             new_sample=new_sample,
             T_base_pelvis=self._T_base_pelvis,

@@ -128,6 +128,7 @@ class Moment:
     q_command: FloatArray
     joint_age: float
     wrench_age: float
+    wrench_frozen: bool
     tracker_age: float
     new_sample: bool
     T_base_pelvis: RigidTransform | None

@@ -122,6 +122,15 @@ def test_a_single_wrench_spike_is_not_believed_but_a_lasting_one_holds(tools):
     assert bench.command.state == ArmMode.HOLDING
 
 
+def test_a_wrist_sensor_that_repeats_itself_holds_the_reduction(tools):
+    bench = tools.bench().reducing()
+    bench.run(1.0)
+    assert bench.command.state == ArmMode.REDUCING
+    bench.run(0.15, wrench=np.array([20.0, 1.0, 2.0, 0.1, 0.2, 0.3]))
+    assert bench.command.state == ArmMode.HOLDING
+    assert bench.command.reason == "the wrist sensor repeats its last reading"
+
+
 def test_a_short_loss_of_the_tracker_pauses_the_path_and_a_long_one_holds(tools):
     bench = tools.bench().reducing()
     bench.run(2.0)
