@@ -11,7 +11,7 @@ from rafr.geometry.rigid_transform import FloatArray
 
 # A single sample off by electronics must not stop a reduction: the median of five samples (50 ms) may.
 _MEDIAN = 5
-# A sensor's last digits are noise: the same six numbers over and over come from one that has stopped measuring.
+# The last digits of a sensor are noise: the same six numbers over and over are no measurement.
 _FROZEN = 10
 
 
