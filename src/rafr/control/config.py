@@ -96,6 +96,22 @@ class ArmControlConfig:
     accept_angle: float = option(
         0.0175, "rotation error with which it may end at that timeout", unit="rad", lower=1e-4, upper=0.1
     )
+    grip_slip: float = option(
+        3e-3,
+        "how far the tracked fragment may be from where arm and grip have it, without load",
+        unit="m",
+        lower=5e-4,
+        upper=0.05,
+    )
+    grip_turn: float = option(
+        0.07, "how far it may be turned from there, without load", unit="rad", lower=5e-3, upper=0.5
+    )
+    grip_stiffness: float = option(
+        2e4, "of pins and clamp, softest: what more a force allows", unit="N/m", lower=1e3, upper=1e7
+    )
+    grip_turn_stiffness: float = option(
+        150.0, "of pins and clamp, softest: what more a torque allows", unit="N m/rad", lower=1.0, upper=1e5
+    )
     joint_age: float = option(0.1, "age of the joint state that stops", unit="s", lower=0.02, upper=1.0)
     wrench_age: float = option(0.1, "age of the wrench that stops", unit="s", lower=0.02, upper=1.0)
     tracker_pause: float = option(

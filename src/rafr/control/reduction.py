@@ -60,6 +60,7 @@ class Reduction:
         self._correction = Correction(config, path.pivot)
         self._pelvis = SmoothedPose(config.pelvis_filter, path.pivot)
         self._error: FloatArray | None = None
+        self._slip = np.zeros(6)
         self._sample_t: float | None = None
         self._lag = np.zeros(6)
         self._waits = dict.fromkeys(("stalled", "bound", "settled", "settling"), 0.0)
@@ -98,7 +99,29 @@ class Reduction:
                 return f"the fragment is {1e3 * self.path_error:.1f} mm off its path"
             if self.angle_error > config.angle_stop:
                 return f"the fragment is turned {np.degrees(self.angle_error):.1f} degrees off its path"
-        return limit_broken(now.force, now.torque, config)
+        return self._slipped(now) or limit_broken(now.force, now.torque, config)
+
+    def _slipped(self, now: Moment) -> str | None:
+        """Whether tracker and arm contradict each other: the fragment is not where the grip has it."""
+        config = self._config
+        distance, angle = (float(np.linalg.norm(part)) for part in (self._slip[:3], self._slip[3:]))
+        too_far = distance > config.grip_slip + now.force / config.grip_stiffness
+        if too_far or angle > config.grip_turn + now.torque / config.grip_turn_stiffness:
+            off = f"{1e3 * distance:.1f} mm and {np.degrees(angle):.1f} degrees"
+            return (
+                f"the fragment is {off} from where the clamp holds it: loose pins, or a marker that slipped"
+            )
+        return None
+
+    def _slip_of(self, now: Moment) -> FloatArray:
+        """(6,) m at the clamp and rad, from where arm and grip have the fragment to where it is tracked."""
+        assert now.fragment is not None
+        assert now.T_base_pelvis is not None
+        T_base_clamp = self._T_armbase_base.inverse() @ self._arm.forward(now.q)
+        carried = T_base_clamp @ self._grip.T_fragment_clamp.inverse()
+        return fragment_error(
+            now.T_base_pelvis @ now.fragment, carried, self._grip.T_fragment_clamp.translation
+        )
 
     def _take_sample(self, now: Moment) -> None:
         assert now.fragment is not None
@@ -113,10 +136,12 @@ class Reduction:
         gap = min(now.t - self._sample_t, _MAX_SAMPLE_GAP)
         self._sample_t = now.t
         self._pelvis.add(now.T_base_pelvis, gap)
+        filtered = 1.0 - float(np.exp(-gap / _ERROR_FILTER))
+        self._slip = self._slip + filtered * (self._slip_of(now) - self._slip)
         # no wind-up: what an arm is asked for beyond its strength only waits to be released
         share = 0.0 if strained(now) else force_speed(now.force, now.torque, self._config)
         self._correction.integrate(error, gap, share)
-        self._error = self._error + (1.0 - np.exp(-gap / _ERROR_FILTER)) * (error - self._error)
+        self._error = self._error + filtered * (error - self._error)
 
     def _speed_share(self, now: Moment) -> tuple[float, str]:
         """The smallest share 0..1 any reason leaves, and that reason."""

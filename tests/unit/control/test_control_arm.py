@@ -131,6 +131,22 @@ def test_a_wrist_sensor_that_repeats_itself_holds_the_reduction(tools):
     assert bench.command.reason == "the wrist sensor repeats its last reading"
 
 
+def test_a_marker_that_slips_on_its_pin_holds_before_the_arm_has_followed_it_far(tools):
+    bench = tools.bench().reducing()
+    bench.run(1.0)
+    began = bench.plant.t
+    for _ in range(1500):
+        tracking = bench.plant.tracking()
+        drift = RigidTransform.from_translation([0.0, 1e-3 * (bench.plant.t - began), 0.0])  # 1 mm/s
+        drifted = {name: drift @ pose for name, pose in tracking.T_current_displaced.items()}
+        bench.tick(tracking=replace(tracking, T_current_displaced=drifted))
+        if bench.command.state != ArmMode.REDUCING:
+            break
+    assert bench.command.state == ArmMode.HOLDING
+    assert "from where the clamp holds it" in bench.command.reason
+    assert bench.plant.t - began < 8.0  # s: 3 mm and what the force allows besides
+
+
 def test_a_short_loss_of_the_tracker_pauses_the_path_and_a_long_one_holds(tools):
     bench = tools.bench().reducing()
     bench.run(2.0)
