@@ -43,7 +43,9 @@ def main() -> int:
         with progress_bar("patients") as progress:
             for seed in range(args.patients):
                 progress(seed / args.patients, f"seed {seed}")
-                rows += [{"seed": seed, "arm": arm, **served(arm, *patient(seed))} for arm in ARMS]
+                case, meshes = patient(seed)
+                T_ct_clamp = clamp_frame(propose_pins(case, meshes, "left"))
+                rows += [{"seed": seed, "arm": a, **served(a, case, meshes, T_ct_clamp)} for a in ARMS]
     except RafrError as error:
         print(f"rafr: {error}", file=sys.stderr)
         return 2
@@ -68,10 +70,9 @@ def patient(seed: int) -> tuple[Case, dict[str, BodyMesh]]:
     return Case(nowhere, f"virtual {seed}", nowhere, nowhere, None, bodies), meshes
 
 
-def served(arm: str, case: Case, meshes: dict[str, BodyMesh]) -> dict[str, Any]:
+def served(arm: str, case: Case, meshes: dict[str, BodyMesh], T_ct_clamp: RigidTransform) -> dict[str, Any]:
     """One arm at one patient's pins."""
     robot, stay = Robot.named(arm), [RigidTransform.identity()] * 2
-    T_ct_clamp = clamp_frame(propose_pins(case, meshes, "left"))
     T_world_pelvis = robot.room.T_world_ct(case, meshes["reference"].mesh.centroid)
     clock = time.perf_counter()
     try:
