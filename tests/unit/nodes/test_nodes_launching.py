@@ -61,7 +61,14 @@ def test_only_keeps_the_lists_order():
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("seed", "-1"), ("seed", "x"), ("headless", "maybe"), ("sim", "webots"), ("faults", "node-kill")],
+    [
+        ("seed", "-1"),
+        ("seed", "x"),
+        ("headless", "maybe"),
+        ("sim", "webots"),
+        ("arm", "ur3"),
+        ("faults", "node-kill"),
+    ],
 )
 def test_a_bad_launch_argument_is_refused_in_words(name, text):
     with pytest.raises(InputError, match=name):

@@ -9,9 +9,11 @@ import pytest
 
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, screw_interpolate
+from rafr.robot.arm import ArmModel
 from rafr.simulation.arrangement import arrange
 from rafr.simulation.config import PlantConfig
 from rafr.simulation.engine import CLAMP
+from rafr.simulation.faults import FaultConfig, FaultInjector
 from rafr.simulation.inertia import MassConfig
 from rafr.simulation.plant import PlantError
 from rafr.units import to_metres, to_mm
@@ -26,6 +28,28 @@ def test_the_arm_holds_its_position_under_200_newtons(blocks):
     loaded = plant.world_from("arm_base").inverse() @ plant.world_from("clamp")
     assert 1e3 * np.linalg.norm(loaded.translation - free.translation) < 0.05  # mm, static
     assert np.abs(plant.joint_state()[0] - q0).max() < 1e-4  # rad
+
+
+@pytest.mark.parametrize("name", ["lbr_med14", "fr3"])
+def test_an_arm_of_seven_joints_stays_parked_holds_10_newtons_and_follows(blocks, name):
+    arm = ArmModel.named(name)
+    plant = blocks.plant(docked=False, arm=name)
+    assert plant.joint_names == arm.joint_names
+    _load_the_clamp(plant, np.array([0.0, 6.0, -8.0]))
+    plant.step(700)
+    # rad; the drive's integral takes its third of a second to bear the load
+    assert np.abs(plant.joint_state()[0] - arm.parked).max() < 1e-4
+    plant.command_joints(arm.parked + 0.002)
+    plant.step(300)
+    assert np.abs(plant.joint_state()[0] - arm.parked - 0.002).max() < 1e-4
+
+
+def test_a_fault_of_the_elbow_is_one_of_its_joint_whatever_the_arm(blocks):
+    for name, elbow in (("ur10e", 2), ("lbr_med14", 3)):
+        plant = blocks.plant(docked=False, arm=name)
+        injector = FaultInjector(("joint-stuck",), FaultConfig(0.0, 0.0), np.random.default_rng(0))
+        injector._break("joint-stuck", plant)
+        assert plant.robot.arm.stuck == elbow
 
 
 def _load_the_clamp(plant, force):

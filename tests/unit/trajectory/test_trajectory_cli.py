@@ -45,10 +45,10 @@ def save(folder, direction):
     save_case(Case(folder, "blocks", *paths, None, bodies, schantz_pins=(("left_hip", pins),)))
 
 
-def plan(name="left_hip"):
+def plan(name="left_hip", force=0.0):
     target = RigidTransform.from_rotvec((0.02, 0.0, 0.03), (-8.0, 1.0, 2.0))
     way = screw_interpolate(RigidTransform.identity(), target, np.linspace(0, 1, 10))
-    body = BodyPlan(name, (11,), target, 1.0, {}, {}, tuple(PathPose(T, 1.0, 0.0, 0.0) for T in way))
+    body = BodyPlan(name, (11,), target, 1.0, {}, {}, tuple(PathPose(T, 1.0, force, 0.0) for T in way))
     symmetry = SymmetryPlane(Plane(np.zeros(3), np.array([1.0, 0.0, 0.0])), 0.5)
     return ReductionPlan("blocks", "by hand", (body,), symmetry, (name,), Assessment(True), 0.0)
 
@@ -87,6 +87,21 @@ def test_a_mecanum_base_docks_with_a_sideways_speed_for_every_time(folder, plan_
     base = json.loads(result.read_text())["base"]
     assert np.shape(base["wheel"]) == (len(base["t"]), 4)
     assert max(np.abs(base["lateral"])) > 0.01  # m/s; forward is as quick, so it is used little
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arm", "force", "code"), [("lbr_med14", 60.0, 0), ("fr3", 5.0, 0), ("fr3", 60.0, 1)]
+)
+def test_another_arm_serves_as_far_as_it_is_strong_enough(folder, tmp_path, arm, force, code):
+    given, result = tmp_path / "heavy.json", tmp_path / "trajectory.json"
+    given.write_text(json.dumps(plan(force=force).to_json()))
+    arguments = ["--plan", str(given), "--arm", arm, "--json", str(result)]
+    assert main(["trajectory", str(folder), *arguments]) == code
+    data = json.loads(result.read_text())
+    assert np.shape(data["arm"]["q"]) == (len(data["arm"]["t"]), 7)
+    weak = [r for r in data["assessment"]["reasons"] if "left_hip: the arm may be too weak: fr3_joint" in r]
+    assert len(weak) == code
 
 
 def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_file, tmp_path):
