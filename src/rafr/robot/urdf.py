@@ -14,6 +14,19 @@ from rafr.geometry.rigid_transform import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Inertia:
+    """Of one link, in the link's own frame.
+
+    Attributes:
+        mass: kg.   centre: (3,) of mass, m.   tensor: (3, 3) about the centre, kg m^2.
+    """
+
+    mass: float
+    centre: FloatArray
+    tensor: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Joint:
     """One joint.
 
@@ -21,6 +34,7 @@ class Joint:
         T_parent_joint: pose of the joint in the parent link, at angle zero that of the child link.
         axis: (3,) unit rotation axis in the joint frame; zero for a fixed joint.
         limit: the attributes of its `<limit>`; empty for a fixed joint.
+        inertia: of the child link; zero where it has none.
     """
 
     name: str
@@ -30,6 +44,7 @@ class Joint:
     T_parent_joint: RigidTransform
     axis: FloatArray
     limit: dict[str, float]
+    inertia: Inertia
 
     @property
     def moves(self) -> bool:
@@ -63,12 +78,13 @@ def joint_chain(urdf: str, root: str, tip: str) -> tuple[Joint, ...]:
         raise InputError("URDF", f"not valid XML ({error})", "a robot description") from None
     joints = tree.findall("joint")
     by_child = {_attribute(j.find("child"), "link"): j for j in joints}
+    inertias = {link.get("name", ""): _inertia(link.find("inertial")) for link in tree.findall("link")}
     chain: list[Joint] = []
     link = tip
     while link != root:
         if link not in by_child:
             raise InputError("URDF", f"no chain from link {root!r} to {tip!r}", "both links in one chain")
-        joint = _joint(by_child[link])
+        joint = _joint(by_child[link], inertias.get(link, _inertia(None)))
         chain.append(joint)
         link = joint.parent
     return tuple(reversed(chain))
@@ -91,22 +107,20 @@ def joint_limits(chain: tuple[Joint, ...]) -> JointLimits:
     return JointLimits(**{n: np.array(v) for n, v in columns.items()})
 
 
-def link_mass(urdf: str, link: str) -> tuple[float, FloatArray]:
-    """Mass (kg) and centre of mass (3,) of a link, in its own frame.
+def link_inertia(urdf: str, link: str) -> Inertia:
+    """Of a link by name.
 
     Raises:
         InputError: no such link, or it has no mass.
     """
     for element in ET.fromstring(urdf).findall("link"):
-        inertial = element.find("inertial")
-        if element.get("name") == link and inertial is not None:
-            mass = inertial.find("mass")
-            centre = numbers(inertial.find("origin"), "xyz", "0 0 0")
-            return (0.0 if mass is None else float(mass.get("value", "0"))), np.array(centre)
+        inertia = _inertia(element.find("inertial"))
+        if element.get("name") == link and inertia.mass > 0:
+            return inertia
     raise InputError("URDF", f"no link {link!r} with a mass", "one")
 
 
-def _joint(element: ET.Element) -> Joint:
+def _joint(element: ET.Element, inertia: Inertia) -> Joint:
     kind = element.get("type", "")
     if kind not in ("fixed", "revolute"):
         raise InputError("URDF", f"joint {element.get('name')} is {kind!r}", "fixed or revolute joints")
@@ -120,6 +134,23 @@ def _joint(element: ET.Element) -> Joint:
         T_parent_joint=origin(element.find("origin")),
         axis=axis / np.linalg.norm(axis) if kind == "revolute" else np.zeros(3),
         limit={} if limit is None else {k: float(v) for k, v in limit.attrib.items()},
+        inertia=inertia,
+    )
+
+
+def _inertia(element: ET.Element | None) -> Inertia:
+    """Of an `<inertial>`, its tensor turned from the axes of its origin into those of the link."""
+    if element is None:
+        return Inertia(0.0, np.zeros(3), np.zeros((3, 3)))
+    T_link_axes = origin(element.find("origin"))
+    (mass,) = numbers(element.find("mass"), "value", "0")
+    tensor = element.find("inertia")
+    xx, xy, xz, yy, yz, zz = (
+        numbers(tensor, name, "0")[0] for name in ("ixx", "ixy", "ixz", "iyy", "iyz", "izz")
+    )
+    R = T_link_axes.rotation
+    return Inertia(
+        mass, T_link_axes.translation, R @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ R.T
     )
 
 

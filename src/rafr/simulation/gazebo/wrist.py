@@ -6,7 +6,7 @@ import numpy as np
 
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.robot.urdf import joint_chain, link_mass
+from rafr.robot.urdf import joint_chain, link_inertia
 from rafr.simulation.engine import CLAMP
 
 SENSOR = "ft_sensor"
@@ -22,9 +22,10 @@ class ToolWeight:
         for joint in joint_chain(urdf, SENSOR, CLAMP):
             T_sensor_clamp = T_sensor_clamp @ joint.T_parent_joint
         T_clamp_sensor = T_sensor_clamp.inverse()
-        (m1, c1), (m2, c2) = link_mass(urdf, SENSOR), link_mass(urdf, CLAMP)
-        self._mass = m1 + m2
-        self._centre = (m1 * T_clamp_sensor.apply(c1) + m2 * c2) / self._mass
+        sensor, clamp = link_inertia(urdf, SENSOR), link_inertia(urdf, CLAMP)
+        self._mass = sensor.mass + clamp.mass
+        moment = sensor.mass * T_clamp_sensor.apply(sensor.centre) + clamp.mass * clamp.centre
+        self._centre = moment / self._mass
         self._R_clamp_sensor, self._from_clamp = T_clamp_sensor.rotation, T_clamp_sensor.translation
 
     def compensate(self, reading: FloatArray, R_world_clamp: FloatArray) -> FloatArray:
