@@ -161,14 +161,14 @@ def _keep_clear(
         kept = min(clearance, max(at_ends - _REACHED, 0.0))
         needed = radius + kept + (obstacle.radius if isinstance(obstacle, Disc) else 0.0)
         squared = [
-            _squared_distance(obstacle, at[0, :] + o * ca.cos(at[2, :]), at[1, :] + o * ca.sin(at[2, :]))
+            squared_distance(obstacle, at[0, :] + o * ca.cos(at[2, :]), at[1, :] + o * ca.sin(at[2, :]))
             for o in offsets
         ]
         problem.constrain(f"clear of {obstacle.name}", ca.vertcat(*squared), needed**2, np.inf)
 
 
-def _squared_distance(obstacle: Obstacle, x: Any, y: Any) -> Any:
-    """To a disc's centre, or to a box's surface (zero inside)."""
+def squared_distance(obstacle: Obstacle, x: Any, y: Any) -> Any:
+    """In CasADi: to a disc's centre, or to a box's surface (zero inside), m^2."""
     import casadi as ca
 
     dx, dy = x - obstacle.x, y - obstacle.y
