@@ -1,12 +1,12 @@
 """Base placement with and without the joint programme of base and arm over reductions of virtual patients.
 
-python benchmarks/placement.py [--paths N] [--seed S] [--json FILE]
+python benchmarks/placement.py [--paths N] [--seed S] [--exhaustive] [--json FILE]
 
 Every patient is a virtual pelvis of which one hip, left and right in turn, is displaced at random; the clamp
 holds the pins that the planner proposes, the path is the straight screw to the reduced pose, the load is the
-full tissue model's. Each path is asked for without and with its load. The methods differ in two settings
-only: how many base poses the grid holds and how many of them are improved jointly; what is returned is
-measured by a fresh examination of that base pose.
+full tissue model's. Each path is asked for without and with its load. "Placement, then arm" takes the best of
+the first twelve base poses that serve, in the order of a comfortable distance. What is returned is measured
+by a fresh examination of that base pose. Seconds are of the processor.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from rafr.planning.pins import clamp_frame, propose_pins
 from rafr.room import side_of
 from rafr.tissue.model import build_tissue
 from rafr.trajectory.mission import Robot, clamp_path
-from rafr.trajectory.placement import PlacementConfig, choose_docking_pose
+from rafr.trajectory.placement import Grid, PlacementConfig, choose_docking_pose
 from rafr.trajectory.placement.choose import best_of
 from rafr.trajectory.placement.examine import Examiner
 from rafr.trajectory.placement.load import load_on_clamp
@@ -44,13 +44,13 @@ from rafr.units import to_metres
 _KINDS = ("vertical-shear", "open-book", "si-dislocation")
 _SIDES = ("left", "right")
 _LABELS = {"left": 11, "right": 21}
-_FINE = replace(PlacementConfig(), coarse=PlacementConfig().fine)
+_NONE = Grid((), (), ())
 METHODS = {
+    "placement, then arm": PlacementConfig(coarse=_NONE, enough=12, improved=0),
     "18 base poses": PlacementConfig(improved=0),
-    "18 base poses, joint": PlacementConfig(),
-    "252 base poses": replace(_FINE, improved=0),
-    "252 base poses, joint": _FINE,
+    "18 base poses, then joint": PlacementConfig(),
 }
+_EXHAUSTIVE = {"252 base poses": PlacementConfig(coarse=PlacementConfig().fine, improved=0)}
 _MEASURES = ("manipulability", "reserve", "share", "margin", "uncertainty", "merit", "seconds")
 
 
@@ -58,9 +58,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--paths", metavar="N", type=int, default=40)
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="of the first patient (default: 0)")
+    parser.add_argument("--exhaustive", action="store_true", help="also examine all of the fine grid")
     parser.add_argument("--json", metavar="FILE", type=Path)
     args = parser.parse_args()
     robot, rows, unpinned = Robot.named(), [], 0
+    methods = METHODS | (_EXHAUSTIVE if args.exhaustive else {})
     with progress_bar("placement") as progress:
         for k in range(args.paths):
             progress(k / args.paths, f"patient {k + 1}")
@@ -69,14 +71,14 @@ def main() -> int:
             except InfeasibleError:
                 unpinned += 1
                 continue
-            rows += compared(robot, reduction)
+            rows += compared(robot, reduction, methods)
     report = {
         "version": __version__,
         "first_seed": args.seed,
         "paths": args.paths - unpinned,
         "without_pins": unpinned,
         "statistics": {
-            loaded: {name: statistics(rows, name, loaded == "with load") for name in METHODS}
+            loaded: {name: statistics(rows, name, loaded == "with load") for name in methods}
             for loaded in ("without load", "with load")
         },
         "rows": rows,
@@ -131,11 +133,13 @@ def patient(seed: int, robot: Robot) -> Reduction:
     return Reduction(seed, path, load_on_clamp(wrenches, T_world_pelvis, poses, tissue.centroid, path))
 
 
-def compared(robot: Robot, reduction: Reduction) -> list[dict[str, Any]]:
+def compared(
+    robot: Robot, reduction: Reduction, methods: Mapping[str, PlacementConfig]
+) -> list[dict[str, Any]]:
     return [
         placed(robot, reduction, name, config, load)
         for load in (None, reduction.load)
-        for name, config in METHODS.items()
+        for name, config in methods.items()
     ]
 
 
@@ -148,12 +152,12 @@ def placed(
         "loaded": load is not None,
         "peak_force": float(np.linalg.norm(reduction.load[:, :3], axis=1).max()),
     }
-    clock = time.perf_counter()
+    clock = time.process_time()
     try:
         base, _ = choose_docking_pose(robot.arm, reduction.path, robot.room, load=load, config=config)
     except InfeasibleError as error:
-        return row | {"seconds": time.perf_counter() - clock, "cause": error.cause, "reasons": error.reasons}
-    seconds = time.perf_counter() - clock
+        return row | {"seconds": time.process_time() - clock, "cause": error.cause, "reasons": error.reasons}
+    seconds = time.process_time() - clock
     best = best_of(Examiner(asked(robot, reduction, config, load)).branches(base))
     if best is None:
         raise RuntimeError(f"seed {reduction.seed}, {name}: a base pose was chosen that does not serve")

@@ -13,7 +13,7 @@ import numpy as np
 from rafr.assessment import Assessment
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
-from rafr.errors import InfeasibleError, InputError, RafrError
+from rafr.errors import Cause, InfeasibleError, InputError, RafrError
 from rafr.progress import Progress, part_of
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ def run(args: argparse.Namespace) -> int:
         given = args.plan is not None
         plan = read_plan(Path(args.plan), case) if given else _plan(case, part_of(progress, 0.0, 0.6))
         start = time.perf_counter()
-        missions, assessment = _missions(
+        missions, assessment, cause = _missions(
             robot, case, plan, np.random.default_rng(args.seed), part_of(progress, 0.0 if given else 0.6, 1.0)
         )
     seconds = time.perf_counter() - start
     if folder is not None:
         _save_pictures(folder, robot, missions)
     if args.json is not None:
-        write_json(args.json, trajectory_json(robot, missions, assessment, seconds))
+        write_json(args.json, trajectory_json(robot, missions, assessment, seconds, cause))
     if args.json != "-":
         _show(missions, assessment, seconds)
     return EXIT_DONE if assessment.accepted else EXIT_NOT_ACCEPTABLE
@@ -101,15 +101,20 @@ def _plan(case: Case, progress: Progress) -> ReductionPlan:
 
 def _missions(
     robot: Robot, case: Case, plan: ReductionPlan, rng: np.random.Generator, progress: Progress
-) -> tuple[list[BodyMission], Assessment]:
-    """Body after body, the base driving on from where it stands; stops at the first that fails."""
+) -> tuple[list[BodyMission], Assessment, Cause]:
+    """Body after body, the base driving on from where it stands; stops at the first that fails.
+
+    The cause is of that; it says nothing where the assessment accepts.
+    """
     from rafr.cases.meshes import body_meshes
     from rafr.planning.pins import clamp_frame, propose_pins
+    from rafr.planning.reduction import pull_on
     from rafr.trajectory.mission import plan_body
 
     meshes = body_meshes(case)
     T_world_pelvis = robot.room.T_world_ct(case, meshes[case.reference.name].mesh.centroid)
     assessment = plan.assessment
+    goals = {name: plan.body(name).T_reduced_displaced for name in plan.order}
     missions: list[BodyMission] = []
     base = robot.room.parking.pose
     for k, name in enumerate(plan.order):
@@ -117,13 +122,15 @@ def _missions(
         path = [pose.T_path_displaced for pose in plan.body(name).path]
         try:
             T_ct_clamp = clamp_frame(propose_pins(case, meshes, name))
-            mission = plan_body(robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng)
+            pull = pull_on(case, meshes, name, goals)
+            mission = plan_body(robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng, pull=pull)
         except InfeasibleError as error:
-            return missions, assessment & Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
+            refused = Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
+            return missions, assessment & refused, error.cause
         missions.append(mission)
         assessment = assessment & mission.assessment
         base = mission.docking.pose
-    return missions, assessment
+    return missions, assessment, Cause.OTHER
 
 
 def _save_pictures(folder: Path, robot: Robot, missions: list[BodyMission]) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from rafr.assessment import Assessment
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.path import Pull
 from rafr.robot.arm import ArmModel
 from rafr.robot.collision import ArmCollision
 from rafr.robot.mobile import Drive, floor_transform, named_drive
@@ -24,6 +25,7 @@ from rafr.trajectory.arm import ArmPathConfig, approach_motion, path_motion, ret
 from rafr.trajectory.docking import optimise_docking
 from rafr.trajectory.motion import ArmMotion
 from rafr.trajectory.placement import choose_docking_pose
+from rafr.trajectory.placement.load import load_on_clamp, pull_along
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.surroundings import arm_surroundings
 from rafr.trajectory.watch import TrackedTools, Watch
@@ -97,6 +99,7 @@ def dock(
     T_path_displaced: Sequence[RigidTransform],
     T_ct_clamp: RigidTransform,
     tools: TrackedTools | None = None,
+    pull: Pull | None = None,
 ) -> Docking:
     """Choose where the base stands for a body and drive there.
 
@@ -104,13 +107,17 @@ def dock(
         base_pose: (3,) where it stands now: x, y, theta in `world`.
         T_ct_clamp: mm, from the body's pins (`rafr.planning.pins.clamp_frame`).
         tools: which the robot should not hide; None: not known.
+        pull: what acts on the body along its way, for the arm to hold; None: not known.
 
     Raises:
         InfeasibleError: no place serves the path, or no way leads there.
     """
     path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
     watch = None if tools is None else Watch(robot.arm, tools, path[0])
-    pose, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch, drive=robot.drive)
+    load = None if pull is None else _load(pull, T_world_pelvis, T_path_displaced, path)
+    pose, assessment = choose_docking_pose(
+        robot.arm, path, robot.room, load=load, watch=watch, drive=robot.drive
+    )
     trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
     return Docking(pose, trajectory, assessment)
 
@@ -203,13 +210,17 @@ def plan_body(
     T_ct_clamp: RigidTransform,
     *,
     rng: np.random.Generator,
+    pull: Pull | None = None,
 ) -> BodyMission:
     """Every motion for one body with the patient lying as planned and the clamp gripping as planned.
+
+    Args:
+        pull: as in `dock`.
 
     Raises:
         InfeasibleError: one of the motions is not possible; the reasons say which and why.
     """
-    docking = dock(robot, base_pose, T_world_pelvis, T_path_displaced, T_ct_clamp)
+    docking = dock(robot, base_pose, T_world_pelvis, T_path_displaced, T_ct_clamp, pull=pull)
     T_world_base = docking.T_world_base
     T_base_pelvis = T_world_base.inverse() @ T_world_pelvis
     to_pins = approach(
@@ -219,6 +230,18 @@ def plan_body(
     along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp))
     away = retreat(robot, T_world_base, along.trajectory.q[-1], rng=rng)
     return BodyMission(body, docking, to_pins, along, away)
+
+
+def _load(
+    pull: Pull,
+    T_world_pelvis: RigidTransform,
+    T_path_displaced: Sequence[RigidTransform],
+    T_world_clamp: Sequence[RigidTransform],
+) -> FloatArray:
+    """(n, 6) on the clamp in axes of `world`."""
+    poses = [to_metres(T) for T in T_path_displaced]
+    wrench = pull_along(pull, poses)
+    return load_on_clamp(wrench, T_world_pelvis, poses, pull.tissue.centroid, T_world_clamp)
 
 
 def _from_armbase(robot: Robot, T_base_clamp: Sequence[RigidTransform]) -> list[RigidTransform]:

@@ -69,6 +69,7 @@ def test_a_plan_becomes_docking_and_arm_motions_within_limits(folder, plan_file,
     assert set(data["base"]) == {"t", "x", "y", "theta", "v", "omega", "wheel"}
     assert set(data["arm"]) == {"joint_names", "t", "q", "qd", "qdd", "qddd"}
     assert data["assessment"]["accepted"]
+    assert "cause" not in data["assessment"]
     assert data["base"]["y"][-1] < 0  # the patient's left
     limits = data["limits"]["arm"]
     for name, bound in (("qd", "velocity"), ("qdd", "acceleration"), ("qddd", "jerk")):
@@ -95,6 +96,7 @@ def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_fil
     data = json.loads(result.read_text())
     assert data["base"] is None
     assert any("no base pose on the left side" in reason for reason in data["assessment"]["reasons"])
+    assert data["assessment"]["cause"] == "collision"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.path import Pull
 
 
 def load_on_clamp(
@@ -33,3 +34,13 @@ def load_on_clamp(
     levers = centres - np.array([T.translation for T in T_world_clamp])
     turned[:, 3:] += np.cross(levers, turned[:, :3])
     return turned
+
+
+def pull_along(pull: Pull, T_path_displaced: Sequence[RigidTransform]) -> FloatArray:
+    """(n, 6) what soft tissue and traction do to a body at n poses (m), as `load_on_clamp` takes it."""
+    wrenches = []
+    for T in T_path_displaced:
+        tissue = pull.tissue.wrench(T)
+        _, cord = pull.traction(T, tissue)
+        wrenches.append(tissue + cord)
+    return np.array(wrenches)
