@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rafr.assessment import Assessment
-from rafr.errors import InfeasibleError
+from rafr.errors import Cause, InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
@@ -158,8 +158,10 @@ def approach_motion(
     before = T_armbase_clamp_goal @ RigidTransform.from_translation((0.0, 0.0, -config.standoff))
     branches = arm.inverse_all(before, q0)
     if not branches:
-        raise InfeasibleError(("the stand-off pose in front of the pins is out of the arm's reach",))
+        text = "the stand-off pose in front of the pins is out of the arm's reach"
+        raise InfeasibleError((text,), Cause.OUT_OF_REACH)
     reasons: list[str] = []
+    causes: set[Cause] = set()
     insertion = [before, T_armbase_clamp_goal]
     for look in (hidden, None) if hidden is not None else (None,):
         for q_before in branches:
@@ -167,7 +169,8 @@ def approach_motion(
                 return _approach_by(arm, q0, q_before, insertion, then, look, collision, rng, config)
             except InfeasibleError as error:
                 reasons += error.reasons
-    raise InfeasibleError(tuple(dict.fromkeys(reasons)))
+                causes.add(error.cause)
+    raise InfeasibleError(tuple(dict.fromkeys(reasons)), causes.pop() if len(causes) == 1 else Cause.OTHER)
 
 
 def retreat_motion(
@@ -213,10 +216,12 @@ def free_motion(
     for name, q in (("start", a), ("end", b)):
         touching = collision.touching(q)
         if touching is not None:
-            raise InfeasibleError((f"at the {name} of a free motion {touching} are too close",))
+            raise InfeasibleError(
+                (f"at the {name} of a free motion {touching} are too close",), Cause.COLLISION
+            )
     way = find_way(a, b, collision, arm.limits, rng)
     if way is None:
-        raise InfeasibleError(("no way free of collision was found for the arm",))
+        raise InfeasibleError(("no way free of collision was found for the arm",), Cause.COLLISION)
     paths = tuple(joint_path(arm, way[k : k + 2], config.free) for k in range(len(way) - 1))
     timed = [time_path(arm.joint_names, path) for path in paths]
     trajectory = joined([t for t, _ in timed])
@@ -241,11 +246,11 @@ def _approach_by(
     q_in = follow(arm, even_poses(insertion, config.insertion, 10), q_before)[-1]
     followed = follow(arm, [insertion[-1], *then], q_in)
     if min(arm.manipulability(q) for q in (q_in, followed[-1])) < config.min_manipulability:
-        raise InfeasibleError(("the arm would be close to a singularity at the pins",))
+        raise InfeasibleError(("the arm would be close to a singularity at the pins",), Cause.SINGULAR)
     for q in (q_in, followed[-1]):
         touching = collision.touching(q)
         if touching is not None:
-            raise InfeasibleError((f"at the pins {touching} are too close",))
+            raise InfeasibleError((f"at the pins {touching} are too close",), Cause.COLLISION)
     behind = hidden(followed[1:]) if hidden is not None else frozenset()
     if behind:
         raise InfeasibleError((f"the robot would hide {', '.join(sorted(behind))} from the tracker",))
@@ -285,7 +290,7 @@ def _require_free(path: JointPath, collision: ArmCollision | None) -> None:
     for q in path.spline(np.linspace(0.0, 1.0, 60)):
         touching = collision.touching(q)
         if touching is not None:
-            raise InfeasibleError((f"on the path {touching} are too close",))
+            raise InfeasibleError((f"on the path {touching} are too close",), Cause.COLLISION)
 
 
 def _from_here(
