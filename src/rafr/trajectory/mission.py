@@ -25,7 +25,7 @@ from rafr.trajectory.arm import ArmPathConfig, approach_motion, path_motion, ret
 from rafr.trajectory.docking import optimise_docking
 from rafr.trajectory.motion import ArmMotion
 from rafr.trajectory.placement import choose_docking_pose
-from rafr.trajectory.placement.load import load_on_clamp, pull_along
+from rafr.trajectory.placement.load import load_on_clamp, pull_along, require_held
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.surroundings import arm_surroundings
 from rafr.trajectory.watch import TrackedTools, Watch
@@ -228,6 +228,10 @@ def plan_body(
     )
     q = to_pins.trajectory.q[-1]
     along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp))
+    if pull is not None:
+        path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
+        load = _load(pull, T_world_pelvis, T_path_displaced, path)
+        require_held(robot.arm, along.trajectory.q, T_world_base @ robot.arm.T_base_armbase, path, load)
     away = retreat(robot, T_world_base, along.trajectory.q[-1], rng=rng)
     return BodyMission(body, docking, to_pins, along, away)
 

@@ -89,6 +89,7 @@ def test_a_mecanum_base_docks_with_a_sideways_speed_for_every_time(folder, plan_
     assert max(np.abs(base["lateral"])) > 0.01  # m/s; forward is as quick, so it is used little
 
 
+@pytest.mark.slow
 def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_file, tmp_path):
     save(folder, np.array([0.0, -1.0, 0.0]))  # from below the table
     result = tmp_path / "trajectory.json"

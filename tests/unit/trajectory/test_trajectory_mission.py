@@ -89,6 +89,7 @@ def test_a_measured_grip_is_used_instead_of_the_planned_one(robot, planned, T_wo
     assert np.linalg.norm((wanted.inverse() @ reached).translation) < 1e-4
 
 
+@pytest.mark.slow
 def test_pins_from_below_the_table_find_no_place(robot, T_world_pelvis, path_mm):
     with pytest.raises(InfeasibleError, match="no base pose on the left side serves the whole path"):
         mission.dock(robot, robot.room.parking.pose, T_world_pelvis, path_mm, pins_from("left", 170.0))

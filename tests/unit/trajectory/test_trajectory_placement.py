@@ -13,12 +13,13 @@ from rafr.robot.shortfall import shortfall, surely_beyond
 from rafr.robot.strength import holding_torque, torque_share
 from rafr.room import Disc
 from rafr.trajectory import mission
+from rafr.trajectory.paths import follow
 from rafr.trajectory.placement import Grid, PlacementConfig, choose_docking_pose
 from rafr.trajectory.placement.candidates import is_free
 from rafr.trajectory.placement.choose import best_of
 from rafr.trajectory.placement.examine import Examiner, merit
 from rafr.trajectory.placement.joint import JointPlacement, at_pose
-from rafr.trajectory.placement.load import load_on_clamp
+from rafr.trajectory.placement.load import load_on_clamp, require_held
 from rafr.trajectory.placement.request import Request, way_along
 from rafr.units import to_metres
 
@@ -107,6 +108,29 @@ def test_the_base_stands_where_the_arm_holds_the_load(robot, path):
     shares = [torque_share(robot.arm, q, F).max() for q in starts]
     assert min(shares) <= SMALL.torque_share
     assert any("in any direction beside the load" in reason for reason in assessment.reasons)
+
+
+def test_a_branch_that_does_not_hold_the_load_is_refused_though_another_would(robot, drive, path):
+    load = pulling(path, 0.0, 0.0, -200.0)
+    base, _ = choose_docking_pose(robot.arm, path, robot.room, load=load, config=SMALL)
+    branches = [b for b in Examiner(request(robot, drive, path, load)).branches(base) if b.q is not None]
+    T_world_armbase = floor_transform(base) @ robot.arm.T_base_armbase
+    causes = [
+        held(
+            robot, follow(robot.arm, [T_world_armbase.inverse() @ T for T in path], b.q[0]), base, path, load
+        )
+        for b in branches
+    ]
+    assert set(causes) == {None, Cause.TOO_MUCH_FORCE}
+
+
+def held(robot, q, base, path, load):
+    """The cause of a refusal, None where there is none."""
+    try:
+        require_held(robot.arm, q, floor_transform(base) @ robot.arm.T_base_armbase, path, load)
+    except InfeasibleError as error:
+        return error.cause
+    return None
 
 
 # -- the joint programme -------------------------------------------------------------------------------

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rafr.errors import Cause, InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.path import Pull
+from rafr.robot.arm import ArmModel
+from rafr.robot.strength import torque_share
 
 
 def load_on_clamp(
@@ -44,3 +47,31 @@ def pull_along(pull: Pull, T_path_displaced: Sequence[RigidTransform]) -> FloatA
         _, cord = pull.traction(T, tissue)
         wrenches.append(tissue + cord)
     return np.array(wrenches)
+
+
+def require_held(
+    arm: ArmModel,
+    q: FloatArray,
+    T_world_armbase: RigidTransform,
+    T_world_clamp: Sequence[RigidTransform],
+    load: FloatArray,
+) -> None:
+    """Check that the branch the arm was led along holds the load; the place was chosen for its best branch.
+
+    Args:
+        q: (k, dof) rad along the path, densely.
+        T_world_clamp: n poses of the path.
+        load: (n, 6) on the clamp there, axes of `world`.
+
+    Raises:
+        InfeasibleError: a joint would need more than its torque.
+    """
+    samples = np.array([T_world_armbase.apply(arm.forward(row).translation) for row in q])
+    places = np.array([T.translation for T in T_world_clamp])
+    nearest = np.linalg.norm(places[:, None] - samples[None], axis=-1).argmin(axis=1)
+    share = torque_share(arm, q[nearest], load @ np.kron(np.eye(2), T_world_armbase.rotation))
+    if share.max() > 1.0:
+        k, joint = np.unravel_index(int(share.argmax()), share.shape)
+        text = f"{arm.joint_names[joint]} at {share.max():.0%} of its torque at pose {k + 1} of {len(load)}"
+        reason = f"the arm cannot hold the load in the posture that it reaches the pins in ({text})"
+        raise InfeasibleError((reason,), Cause.TOO_MUCH_FORCE)
