@@ -15,12 +15,13 @@ from rafr.room import Disc
 from rafr.trajectory import mission
 from rafr.trajectory.paths import follow
 from rafr.trajectory.placement import Grid, PlacementConfig, choose_docking_pose
-from rafr.trajectory.placement.candidates import is_free
+from rafr.trajectory.placement.candidates import candidates, is_free
 from rafr.trajectory.placement.choose import best_of
-from rafr.trajectory.placement.examine import Examiner, merit
+from rafr.trajectory.placement.examine import Examiner
 from rafr.trajectory.placement.joint import JointPlacement, at_pose
 from rafr.trajectory.placement.load import load_on_clamp, require_held
 from rafr.trajectory.placement.request import Request, way_along
+from rafr.trajectory.placement.service import merit
 from rafr.units import to_metres
 
 FEW = Grid((0.0,), (0.6, 0.7), (0.0, -60.0, 60.0))
@@ -191,6 +192,52 @@ def test_merit_grows_with_each_of_its_parts_by_its_weight():
     assert merit(0.1, 200.0, 0.2, config) - one == pytest.approx(0.5 * np.log(2.0))
     assert merit(0.1, 100.0, 0.3, config) - one == pytest.approx(0.4 * 0.1 / 0.5)
     assert merit(0.1, 100.0, 5.0, config) == merit(0.1, 100.0, 0.5, config)
+
+
+# -- the search -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def examined(monkeypatch):
+    """The base poses that are examined."""
+    seen, branches = [], Examiner.branches
+    monkeypatch.setattr(Examiner, "branches", lambda self, base: seen.append(base) or branches(self, base))
+    return seen
+
+
+ONLY_FINE = replace(GRID, coarse=Grid((), (), ()))
+
+
+def test_the_search_ends_with_enough_perfect_places(robot, path, examined):
+    choose_docking_pose(robot.arm, path, robot.room, config=replace(ONLY_FINE, enough=1))
+    first = len(examined)
+    choose_docking_pose(robot.arm, path, robot.room, config=replace(ONLY_FINE, enough=2))
+    assert 0 < first < len(examined) - first
+
+
+def test_where_no_place_is_perfect_no_more_are_tried_than_wanted(robot, path, examined):
+    far = replace(ONLY_FINE, uncertainty=(1.0, 0.0), tried=3)  # pins 1 m off plan are never reached
+    choose_docking_pose(robot.arm, path, robot.room, config=far)
+    assert len(examined) == 3
+
+
+def test_the_base_keeps_the_clearance_asked_for(robot, drive, path):
+    wide = Grid((0.0,), (0.7, 0.8), (0.0, -60.0, 60.0))
+    for clearance in (0.06, 0.15):
+        config = replace(GRID, coarse=wide, fine=wide, clearance=clearance)
+        bases = candidates(request(robot, drive, path), wide, robot.room.obstacles)
+        base, _ = choose_docking_pose(robot.arm, path, robot.room, config=config)
+        assert is_free(base, robot.room.obstacles, drive, clearance)
+    assert not all(is_free(base, robot.room.obstacles, drive, 0.15) for base in bases)
+
+
+def test_more_room_round_the_arm_than_there_is_refuses_every_place(robot, path):
+    assert refusal(robot, path, config=replace(SMALL, arm_clearance=0.3)).cause is Cause.COLLISION
+
+
+def test_the_stand_off_lies_back_along_the_clamps_axis(path):
+    way = way_along(path, None, 0.05)
+    assert path[0].inverse().apply(way.poses[1].translation) == pytest.approx([0.0, 0.0, -0.05])
 
 
 # -- why not -------------------------------------------------------------------------------------------

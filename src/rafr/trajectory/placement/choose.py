@@ -14,9 +14,10 @@ from rafr.robot.mobile import DifferentialDrive, Drive
 from rafr.room import OperatingRoom, side_of
 from rafr.trajectory.placement.candidates import candidates
 from rafr.trajectory.placement.diagnosis import diagnosed
-from rafr.trajectory.placement.examine import Examiner, Refused, Served, Service
+from rafr.trajectory.placement.examine import Examiner
 from rafr.trajectory.placement.joint import JointPlacement
 from rafr.trajectory.placement.request import FloorPose, PlacementConfig, Request, way_along
+from rafr.trajectory.placement.service import Refused, Served, Service
 from rafr.trajectory.watch import Watch
 
 

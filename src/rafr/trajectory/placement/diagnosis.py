@@ -11,8 +11,9 @@ from rafr.errors import Cause, InfeasibleError
 from rafr.robot.mobile import floor_transform
 from rafr.robot.shortfall import shortfall
 from rafr.trajectory.placement.candidates import candidates, is_free, shoulder
-from rafr.trajectory.placement.examine import Examiner, Refused, Served
+from rafr.trajectory.placement.examine import Examiner
 from rafr.trajectory.placement.request import FloorPose, Request
+from rafr.trajectory.placement.service import Refused, Served
 
 # what is given up first: what can be asked less of, before what is as it is
 _GIVEN_UP = (Cause.TOO_MUCH_FORCE, Cause.SINGULAR, Cause.COLLISION)

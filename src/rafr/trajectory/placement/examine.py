@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,92 +15,9 @@ from rafr.robot.shortfall import surely_beyond
 from rafr.robot.strength import joint_margin, reserve_force, torque_share
 from rafr.trajectory.paths import follow
 from rafr.trajectory.placement.candidates import is_free
-from rafr.trajectory.placement.request import HELD, FloorPose, PlacementConfig, Request, displaced
+from rafr.trajectory.placement.request import HELD, FloorPose, Request, displaced
+from rafr.trajectory.placement.service import Refused, Served, Service, Violation, merit
 from rafr.trajectory.surroundings import arm_surroundings
-
-_LEAST = 1e-3  # N, m, rad: logarithms of less say nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One requirement that does not hold.
-
-    Attributes:
-        text: which, in the same words for every base pose.
-        detail: where on the way and by how much.
-        excess: that as a number; comparable between violations of the same cause.
-    """
-
-    cause: Cause
-    text: str
-    detail: str
-    excess: float
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """How a base pose serves a path.
-
-    Attributes:
-        hides: tools it hides.
-        uncertainty: of the pins that it bears, m.
-        manipulability: least along the way, m.
-        share: largest share of a joint's torque that is used.
-        reserve: N; the least force that can be held in any direction, beside the load.
-        margin: rad; least room to a joint's limit.
-        merit: of the last four, see `merit`.
-    """
-
-    hides: int
-    uncertainty: float
-    manipulability: float
-    share: float
-    reserve: float
-    margin: float
-    merit: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Served:
-    """A base pose and a branch of the arm that violate nothing; q (m, dof) rad along the way."""
-
-    base: FloorPose
-    q: FloatArray
-    service: Service
-
-    @property
-    def rank(self) -> tuple[float, ...]:
-        return (-self.service.hides, self.service.uncertainty, self.service.merit)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Refused:
-    """A base pose and a branch of the arm that do not serve; q None where the arm cannot follow."""
-
-    base: FloorPose
-    q: FloatArray | None
-    violations: tuple[Violation, ...]
-
-    @property
-    def causes(self) -> frozenset[Cause]:
-        return frozenset(v.cause for v in self.violations)
-
-    @property
-    def excess(self) -> float:
-        return sum(v.excess for v in self.violations)
-
-
-def merit(manipulability: float, reserve: float, margin: float, config: PlacementConfig) -> float:
-    """What base poses are ranked by, and `JointPlacement` maximises: a weighted sum.
-
-    ln(manipulability) and ln(force in reserve): a tenth more of a little counts as a tenth more of much.
-    """
-    room = min(margin / config.joint_margin, 1.0)
-    return float(
-        np.log(max(manipulability, _LEAST))
-        + config.force_weight * np.log(max(reserve, _LEAST))
-        + config.margin_weight * room
-    )
 
 
 class Examiner:
@@ -124,11 +40,8 @@ class Examiner:
         T_armbase_world = (T_world_base @ r.arm.T_base_armbase).inverse()
         goals = [T_armbase_world @ T for T in r.way.poses]
         parked = self._touching([r.room.parked_arm], ["when parked"], "the parked arm would touch something")
-        starts = (
-            []
-            if any(surely_beyond(r.arm, goal) for goal in goals)
-            else r.arm.inverse_all(goals[0], r.room.parked_arm)
-        )
+        hopeless = any(surely_beyond(r.arm, goal) for goal in goals)
+        starts = [] if hopeless else r.arm.inverse_all(goals[0], r.room.parked_arm)
         if not starts:
             return [Refused(base, None, (*parked, _unreached("the pins are out of reach")))]
         return [self._branch(base, T_armbase_world, goals, start, parked) for start in starts]
