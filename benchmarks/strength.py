@@ -28,7 +28,7 @@ from rafr.errors import InfeasibleError, RafrError
 from rafr.geometry import RigidTransform, merge_meshes
 from rafr.planning.pins import clamp_frame, propose_pins
 from rafr.robot.description import ARMS
-from rafr.robot.strength import holdable_force
+from rafr.robot.strength import reserve_force
 from rafr.trajectory.mission import Robot, approach, dock
 from rafr.units import METRES_PER_MM
 
@@ -89,8 +89,8 @@ def served(arm: str, case: Case, meshes: dict[str, BodyMesh], T_ct_clamp: RigidT
     return {
         "reached": True,
         "seconds": time.perf_counter() - clock,
-        "at_clamp_n": holdable_force(robot.arm, q, np.zeros(3)),
-        "at_centre_n": holdable_force(robot.arm, q, centre),
+        "at_clamp_n": float(reserve_force(robot.arm, q)[0]),
+        "at_centre_n": float(reserve_force(robot.arm, q, place=centre)[0]),
         "lever_m": float(np.linalg.norm(centre)),
     }
 

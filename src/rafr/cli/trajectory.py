@@ -13,16 +13,13 @@ import numpy as np
 from rafr.assessment import Assessment
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
-from rafr.errors import InfeasibleError, InputError, RafrError
+from rafr.errors import Cause, InfeasibleError, InputError, RafrError
 from rafr.progress import Progress, part_of
 from rafr.robot.description import ARMS
-from rafr.units import METRES_PER_MM
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
-    from rafr.cases.meshes import BodyMesh
-    from rafr.geometry import RigidTransform
-    from rafr.planning.plan import BodyPlan, ReductionPlan
+    from rafr.planning.plan import ReductionPlan
     from rafr.trajectory.mission import BodyMission, Robot
 
 
@@ -55,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
         given = args.plan is not None
         plan = read_plan(Path(args.plan), case) if given else _plan(case, part_of(progress, 0.0, 0.6))
         start = time.perf_counter()
-        missions, assessment = _missions(
+        missions, assessment, cause = _missions(
             robot, case, plan, np.random.default_rng(args.seed), part_of(progress, 0.0 if given else 0.6, 1.0)
         )
     seconds = time.perf_counter() - start
     if folder is not None:
         _save_pictures(folder, robot, missions)
     if args.json is not None:
-        write_json(args.json, trajectory_json(robot, missions, assessment, seconds))
+        write_json(args.json, trajectory_json(robot, missions, assessment, seconds, cause))
     if args.json != "-":
         _show(missions, assessment, seconds)
     return EXIT_DONE if assessment.accepted else EXIT_NOT_ACCEPTABLE
@@ -103,17 +100,20 @@ def _plan(case: Case, progress: Progress) -> ReductionPlan:
 
 def _missions(
     robot: Robot, case: Case, plan: ReductionPlan, rng: np.random.Generator, progress: Progress
-) -> tuple[list[BodyMission], Assessment]:
-    """Body after body, the base driving on from where it stands; stops at the first that fails."""
+) -> tuple[list[BodyMission], Assessment, Cause]:
+    """Body after body, the base driving on from where it stands; stops at the first that fails.
+
+    The cause is of that; it says nothing where the assessment accepts.
+    """
     from rafr.cases.meshes import body_meshes
     from rafr.planning.pins import clamp_frame, propose_pins
     from rafr.planning.reduction import pull_on
     from rafr.trajectory.mission import plan_body
 
     meshes = body_meshes(case)
-    goals = {body.name: body.T_reduced_displaced for body in plan.bodies}
     T_world_pelvis = robot.room.T_world_ct(case, meshes[case.reference.name].mesh.centroid)
     assessment = plan.assessment
+    goals = {name: plan.body(name).T_reduced_displaced for name in plan.order}
     missions: list[BodyMission] = []
     base = robot.room.parking.pose
     for k, name in enumerate(plan.order):
@@ -124,25 +124,12 @@ def _missions(
             pull = pull_on(case, meshes, name, goals)
             mission = plan_body(robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng, pull=pull)
         except InfeasibleError as error:
-            return missions, assessment & Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
+            refused = Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
+            return missions, assessment & refused, error.cause
         missions.append(mission)
-        strength = _strength(robot, mission, plan.body(name), meshes[name], T_ct_clamp)
-        assessment = assessment & mission.assessment & strength
+        assessment = assessment & mission.assessment
         base = mission.docking.pose
-    return missions, assessment
-
-
-def _strength(
-    robot: Robot, mission: BodyMission, planned: BodyPlan, body: BodyMesh, T_ct_clamp: RigidTransform
-) -> Assessment:
-    """Whether the arm holds, all along the reduction, the largest load the plan predicts."""
-    from rafr.robot.strength import Load, assess_strength
-
-    centroid = T_ct_clamp.inverse().apply(body.mesh.centroid) * METRES_PER_MM
-    force, torque = (max(getattr(p, kind) for p in planned.path) for kind in ("force_n", "torque_nm"))
-    postures = mission.reduction.trajectory.q
-    found = assess_strength(robot.arm, postures, Load(force, torque, centroid))
-    return Assessment(found.accepted, tuple(f"{mission.body}: {r}" for r in found.reasons))
+    return missions, assessment, Cause.OTHER
 
 
 def _save_pictures(folder: Path, robot: Robot, missions: list[BodyMission]) -> None:

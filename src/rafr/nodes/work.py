@@ -11,6 +11,7 @@ from rafr.cases.case import Case
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.path import Pull
 from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress, part_of, silent
 from rafr.registration.result import FiducialRegistration, RegistrationResult
@@ -92,6 +93,7 @@ def docking(
 
     T_base_pelvis, path = _measured(case_folder, body, now)
     progress(0.1, "choosing a place for the base")
+    pull = _pull(case_folder, body, now)
     result = mission.dock(
         mission.Robot.named(arm),
         floor_pose(now.T_world_base),
@@ -99,6 +101,7 @@ def docking(
         path,
         _planned_clamp(case_folder, body),
         now.tools,
+        pull,
     )
     return result.trajectory, result.assessment
 
@@ -122,6 +125,7 @@ def approach(
         _planned_clamp(case_folder, body),
         rng=np.random.default_rng(seed),
         tools=now.tools,
+        pull=_pull(case_folder, body, now),
     )
     return motion.trajectory, motion.assessment
 
@@ -130,8 +134,6 @@ def reduction(
     case_folder: str, arm: str, body: str, now: Situation, *, progress: Progress = silent
 ) -> tuple[ArmTrajectory, Assessment]:
     """Along the plan's path, from where the clamped body stands now."""
-    from rafr.cases.meshes import body_meshes
-    from rafr.planning.reduction import pull_on
     from rafr.trajectory import mission
     from rafr.units import to_metres
 
@@ -140,11 +142,8 @@ def reduction(
     T_base_clamp = robot.arm.T_base_armbase @ robot.arm.forward(now.q)
     # the pins are never where they were planned: how the clamp holds the fragment is what is measured
     T_fragment_clamp = (T_base_pelvis @ to_metres(path[0])).inverse() @ T_base_clamp
-    progress(0.1, "what the tissue will do")
-    case = case_of(case_folder)
-    pull = pull_on(case, body_meshes(case), body, now.T_reduced_displaced)
-    progress(0.2, "timing the reduction")
-    load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, pull)
+    progress(0.1, "timing the reduction")
+    load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, _pull(case_folder, body, now))
     motion = mission.reduction(
         robot, now.T_world_base, now.q, T_base_pelvis, path, T_fragment_clamp, load=load
     )
@@ -190,6 +189,15 @@ def _measured(case_folder: str, body: str, now: Situation) -> tuple[RigidTransfo
         raise InputError("optimise_trajectory", f"{body} is not tracked or has no path", "both")
     pivot = body_meshes(case_of(case_folder))[body].mesh.centroid
     return now.T_base_pelvis, path_from(now.T_current_displaced, now.T_path_displaced, pivot)
+
+
+def _pull(case_folder: str, body: str, now: Situation) -> Pull:
+    """Soft tissue and traction on a body, as planned with."""
+    from rafr.cases.meshes import body_meshes
+    from rafr.planning.reduction import pull_on
+
+    case = case_of(case_folder)
+    return pull_on(case, body_meshes(case), body, now.T_reduced_displaced)
 
 
 def _planned_clamp(case_folder: str, body: str) -> RigidTransform:

@@ -14,6 +14,8 @@ from rafr.robot.inverse import InverseConfig, closest_solution, solve_from, star
 from rafr.robot.urdf import joint_chain, joint_limits, parked_posture
 
 ROOT, TIP = "arm_base", "clamp"
+# makes both halves of a twist a length per radian: m, about the clamp's lever arm
+TWIST_WEIGHT = np.array([1.0, 1.0, 1.0, 0.3, 0.3, 0.3])
 
 
 class ArmModel:
@@ -170,9 +172,6 @@ class ArmModel:
 
 
 def smallest_singular_value(jacobian: FloatArray) -> FloatArray:
-    """(...) m, of Jacobians (..., 6, dof) whose rotations are weighted by 0.3 m.
-
-    The weight makes both halves a length per radian; it is about the clamp's lever arm.
-    """
-    weight = np.array([1.0, 1.0, 1.0, 0.3, 0.3, 0.3])
-    return np.asarray(np.linalg.svd(weight[:, None] * jacobian, compute_uv=False)[..., -1], dtype=float)
+    """(...) m, of Jacobians (..., 6, dof) weighted by TWIST_WEIGHT."""
+    weighted = TWIST_WEIGHT[:, None] * jacobian
+    return np.asarray(np.linalg.svd(weighted, compute_uv=False)[..., -1], dtype=float)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rafr.errors import InfeasibleError
+from rafr.errors import Cause, InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -113,8 +113,8 @@ def closest_solution(
     reach = sum(float(np.linalg.norm(j.T_parent_joint.translation)) for j in arm.chain)
     where = f"the clamp pose {distance:.3f} m from arm_base"
     if distance > reach:
-        raise InfeasibleError((f"{where} is beyond the arm's reach of {reach:.3f} m",))
-    raise InfeasibleError((f"{where} has no joint angles within the joint limits",))
+        raise InfeasibleError((f"{where} is beyond the arm's reach of {reach:.3f} m",), Cause.OUT_OF_REACH)
+    raise InfeasibleError((f"{where} has no joint angles within the joint limits",), Cause.OUT_OF_REACH)
 
 
 def _error(arm: ArmModel, goal: RigidTransform, q: FloatArray) -> FloatArray:

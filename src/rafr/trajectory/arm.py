@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rafr.assessment import Assessment
-from rafr.errors import InfeasibleError
+from rafr.errors import Cause, InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.robot.collision import ArmCollision
+from rafr.robot.strength import torque_share
 from rafr.trajectory.config import ArmPathConfig
 from rafr.trajectory.motion import ArmMotion, joined, standing
 from rafr.trajectory.path_motion import path_motion
@@ -34,6 +35,7 @@ def approach_motion(
     collision: ArmCollision,
     rng: np.random.Generator,
     then: Sequence[RigidTransform] = (),
+    load: FloatArray | None = None,
     hidden: Hidden | None = None,
     config: ArmPathConfig | None = None,
 ) -> ArmMotion:
@@ -41,6 +43,8 @@ def approach_motion(
 
     Args:
         then: `T_armbase_clamp` the arm has to follow afterwards; the branch is chosen so that it can.
+        load: (n, 6) on the clamp at each of these (`FragmentLoad.on_clamp`), which the branch must hold;
+            None: not known.
         hidden: names the tools that the robot hides at joint angles (n, dof) while it follows `then`; a
             branch that hides none is taken where there is one.
 
@@ -52,16 +56,19 @@ def approach_motion(
     before = T_armbase_clamp_goal @ RigidTransform.from_translation((0.0, 0.0, -config.standoff))
     branches = arm.inverse_all(before, q0)
     if not branches:
-        raise InfeasibleError(("the stand-off pose in front of the pins is out of the arm's reach",))
+        text = "the stand-off pose in front of the pins is out of the arm's reach"
+        raise InfeasibleError((text,), Cause.OUT_OF_REACH)
     reasons: list[str] = []
+    causes: set[Cause] = set()
     insertion = [before, T_armbase_clamp_goal]
     for look in (hidden, None) if hidden is not None else (None,):
         for q_before in branches:
             try:
-                return _approach_by(arm, q0, q_before, insertion, then, look, collision, rng, config)
+                return _approach_by(arm, q0, q_before, insertion, then, load, look, collision, rng, config)
             except InfeasibleError as error:
                 reasons += error.reasons
-    raise InfeasibleError(tuple(dict.fromkeys(reasons)))
+                causes.add(error.cause)
+    raise InfeasibleError(tuple(dict.fromkeys(reasons)), causes.pop() if len(causes) == 1 else Cause.OTHER)
 
 
 def retreat_motion(
@@ -107,10 +114,12 @@ def free_motion(
     for name, q in (("start", a), ("end", b)):
         touching = collision.touching(q)
         if touching is not None:
-            raise InfeasibleError((f"at the {name} of a free motion {touching} are too close",))
+            raise InfeasibleError(
+                (f"at the {name} of a free motion {touching} are too close",), Cause.COLLISION
+            )
     way = find_way(a, b, collision, arm.limits, rng)
     if way is None:
-        raise InfeasibleError(("no way free of collision was found for the arm",))
+        raise InfeasibleError(("no way free of collision was found for the arm",), Cause.COLLISION)
     paths = tuple(joint_path(arm, way[k : k + 2], config.free) for k in range(len(way) - 1))
     timed = [time_path(arm.joint_names, path) for path in paths]
     trajectory = joined([t for t, _ in timed])
@@ -126,6 +135,7 @@ def _approach_by(
     q_before: FloatArray,
     insertion: Sequence[RigidTransform],
     then: Sequence[RigidTransform],
+    load: FloatArray | None,
     hidden: Hidden | None,
     collision: ArmCollision,
     rng: np.random.Generator,
@@ -135,11 +145,13 @@ def _approach_by(
     q_in = follow(arm, even_poses(insertion, config.insertion, 10), q_before)[-1]
     followed = follow(arm, [insertion[-1], *then], q_in)
     if min(arm.manipulability(q) for q in (q_in, followed[-1])) < config.tube.min_manipulability:
-        raise InfeasibleError(("the arm would be close to a singularity at the pins",))
+        raise InfeasibleError(("the arm would be close to a singularity at the pins",), Cause.SINGULAR)
     for q in (q_in, followed[-1]):
         touching = collision.touching(q)
         if touching is not None:
-            raise InfeasibleError((f"at the pins {touching} are too close",))
+            raise InfeasibleError((f"at the pins {touching} are too close",), Cause.COLLISION)
+    if load is not None:
+        _require_held(arm, followed[1:], load)
     behind = hidden(followed[1:]) if hidden is not None else frozenset()
     if behind:
         raise InfeasibleError((f"the robot would hide {', '.join(sorted(behind))} from the tracker",))
@@ -148,6 +160,15 @@ def _approach_by(
         arm, insertion, free.trajectory.q[-1], speed=config.insertion, collision=collision, config=config
     )
     return _together(free, into)
+
+
+def _require_held(arm: ArmModel, q: FloatArray, load: FloatArray) -> None:
+    """Raise InfeasibleError where loads (n, 6) at angles (n, dof) need more than a joint's torque."""
+    share = torque_share(arm, q, load)
+    if share.max() > 1.0:
+        k, joint = np.unravel_index(int(share.argmax()), share.shape)
+        text = f"{arm.joint_names[joint]} at {share.max():.0%} of its torque at pose {k + 1} of {len(load)}"
+        raise InfeasibleError((f"the arm cannot hold the load ({text})",), Cause.TOO_MUCH_FORCE)
 
 
 def _together(*motions: ArmMotion) -> ArmMotion:

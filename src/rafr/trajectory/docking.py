@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rafr.errors import InfeasibleError
+from rafr.errors import Cause, InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nlp import Problem, Solution
 from rafr.robot.mobile import Drive
 from rafr.robot.mobile.extension import DynamicExtension, runge_kutta, travelled
 from rafr.room import Disc, Obstacle
+from rafr.trajectory.passage import passable
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.route import Guess, guesses
 from rafr.trajectory.verify import verify_base
@@ -63,8 +64,8 @@ def optimise_docking(
     The wheels' limits are those of `drive`.
 
     Raises:
-        InfeasibleError: start or goal touches an obstacle, no route exists, or none of the guesses led
-            to a motion that the independent check accepts; the reasons say which.
+        InfeasibleError: start or goal touches an obstacle (cause COLLISION), no way leads there (BOXED_IN),
+            or none of the guesses led to a motion that the independent check accepts (OTHER).
     """
     config = config or DockingConfig()
     p0, p1 = np.asarray(start, dtype=float), np.asarray(goal, dtype=float)
@@ -82,7 +83,12 @@ def optimise_docking(
             if trajectory is not None:
                 return trajectory
             reasons += [f"guess {guess.name!r}: {reason}" for reason in wrong]
-    raise InfeasibleError(tuple(reasons) or ("no route between start and goal",))
+    if not ways or not passable(p0, p1, obstacles, drive):
+        text = (
+            "no route between start and goal" if not ways else "no way between start and goal is wide enough"
+        )
+        raise InfeasibleError((f"{text} for the base",), Cause.BOXED_IN)
+    raise InfeasibleError(tuple(reasons))
 
 
 def _from_guess(
@@ -162,14 +168,14 @@ def _keep_clear(
         kept = min(clearance, max(at_ends - _REACHED, 0.0))
         needed = radius + kept + (obstacle.radius if isinstance(obstacle, Disc) else 0.0)
         squared = [
-            _squared_distance(obstacle, at[0, :] + o * ca.cos(at[2, :]), at[1, :] + o * ca.sin(at[2, :]))
+            squared_distance(obstacle, at[0, :] + o * ca.cos(at[2, :]), at[1, :] + o * ca.sin(at[2, :]))
             for o in offsets
         ]
         problem.constrain(f"clear of {obstacle.name}", ca.vertcat(*squared), needed**2, np.inf)
 
 
-def _squared_distance(obstacle: Obstacle, x: Any, y: Any) -> Any:
-    """To a disc's centre, or to a box's surface (zero inside)."""
+def squared_distance(obstacle: Obstacle, x: Any, y: Any) -> Any:
+    """In CasADi: to a disc's centre, or to a box's surface (zero inside), m^2."""
     import casadi as ca
 
     dx, dy = x - obstacle.x, y - obstacle.y
@@ -206,7 +212,7 @@ def _require_free(name: str, pose: FloatArray, obstacles: Sequence[Obstacle], dr
     centres = drive.disc_centres(pose)[0]
     touched = [o.name for o in obstacles if float(o.distance(centres).min()) < radius]
     if touched:
-        raise InfeasibleError((f"at the {name} the base touches {', '.join(touched)}",))
+        raise InfeasibleError((f"at the {name} the base touches {', '.join(touched)}",), Cause.COLLISION)
 
 
 def _standing(pose: FloatArray, drive: Drive) -> BaseTrajectory:

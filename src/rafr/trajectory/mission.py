@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from rafr.assessment import Assessment
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.path.load import Pull
+from rafr.planning.path import Pull
 from rafr.robot.arm import ArmModel
 from rafr.robot.collision import ArmCollision
 from rafr.robot.mobile import Drive, floor_transform, named_drive
@@ -107,6 +107,7 @@ def dock(
     T_path_displaced: Sequence[RigidTransform],
     T_ct_clamp: RigidTransform,
     tools: TrackedTools | None = None,
+    pull: Pull | None = None,
 ) -> Docking:
     """Choose where the base stands for a body and drive there.
 
@@ -114,13 +115,19 @@ def dock(
         base_pose: (3,) where it stands now: x, y, theta in `world`.
         T_ct_clamp: mm, from the body's pins (`rafr.planning.pins.clamp_frame`).
         tools: which the robot should not hide; None: not known.
+        pull: what acts on the body along its way, for the arm to hold; None: not known.
 
     Raises:
         InfeasibleError: no place serves the path, or no way leads there.
     """
     path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
     watch = None if tools is None else Watch(robot.arm, tools, path[0])
-    pose, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch, drive=robot.drive)
+    load = None
+    if pull is not None:
+        load = _on_clamp(FragmentLoad(pull, T_world_pelvis, to_metres(T_ct_clamp)), path)
+    pose, assessment = choose_docking_pose(
+        robot.arm, path, robot.room, load=load, watch=watch, drive=robot.drive
+    )
     trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
     return Docking(pose, trajectory, assessment)
 
@@ -135,6 +142,7 @@ def approach(
     *,
     rng: np.random.Generator,
     tools: TrackedTools | None = None,
+    pull: Pull | None = None,
     config: ArmPathConfig | None = None,
 ) -> ArmMotion:
     """Bring the clamp to the pins of a body as it stands now (the path's first pose).
@@ -145,6 +153,7 @@ def approach(
         T_base_pelvis: measured by the tracker, or as planned.
         T_ct_clamp: mm.
         tools: which the robot should not hide; None: not known.
+        pull: what the arm will have to hold along the path; None: not known.
 
     Raises:
         InfeasibleError: see `rafr.trajectory.arm.approach_motion`.
@@ -158,8 +167,19 @@ def approach(
     def hidden(joints: FloatArray) -> frozenset[str]:
         return frozenset() if watch is None else watch.hidden(T_world_base, joints, in_world)
 
+    load = None
+    if pull is not None:
+        load = _on_clamp(fragment_load(robot, T_base_pelvis, to_metres(T_ct_clamp), pull), goals)
     return approach_motion(
-        robot.arm, q, goals[0], collision=collision, rng=rng, then=goals, hidden=hidden, config=config
+        robot.arm,
+        q,
+        goals[0],
+        collision=collision,
+        rng=rng,
+        then=goals,
+        load=load,
+        hidden=hidden,
+        config=config,
     )
 
 
@@ -231,11 +251,18 @@ def plan_body(
     Raises:
         InfeasibleError: one of the motions is not possible; the reasons say which and why.
     """
-    docking = dock(robot, base_pose, T_world_pelvis, T_path_displaced, T_ct_clamp)
+    docking = dock(robot, base_pose, T_world_pelvis, T_path_displaced, T_ct_clamp, pull=pull)
     T_world_base = docking.T_world_base
     T_base_pelvis = T_world_base.inverse() @ T_world_pelvis
     to_pins = approach(
-        robot, T_world_base, robot.parked_arm, T_base_pelvis, T_path_displaced, T_ct_clamp, rng=rng
+        robot,
+        T_world_base,
+        robot.parked_arm,
+        T_base_pelvis,
+        T_path_displaced,
+        T_ct_clamp,
+        rng=rng,
+        pull=pull,
     )
     q = to_pins.trajectory.q[-1]
     T_fragment_clamp = to_metres(T_ct_clamp)
@@ -243,6 +270,11 @@ def plan_body(
     along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, T_fragment_clamp, load=load)
     away = retreat(robot, T_world_base, along.trajectory.q[-1], rng=rng)
     return BodyMission(body, docking, to_pins, along, away, load)
+
+
+def _on_clamp(load: FragmentLoad, poses: Sequence[RigidTransform]) -> FloatArray:
+    """(n, 6) at poses of the clamp."""
+    return np.array([load.on_clamp(T) for T in poses])
 
 
 def _from_armbase(robot: Robot, T_base_clamp: Sequence[RigidTransform]) -> list[RigidTransform]:

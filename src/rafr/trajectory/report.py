@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rafr.assessment import Assessment
+from rafr.errors import Cause
 from rafr.files import written_whole
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
@@ -20,11 +21,12 @@ from rafr.trajectory.result import ArmTrajectory
 
 
 def trajectory_json(
-    robot: Robot, missions: Sequence[BodyMission], assessment: Assessment, seconds: float
+    robot: Robot, missions: Sequence[BodyMission], assessment: Assessment, seconds: float, cause: Cause
 ) -> dict[str, Any]:
     """The result as JSON: the first body's docking and arm motion, and every body's stages.
 
-    `base` and `arm` are None when not even the first body's motions could be planned.
+    `base` and `arm` are None when not even the first body's motions could be planned. An assessment that does
+    not accept has its `cause`, one of `Cause`, beside the reasons.
     """
     first = missions[0] if missions else None
     arm = None if first is None else _arm_motion(first)
@@ -35,7 +37,7 @@ def trajectory_json(
         "duration_s": None if arm is None else arm.duration,
         "toppra_duration_s": None if first is None else _toppra(first),
         "bodies": {m.body: _body(robot.arm, m) for m in missions},
-        "assessment": assessment.to_json(),
+        "assessment": assessment.to_json() | ({} if assessment.accepted else {"cause": cause.value}),
         "seconds": seconds,
     }
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rafr.errors import InfeasibleError
+from rafr.errors import Cause, InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.robot.collision import ArmCollision, Block
 from rafr.trajectory.arm import (
@@ -149,13 +149,15 @@ def test_the_approach_chooses_a_branch_that_can_go_on(arm, folded):
 def test_an_approach_that_cannot_be_says_why(arm, folded):
     rng = np.random.default_rng(0)
     far = RigidTransform.from_translation((3.0, 0.0, 0.0))
-    with pytest.raises(InfeasibleError, match="out of the arm's reach"):
+    with pytest.raises(InfeasibleError, match="out of the arm's reach") as caught:
         approach_motion(arm, folded, far, collision=ArmCollision(arm), rng=rng)
+    assert caught.value.cause is Cause.OUT_OF_REACH
     goal = RigidTransform(np.diag([1.0, -1.0, -1.0]), np.array([0.55, 0.2, 0.1]))
     at = arm.T_base_armbase @ goal
     block = Block("lid", RigidTransform.from_translation(at.translation), (0.3, 0.3, 0.1))
-    with pytest.raises(InfeasibleError, match="lid are too close"):
+    with pytest.raises(InfeasibleError, match="lid are too close") as caught:
         approach_motion(arm, folded, goal, collision=ArmCollision(arm, [block]), rng=rng)
+    assert caught.value.cause is Cause.COLLISION
 
 
 def test_the_retreat_backs_out_before_it_turns_away(arm, folded, motion):

@@ -69,6 +69,7 @@ def test_a_plan_becomes_docking_and_arm_motions_within_limits(folder, plan_file,
     assert set(data["base"]) == {"t", "x", "y", "theta", "v", "omega", "wheel"}
     assert set(data["arm"]) == {"joint_names", "t", "q", "qd", "qdd", "qddd"}
     assert data["assessment"]["accepted"]
+    assert "cause" not in data["assessment"]
     assert data["base"]["y"][-1] < 0  # the patient's left
     limits = data["limits"]["arm"]
     for name, bound in (("qd", "velocity"), ("qdd", "acceleration"), ("qddd", "jerk")):
@@ -90,18 +91,13 @@ def test_a_mecanum_base_docks_with_a_sideways_speed_for_every_time(folder, plan_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arm", "force", "code"), [("lbr_med14", 60.0, 0), ("fr3", 5.0, 0), ("fr3", 60.0, 1)]
-)
-def test_another_arm_serves_as_far_as_it_is_strong_enough(folder, tmp_path, arm, force, code):
-    given, result = tmp_path / "heavy.json", tmp_path / "trajectory.json"
-    given.write_text(json.dumps(plan(force=force).to_json()))
-    arguments = ["--plan", str(given), "--arm", arm, "--json", str(result)]
-    assert main(["trajectory", str(folder), *arguments]) == code
+@pytest.mark.parametrize("arm", ["lbr_med14", "fr3"])
+def test_another_arm_has_motions_of_its_own(folder, plan_file, tmp_path, arm):
+    result = tmp_path / "trajectory.json"
+    arguments = ["--plan", str(plan_file), "--arm", arm, "--json", str(result)]
+    assert main(["trajectory", str(folder), *arguments]) == 0
     data = json.loads(result.read_text())
     assert np.shape(data["arm"]["q"]) == (len(data["arm"]["t"]), 7)
-    weak = [r for r in data["assessment"]["reasons"] if "left_hip: the arm may be too weak: fr3_joint" in r]
-    assert len(weak) == code
 
 
 def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_file, tmp_path):
@@ -111,6 +107,7 @@ def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_fil
     data = json.loads(result.read_text())
     assert data["base"] is None
     assert any("no base pose on the left side" in reason for reason in data["assessment"]["reasons"])
+    assert data["assessment"]["cause"] == "collision"
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from rafr.errors import InfeasibleError
+from rafr.errors import Cause, InfeasibleError
 from rafr.robot.mobile import DifferentialDrive, named_drive
 from rafr.robot.mobile.drive import KINDS
 from rafr.room import Box, Disc, OperatingRoom
-from rafr.trajectory.docking import optimise_docking
+from rafr.trajectory.docking import DockingConfig, optimise_docking
+from rafr.trajectory.passage import passable
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.route import guesses, shortest_route
 from rafr.trajectory.verify import verify_base
@@ -75,8 +76,9 @@ def test_standing_at_the_goal_already_is_a_trajectory_that_stands(drive):
 
 
 def test_a_goal_inside_an_obstacle_is_named(drive):
-    with pytest.raises(InfeasibleError, match="at the goal the base touches bed"):
+    with pytest.raises(InfeasibleError, match="at the goal the base touches bed") as caught:
         optimise_docking((0, 0, 0), (3, 0, 0), [Box("bed", 3.2, 0, 0, 1, 1)], drive)
+    assert caught.value.cause is Cause.COLLISION
 
 
 def test_a_walled_off_goal_has_no_route(drive):
@@ -84,9 +86,43 @@ def test_a_walled_off_goal_has_no_route(drive):
         Disc(f"d{k}", 5 + 1.6 * np.cos(a), 1.6 * np.sin(a), 0.45)
         for k, a in enumerate(np.arange(12) * np.pi / 6)
     ]
-    with pytest.raises(InfeasibleError, match="no route"):
+    with pytest.raises(InfeasibleError, match="no route") as caught:
         optimise_docking((0, 0, 0), (5, 0, 0), ring, drive)
+    assert caught.value.cause is Cause.BOXED_IN
     assert shortest_route(np.zeros(2), np.array([5.0, 0.0]), ring, drive) is None
+
+
+def door(width, at=0.0):
+    """A closed square of walls round the origin with a door in the wall at x = 1.1."""
+    ends = (-1.25, at - width / 2, at + width / 2, 1.25)
+    jambs = [
+        Box(f"jamb {k}", 1.1, (a + b) / 2, 90.0, b - a, 0.3) for k, (a, b) in enumerate((ends[:2], ends[2:]))
+    ]
+    sides = [Box(f"side {y}", 0.0, y, 0.0, 2.5, 0.3) for y in (1.1, -1.1)]
+    return [Box("back", -1.1, 0.0, 90.0, 2.5, 0.3), *sides, *jambs]
+
+
+@pytest.mark.parametrize(("width", "passes"), [(0.9, True), (0.72, True), (0.6, False), (0.0, False)])
+def test_a_door_lets_the_base_pass_when_it_is_wider_than_the_footprint(drive, width, passes):
+    _, radius = drive.footprint()
+    assert (width > 2 * radius) == passes
+    assert passable(np.zeros(3), np.array([3.0, 0.0, 0.0]), door(width), drive) == passes
+
+
+def test_a_door_that_is_too_narrow_boxes_the_base_in_and_is_not_taken_for_a_failure_of_the_solver(drive):
+    # the search for a route allows for the body's width of 0.6 m only, and its grid has a line at y = 0.041
+    narrow = door(0.612, at=0.041)
+    assert guesses(np.zeros(3), np.array([3.0, 0.0, 0.0]), narrow, drive, 40)
+    with pytest.raises(InfeasibleError, match="wide enough") as caught:
+        optimise_docking((0, 0, 0), (3, 0, 0), narrow, drive, DockingConfig(max_iterations=5))
+    assert caught.value.cause is Cause.BOXED_IN
+
+
+def test_a_solver_that_gives_up_is_not_a_boxed_in_base(drive):
+    hurried = DockingConfig(max_iterations=1)
+    with pytest.raises(InfeasibleError) as caught:
+        optimise_docking((0, 0, 0), (3, 0.3, 1.0), door(0.9), drive, hurried)
+    assert caught.value.cause is Cause.OTHER
 
 
 def test_the_route_goes_round_and_not_through(drive):

@@ -1,0 +1,6 @@
+"""Where the base should stand so that the arm reaches the pins and the whole way of the reduction."""
+
+from rafr.trajectory.placement.choose import choose_docking_pose
+from rafr.trajectory.placement.request import FloorPose, Grid, PlacementConfig
+
+__all__ = ["FloorPose", "Grid", "PlacementConfig", "choose_docking_pose"]
