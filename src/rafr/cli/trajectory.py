@@ -36,6 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("differential", "mecanum"),
         help="which mobile base (default: differential, the one that is simulated and controlled)",
     )
+    parser.add_argument(
+        "--together",
+        nargs="?",
+        const="fixed",
+        choices=("fixed", "free"),
+        help="move base and arm together to the stand-off before the pins, the base ending where it docks "
+        "(fixed, the default) or near it (free); without this the arm stays folded until the base stands",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the search for a free way (default: 0)")
     parser.add_argument("-o", "--out", metavar="DIR", help="save pictures there")
     add_json_option(parser)
@@ -54,7 +62,12 @@ def run(args: argparse.Namespace) -> int:
         plan = read_plan(Path(args.plan), case) if given else _plan(case, part_of(progress, 0.0, 0.6))
         start = time.perf_counter()
         missions, assessment = _missions(
-            robot, case, plan, np.random.default_rng(args.seed), part_of(progress, 0.0 if given else 0.6, 1.0)
+            robot,
+            case,
+            plan,
+            np.random.default_rng(args.seed),
+            args.together,
+            part_of(progress, 0.0 if given else 0.6, 1.0),
         )
     seconds = time.perf_counter() - start
     if folder is not None:
@@ -100,7 +113,12 @@ def _plan(case: Case, progress: Progress) -> ReductionPlan:
 
 
 def _missions(
-    robot: Robot, case: Case, plan: ReductionPlan, rng: np.random.Generator, progress: Progress
+    robot: Robot,
+    case: Case,
+    plan: ReductionPlan,
+    rng: np.random.Generator,
+    together: str | None,
+    progress: Progress,
 ) -> tuple[list[BodyMission], Assessment]:
     """Body after body, the base driving on from where it stands; stops at the first that fails."""
     from rafr.cases.meshes import body_meshes
@@ -117,7 +135,9 @@ def _missions(
         path = [pose.T_path_displaced for pose in plan.body(name).path]
         try:
             T_ct_clamp = clamp_frame(propose_pins(case, meshes, name))
-            mission = plan_body(robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng)
+            mission = plan_body(
+                robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng, together=together
+            )
         except InfeasibleError as error:
             return missions, assessment & Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
         missions.append(mission)
@@ -128,10 +148,13 @@ def _missions(
 
 def _save_pictures(folder: Path, robot: Robot, missions: list[BodyMission]) -> None:
     from rafr.trajectory.report import save_docking_picture, save_joint_picture
+    from rafr.trajectory.whole_body.picture import save_together_picture
 
     for mission in missions:
         save_docking_picture(folder / f"docking_{mission.body}.png", robot, mission)
         save_joint_picture(folder / f"joints_{mission.body}.png", robot, mission)
+        if mission.reach is not None and mission.reach.together is not None:
+            save_together_picture(folder / f"together_{mission.body}.png", robot, mission.body, mission.reach)
 
 
 def _show(missions: list[BodyMission], assessment: Assessment, seconds: float) -> None:
@@ -146,7 +169,12 @@ def _show(missions: list[BodyMission], assessment: Assessment, seconds: float) -
         x, y, theta = m.docking.pose
         arm = (stage.trajectory.duration for stage in (m.approach, m.reduction, m.retreat))
         where = f"{x:.2f}, {y:.2f} m, {np.degrees(theta):.0f}°"
-        table.add_row(m.body, where, f"{m.docking.trajectory.t[-1]:.1f} s", *(f"{t:.1f} s" for t in arm))
+        way = f"{m.docking.trajectory.t[-1]:.1f} s"
+        if m.reach is not None and m.reach.together is not None:
+            way += " with the arm"
+            if m.reach.sequential_duration is not None:
+                way += f" (one after the other {m.reach.sequential_duration:.1f} s)"
+        table.add_row(m.body, where, way, *(f"{t:.1f} s" for t in arm))
     console.print(table)
     for reason in assessment.reasons:
         console.print(f"• {reason}", markup=False)

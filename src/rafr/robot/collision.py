@@ -21,18 +21,20 @@ _RIGID = (*_BASE, "arm_base")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A box in the arm's surroundings.
+    """A box or an upright cylinder in the arm's surroundings.
 
     Attributes:
         T_base_block: pose of its centre on the mobile base.
-        size: (3,) side lengths, m.
+        size: (3,) side lengths, m; of a cylinder the first is its diameter, the last its height.
         tool_may_enter: True for the patient's envelope, which the tool has to reach into.
+        is_round: True for a cylinder.
     """
 
     name: str
     T_base_block: RigidTransform
     size: tuple[float, float, float]
     tool_may_enter: bool = False
+    is_round: bool = False
 
 
 class ArmCollision:
@@ -55,7 +57,7 @@ class ArmCollision:
         self._names = links + [b.name for b in blocks]
         for block in blocks:
             self._add(block)
-        for i, j in _self_pairs(links):
+        for i, j in self_pairs(links):
             self._shapes.addCollisionPair(pin.CollisionPair(i, j))
         for i, j in _block_pairs(links, blocks):
             self._shapes.addCollisionPair(pin.CollisionPair(i, j))
@@ -85,6 +87,14 @@ class ArmCollision:
             T = block.T_base_block
             self._shapes.geometryObjects[first + k].placement = pin.SE3(T.rotation, T.translation)
 
+    def clearance(self, q: ArrayLike) -> float:
+        """Smallest distance between any pair that must not touch, m; zero or less when one does."""
+        import pinocchio as pin
+
+        q = np.asarray(q, dtype=float)
+        closest = pin.computeDistances(self._model, self._data, self._shapes, self._query, q)
+        return float(self._query.distanceResults[closest].min_distance)
+
     def free(self, q: ArrayLike) -> bool:
         return self.touching(q) is None
 
@@ -99,9 +109,10 @@ class ArmCollision:
         import coal
         import pinocchio as pin
 
-        T = block.T_base_block
+        T, size = block.T_base_block, block.size
+        shape = coal.Cylinder(size[0] / 2, size[2]) if block.is_round else coal.Box(*size)
         self._shapes.addGeometryObject(
-            pin.GeometryObject(block.name, 0, pin.SE3(T.rotation, T.translation), coal.Box(*block.size))
+            pin.GeometryObject(block.name, 0, pin.SE3(T.rotation, T.translation), shape)
         )
 
 
@@ -110,7 +121,7 @@ def _link_name(model: Any, geometry: Any) -> str:
     return name
 
 
-def _self_pairs(links: list[str]) -> list[tuple[int, int]]:
+def self_pairs(links: Sequence[str]) -> list[tuple[int, int]]:
     """Pairs of shapes whose links are not neighbours in the chain and can move to each other."""
     # the shoulder turns on arm_base and the upper arm's housing passes just above it, always
     order = ("shoulder_link", "upper_arm_link", "forearm_link", "wrist_1_link")

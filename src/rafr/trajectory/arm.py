@@ -226,6 +226,33 @@ def free_motion(
     return ArmMotion(trajectory, paths, Assessment(True, tuple(r for _, remarks in timed for r in remarks)))
 
 
+def require_serves(
+    arm: ArmModel,
+    q_before: FloatArray,
+    insertion: Sequence[RigidTransform],
+    then: Sequence[RigidTransform],
+    hidden: Hidden | None,
+    collision: ArmCollision,
+    config: ArmPathConfig,
+) -> None:
+    """Whether a branch of the arm, standing before the pins, goes in and follows the path from there.
+
+    Raises:
+        InfeasibleError: it does not; the reason says why.
+    """
+    q_in = follow(arm, even_poses(insertion, config.insertion, 10), q_before)[-1]
+    followed = follow(arm, [insertion[-1], *then], q_in)
+    if min(arm.manipulability(q) for q in (q_in, followed[-1])) < config.min_manipulability:
+        raise InfeasibleError(("the arm would be close to a singularity at the pins",))
+    for q in (q_in, followed[-1]):
+        touching = collision.touching(q)
+        if touching is not None:
+            raise InfeasibleError((f"at the pins {touching} are too close",))
+    behind = hidden(followed[1:]) if hidden is not None else frozenset()
+    if behind:
+        raise InfeasibleError((f"the robot would hide {', '.join(sorted(behind))} from the tracker",))
+
+
 def _approach_by(
     arm: ArmModel,
     q0: FloatArray,
@@ -238,17 +265,7 @@ def _approach_by(
     config: ArmPathConfig,
 ) -> ArmMotion:
     """The approach through one branch of the arm; cheap checks first."""
-    q_in = follow(arm, even_poses(insertion, config.insertion, 10), q_before)[-1]
-    followed = follow(arm, [insertion[-1], *then], q_in)
-    if min(arm.manipulability(q) for q in (q_in, followed[-1])) < config.min_manipulability:
-        raise InfeasibleError(("the arm would be close to a singularity at the pins",))
-    for q in (q_in, followed[-1]):
-        touching = collision.touching(q)
-        if touching is not None:
-            raise InfeasibleError((f"at the pins {touching} are too close",))
-    behind = hidden(followed[1:]) if hidden is not None else frozenset()
-    if behind:
-        raise InfeasibleError((f"the robot would hide {', '.join(sorted(behind))} from the tracker",))
+    require_serves(arm, q_before, insertion, then, hidden, collision, config)
     free = free_motion(arm, q0, q_before, collision=collision, rng=rng, config=config)
     into = path_motion(
         arm, insertion, free.trajectory.q[-1], speed=config.insertion, collision=collision, config=config

@@ -27,6 +27,8 @@ from rafr.trajectory.placement import choose_docking_pose
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.surroundings import arm_surroundings
 from rafr.trajectory.watch import TrackedTools, Watch
+from rafr.trajectory.whole_body.optimise import WholeBodyOptimiser
+from rafr.trajectory.whole_body.reach import Journey, Reach, reach
 from rafr.units import to_metres
 
 
@@ -66,12 +68,18 @@ class BodyMission:
     approach: ArmMotion
     reduction: ArmMotion
     retreat: ArmMotion
+    reach: Reach | None = None  # where base and arm were to move together before the approach
 
     @property
     def assessment(self) -> Assessment:
         stages = (self.docking, self.approach, self.reduction, self.retreat)
         reasons = tuple(f"{self.body}: {r}" for stage in stages for r in stage.assessment.reasons)
         return Assessment(all(stage.assessment.accepted for stage in stages), reasons)
+
+    @property
+    def brakes(self) -> dict[str, bool]:
+        """Whether the base stands with its brakes on, per stage: always once the clamp is at the pins."""
+        return {"docking": False, "approach": True, "reduction": True, "retreat": True}
 
 
 def clamp_path(
@@ -109,10 +117,40 @@ def dock(
         InfeasibleError: no place serves the path, or no way leads there.
     """
     path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
-    watch = None if tools is None else Watch(robot.arm, tools, path[0])
-    pose, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch, drive=robot.drive)
-    trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
-    return Docking(pose, trajectory, assessment)
+    return _dock(robot, base_pose, path, _watch(robot, tools, path))
+
+
+def drive_and_reach(
+    robot: Robot,
+    base_pose: ArrayLike,
+    q: ArrayLike,
+    T_world_pelvis: RigidTransform,
+    T_path_displaced: Sequence[RigidTransform],
+    T_ct_clamp: RigidTransform,
+    variant: str = "fixed",
+    *,
+    rng: np.random.Generator,
+    tools: TrackedTools | None = None,
+    optimiser: WholeBodyOptimiser | None = None,
+) -> tuple[Docking, Reach]:
+    """As `dock`, the empty arm moving to its stand-off before the pins meanwhile; then comes `approach`.
+
+    Args:
+        q: (dof,) joint angles now.
+        variant: "fixed": the base ends where `dock` puts it; "free": near there, where that serves as well.
+        optimiser: keeps what it has built for the next call; made here by default.
+
+    Raises:
+        InfeasibleError: no place serves the path, or neither together nor one after the other is there a way.
+    """
+    path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
+    watch = _watch(robot, tools, path)
+    docking = _dock(robot, base_pose, path, watch)
+    journey = Journey(np.asarray(q, dtype=float), docking.trajectory, docking.pose, path, robot.room, watch)
+    optimiser = optimiser or WholeBodyOptimiser(robot.arm, robot.drive)
+    found = reach(optimiser, journey, variant, rng=rng)
+    trajectory = docking.trajectory if found.together is None else found.together.base
+    return Docking(found.pose, trajectory, docking.assessment & found.assessment), found
 
 
 def approach(
@@ -143,7 +181,7 @@ def approach(
     goals = _from_armbase(robot, path)
     collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base))
     in_world = [T_world_base @ T for T in path]
-    watch = None if tools is None else Watch(robot.arm, tools, in_world[0])
+    watch = _watch(robot, tools, in_world)
 
     def hidden(joints: FloatArray) -> frozenset[str]:
         return frozenset() if watch is None else watch.hidden(T_world_base, joints, in_world)
@@ -203,22 +241,39 @@ def plan_body(
     T_ct_clamp: RigidTransform,
     *,
     rng: np.random.Generator,
+    together: str | None = None,
 ) -> BodyMission:
     """Every motion for one body with the patient lying as planned and the clamp gripping as planned.
+
+    Args:
+        together: the variant of `drive_and_reach`; None: the arm stays folded until the base stands.
 
     Raises:
         InfeasibleError: one of the motions is not possible; the reasons say which and why.
     """
-    docking = dock(robot, base_pose, T_world_pelvis, T_path_displaced, T_ct_clamp)
+    plan, q, found = (T_world_pelvis, T_path_displaced, T_ct_clamp), robot.room.parked_arm, None
+    if together is None:
+        docking = dock(robot, base_pose, *plan)
+    else:
+        docking, found = drive_and_reach(robot, base_pose, q, *plan, together, rng=rng)
+        q = q if found.together is None else found.together.arm.q[-1]
     T_world_base = docking.T_world_base
     T_base_pelvis = T_world_base.inverse() @ T_world_pelvis
-    to_pins = approach(
-        robot, T_world_base, robot.room.parked_arm, T_base_pelvis, T_path_displaced, T_ct_clamp, rng=rng
-    )
+    to_pins = approach(robot, T_world_base, q, T_base_pelvis, T_path_displaced, T_ct_clamp, rng=rng)
     q = to_pins.trajectory.q[-1]
     along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, to_metres(T_ct_clamp))
     away = retreat(robot, T_world_base, along.trajectory.q[-1], rng=rng)
-    return BodyMission(body, docking, to_pins, along, away)
+    return BodyMission(body, docking, to_pins, along, away, found)
+
+
+def _watch(robot: Robot, tools: TrackedTools | None, path: Sequence[RigidTransform]) -> Watch | None:
+    return None if tools is None else Watch(robot.arm, tools, path[0])
+
+
+def _dock(robot: Robot, base_pose: ArrayLike, path: Sequence[RigidTransform], watch: Watch | None) -> Docking:
+    pose, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch, drive=robot.drive)
+    trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
+    return Docking(pose, trajectory, assessment)
 
 
 def _from_armbase(robot: Robot, T_base_clamp: Sequence[RigidTransform]) -> list[RigidTransform]:

@@ -110,6 +110,25 @@ def choose_docking_pose(
     return pose, Assessment(True, tuple(remarks))
 
 
+def examine_docking_pose(
+    arm: ArmModel,
+    pose: FloorPose,
+    T_world_clamp_path: Sequence[RigidTransform],
+    room: OperatingRoom,
+    *,
+    watch: Watch | None = None,
+    drive: Drive | None = None,
+    config: PlacementConfig | None = None,
+) -> Service | str:
+    """How one base pose serves a path, by the checks of `choose_docking_pose`, or why it does not."""
+    config, drive = config or PlacementConfig(), drive or DifferentialDrive.from_yaml()
+    if not _is_free(pose, room, drive, config):
+        return "the base would stand too near to an obstacle"
+    blocks = arm_surroundings(room, floor_transform(pose))
+    collision = ArmCollision(arm, blocks, config.arm_clearance)
+    return _examine(arm, pose, T_world_clamp_path, collision, room.parked_arm, watch, config)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """How a base pose serves a path: tools it hides, pins' uncertainty it bears, least manipulability."""
@@ -150,7 +169,6 @@ def _candidates(
 ) -> list[FloorPose]:
     """Free base poses, those first from which the shoulder is at a comfortable distance of the wrist."""
     sign = 1.0 if side == "right" else -1.0
-    _, radius = drive.footprint()
     wrist = T_world_clamp.apply((0.0, 0.0, -_tool_length(arm)))
     poses = []
     for away in config.away:
@@ -158,11 +176,16 @@ def _candidates(
             for turn in config.headings_deg:
                 x, y = T_world_clamp.translation[0] + along, sign * (room.table.width / 2 + away)
                 pose = (float(x), float(y), float(-sign * np.pi / 2 + np.radians(turn)))
-                centres = drive.disc_centres(pose)[0]
-                if all(float(o.distance(centres).min()) > radius + config.clearance for o in room.obstacles):
+                if _is_free(pose, room, drive, config):
                     poses.append(pose)
     comfortable = 0.6 * _reach(arm)
     return sorted(poses, key=lambda pose: abs(_shoulder_distance(arm, pose, wrist) - comfortable))
+
+
+def _is_free(pose: FloorPose, room: OperatingRoom, drive: Drive, config: PlacementConfig) -> bool:
+    _, radius = drive.footprint()
+    centres = drive.disc_centres(pose)[0]
+    return all(float(o.distance(centres).min()) > radius + config.clearance for o in room.obstacles)
 
 
 def _examine(
