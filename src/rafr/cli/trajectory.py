@@ -124,11 +124,13 @@ def _missions(
     from rafr.cases.meshes import body_meshes
     from rafr.planning.pins import clamp_frame, propose_pins
     from rafr.trajectory.mission import plan_body
+    from rafr.trajectory.whole_body.optimise import WholeBodyOptimiser
 
     meshes = body_meshes(case)
     T_world_pelvis = robot.room.T_world_ct(case, meshes[case.reference.name].mesh.centroid)
     assessment = plan.assessment
     missions: list[BodyMission] = []
+    optimiser = None if together is None else WholeBodyOptimiser(robot.arm, robot.drive)
     base = robot.room.parking.pose
     for k, name in enumerate(plan.order):
         progress(k / len(plan.order), name)
@@ -136,7 +138,15 @@ def _missions(
         try:
             T_ct_clamp = clamp_frame(propose_pins(case, meshes, name))
             mission = plan_body(
-                robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng, together=together
+                robot,
+                name,
+                base,
+                T_world_pelvis,
+                path,
+                T_ct_clamp,
+                rng=rng,
+                together=together,
+                optimiser=optimiser,
             )
         except InfeasibleError as error:
             return missions, assessment & Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))

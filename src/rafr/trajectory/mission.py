@@ -242,11 +242,13 @@ def plan_body(
     *,
     rng: np.random.Generator,
     together: str | None = None,
+    optimiser: WholeBodyOptimiser | None = None,
 ) -> BodyMission:
     """Every motion for one body with the patient lying as planned and the clamp gripping as planned.
 
     Args:
         together: the variant of `drive_and_reach`; None: the arm stays folded until the base stands.
+        optimiser: as there; one for all bodies saves building the same problem again.
 
     Raises:
         InfeasibleError: one of the motions is not possible; the reasons say which and why.
@@ -255,7 +257,7 @@ def plan_body(
     if together is None:
         docking = dock(robot, base_pose, *plan)
     else:
-        docking, found = drive_and_reach(robot, base_pose, q, *plan, together, rng=rng)
+        docking, found = drive_and_reach(robot, base_pose, q, *plan, together, rng=rng, optimiser=optimiser)
         q = q if found.together is None else found.together.arm.q[-1]
     T_world_base = docking.T_world_base
     T_base_pelvis = T_world_base.inverse() @ T_world_pelvis

@@ -18,10 +18,11 @@ from rafr.room import Disc, Obstacle, OperatingRoom
 from rafr.trajectory.arm import ArmPathConfig
 from rafr.trajectory.whole_body.config import WholeBodyConfig
 from rafr.trajectory.whole_body.guess import Guess
+from rafr.trajectory.whole_body.obstacles import ordered, padded, parameters
 from rafr.trajectory.whole_body.problem import SOLVERS, build
 from rafr.trajectory.whole_body.result import WholeBodyTrajectory
 from rafr.trajectory.whole_body.sampling import sampled
-from rafr.trajectory.whole_body.scene import Scene, ordered, padded, parameters
+from rafr.trajectory.whole_body.scene import Scene
 from rafr.trajectory.whole_body.verify import verify_whole_body
 
 _NEARBY = 1.6  # m from the base's way: what base and arm could come to touch; the rest is verified only
@@ -76,7 +77,7 @@ class WholeBodyOptimiser:
         way = np.vstack([g.base.poses[:, :2] for g in guesses])
         near = padded([o for o in room.obstacles[1:] if float(o.distance(way).min()) < _NEARBY])
         scene, program = self._problem(room, near, free_end=task.neighbourhood > 0)
-        given = self._parameters(scene, task, near)
+        given = self.parameters(scene, task, near)
         reasons: list[str] = []
         for guess in guesses:
             solution = program.solve(given, guess.values(self.drive.model, self.config.knots))
@@ -108,9 +109,10 @@ class WholeBodyOptimiser:
             self._built[key] = scene, build(scene, self._speed, self.config, free_end=free_end)
         return self._built[key]
 
-    def _parameters(self, scene: Scene, task: Task, near: Sequence[Obstacle]) -> dict[str, FloatArray]:
+    def parameters(self, scene: Scene, task: Task, near: Sequence[Obstacle]) -> dict[str, FloatArray]:
+        """Of the problem, by name: ends, obstacles and the clearances to keep."""
         config, obstacles = self.config, parameters(ordered(near))
-        base, arm = scene.distances()
+        base, arm = scene.distances
         ends = ((task.pose, task.q), (task.goal_pose, task.goal_q))
         # where the robot stands nearer at its ends it may be as near on its way
         base_gaps = np.array([base(pose, obstacles).full().ravel() for pose, _ in ends])

@@ -1,12 +1,12 @@
 """What base and arm must keep clear of, and the distances to it as one CasADi function.
 
 The obstacles of the room are upright prisms as high as anything of the robot: their floor plan is what
-counts. Table and patient are blocks, the latter not for the tool, as in `rafr.robot.collision`.
+counts. Table and patient are blocks. How near what may come is not said here: the clearances kept are
+parameters of the problem, less where the robot starts or ends nearer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -22,38 +22,11 @@ from rafr.robot.links import LinkPoses
 from rafr.robot.mobile import Drive
 from rafr.robot.shapes import Shape, robot_shapes
 from rafr.robot.symbolic import link_frames
-from rafr.room import Box, Disc, Obstacle, PatientEnvelope, Table
+from rafr.room import PatientEnvelope, Table
 from rafr.trajectory.whole_body.distances import to_block, to_box, to_column, to_disc
 from rafr.trajectory.whole_body.spheres import Sphere, sphere_cover
 
-_ABOVE = 5.0  # m; a prism's top
-_FAR = 100.0  # m
-_SAMPLED = 20000  # configurations that tell which spheres can come to touch each other
-
-
-def ordered(obstacles: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
-    """Discs first: the order in which a scene takes them."""
-    return tuple(sorted(obstacles, key=lambda o: isinstance(o, Box)))
-
-
-def padded(obstacles: Sequence[Obstacle]) -> list[Obstacle]:
-    """With obstacles far away added, so that few problems serve all rooms: an even number of each kind."""
-    discs = sum(isinstance(o, Disc) for o in obstacles)
-    more: list[Obstacle] = [Disc("none", _FAR, _FAR, 1.0)] * (discs % 2)
-    more += [Box("none", _FAR, _FAR, 0.0, 1.0, 1.0)] * ((len(obstacles) - discs) % 2)
-    return [*obstacles, *more]
-
-
-def parameters(obstacles: Sequence[Obstacle]) -> FloatArray:
-    """The numbers that describe ordered obstacles."""
-    values: list[float] = []
-    for o in obstacles:
-        if isinstance(o, Disc):
-            values += [o.x, o.y, o.radius]
-        else:
-            turn = np.radians(o.angle_deg)
-            values += [o.x, o.y, np.cos(turn), np.sin(turn), o.length / 2, o.width / 2]
-    return np.array(values)
+_SAMPLED = 5000  # configurations that tell which spheres can come to touch each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +52,14 @@ class Scene:
     @cached_property
     def base_rows(self) -> int:
         """Length of `base_distances`."""
-        return int(self.distances()[0].size1_out(0))
+        return int(self.distances[0].size1_out(0))
 
     @cached_property
     def arm_rows(self) -> int:
         """Length of `arm_distances`."""
-        return int(self.distances()[1].size1_out(0))
+        return int(self.distances[1].size1_out(0))
 
+    @cached_property
     def distances(self) -> tuple[Any, Any]:
         """`base_distances` (pose, obstacles) and `arm_distances` (pose, q, obstacles) as CasADi functions."""
         import casadi as ca
