@@ -94,7 +94,7 @@ def measured(robot: Robot, optimiser: WholeBodyOptimiser, rng: np.random.Generat
             continue
         seconds = time.process_time() - clock
         row[variant] = {"seconds": seconds, "built": optimiser.built - before, **judged(robot, found)}
-        if found.together is not None:
+        if found.together is not None and variant == "free":  # fixed ends where one after the other does
             row[variant]["goes_on"] = goes_on(robot, found, T_world_pelvis, path, pins)
         row["sequential"] = sequential(robot, found)
     return row
@@ -211,7 +211,7 @@ def statistics(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         found = [r[variant] for r in done]
         result[variant] = {
             "together": len(done),
-            "goes_on": sum(f["goes_on"] for f in found),
+            "goes_on": sum(f["goes_on"] for f in found if "goes_on" in f),
             "duration_s": of(found, "duration"),
             "ratio_to_sequential": of(ratios, "ratio"),
             "seconds_built_before": of([f for f in found if not f["built"]], "seconds"),

@@ -179,13 +179,13 @@ def _show(missions: list[BodyMission], assessment: Assessment, seconds: float) -
         x, y, theta = m.docking.pose
         arm = (stage.trajectory.duration for stage in (m.approach, m.reduction, m.retreat))
         where = f"{x:.2f}, {y:.2f} m, {np.degrees(theta):.0f}°"
-        way = f"{m.docking.trajectory.t[-1]:.1f} s"
-        if m.reach is not None and m.reach.together is not None:
-            way += " with the arm"
-            if m.reach.sequential_duration is not None:
-                way += f" (one after the other {m.reach.sequential_duration:.1f} s)"
-        table.add_row(m.body, where, way, *(f"{t:.1f} s" for t in arm))
+        table.add_row(m.body, where, f"{m.docking.trajectory.t[-1]:.1f} s", *(f"{t:.1f} s" for t in arm))
     console.print(table)
+    for m in missions:
+        if m.reach is not None and m.reach.together is not None:
+            alone = m.reach.sequential_duration
+            instead = "" if alone is None else f", one after the other {alone:.1f} s"
+            console.print(f"{m.body}: base and arm together {m.reach.together.duration:.1f} s{instead}")
     for reason in assessment.reasons:
         console.print(f"• {reason}", markup=False)
     verdict = "[green]accepted[/]" if assessment.accepted else "[red]not accepted[/]"

@@ -101,7 +101,7 @@ def test_together_the_arm_is_before_the_pins_when_the_base_arrives(folder, plan_
     assert together["brakes"] is stages["docking"]["brakes"] is False
     assert all(stages[name]["brakes"] for name in ("approach", "reduction", "retreat"))
     assert (out / "together_left_hip.png").stat().st_size > 10_000  # bytes
-    assert "with the arm" in " ".join(capsys.readouterr().out.split())
+    assert "left_hip: base and arm together" in capsys.readouterr().out
 
 
 def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_file, tmp_path):
