@@ -131,7 +131,7 @@ def held_by_any(robot: Robot, reduction: Reduction, bases: Sequence[FloorPose]) 
         T_world_armbase = floor_transform(base) @ arm.T_base_armbase
         wrench = np.kron(np.eye(2), T_world_armbase.rotation.T) @ reduction.load[k]
         goal = T_world_armbase.inverse() @ reduction.path[k]
-        for q in arm.inverse_all(goal, robot.room.parked_arm):
+        for q in arm.inverse_all(goal, robot.parked_arm):
             # |g - s J^T F| <= allowed, joint by joint
             gravity, load = arm.gravity(q), arm.jacobian(q).T @ wrench
             most = max(most, float(((allowed + np.sign(load) * gravity) / np.abs(load)).min()))

@@ -134,7 +134,7 @@ def carried(robot: mission.Robot, task: Task) -> Carried:
     T_world_base = docking.T_world_base
     T_base_pelvis = T_world_base.inverse() @ task.T_world_pelvis
     rng = np.random.default_rng(0)
-    parked = robot.room.parked_arm
+    parked = robot.parked_arm
     approach = mission.approach(robot, T_world_base, parked, T_base_pelvis, task.path, task.clamp, rng=rng)
     q, T_fragment_clamp = approach.trajectory.q[-1], to_metres(task.clamp)
     load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, task.pull)

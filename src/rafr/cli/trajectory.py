@@ -35,6 +35,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("differential", "mecanum"),
         help="which mobile base (default: differential, the one that is simulated and controlled)",
     )
+    parser.add_argument(
+        "--together",
+        nargs="?",
+        const="fixed",
+        choices=("fixed", "free"),
+        help="move base and arm together to the stand-off before the pins, the base ending where it docks "
+        "(fixed, the default) or near it (free); without this the arm stays folded until the base stands",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the search for a free way (default: 0)")
     parser.add_argument("-o", "--out", metavar="DIR", help="save pictures there")
     add_json_option(parser)
@@ -53,7 +61,12 @@ def run(args: argparse.Namespace) -> int:
         plan = read_plan(Path(args.plan), case) if given else _plan(case, part_of(progress, 0.0, 0.6))
         start = time.perf_counter()
         missions, assessment, cause = _missions(
-            robot, case, plan, np.random.default_rng(args.seed), part_of(progress, 0.0 if given else 0.6, 1.0)
+            robot,
+            case,
+            plan,
+            np.random.default_rng(args.seed),
+            args.together,
+            part_of(progress, 0.0 if given else 0.6, 1.0),
         )
     seconds = time.perf_counter() - start
     if folder is not None:
@@ -99,7 +112,12 @@ def _plan(case: Case, progress: Progress) -> ReductionPlan:
 
 
 def _missions(
-    robot: Robot, case: Case, plan: ReductionPlan, rng: np.random.Generator, progress: Progress
+    robot: Robot,
+    case: Case,
+    plan: ReductionPlan,
+    rng: np.random.Generator,
+    together: str | None,
+    progress: Progress,
 ) -> tuple[list[BodyMission], Assessment, Cause]:
     """Body after body, the base driving on from where it stands; stops at the first that fails.
 
@@ -109,12 +127,14 @@ def _missions(
     from rafr.planning.pins import clamp_frame, propose_pins
     from rafr.planning.reduction import pull_on
     from rafr.trajectory.mission import plan_body
+    from rafr.trajectory.whole_body.optimise import WholeBodyOptimiser
 
     meshes = body_meshes(case)
     T_world_pelvis = robot.room.T_world_ct(case, meshes[case.reference.name].mesh.centroid)
     assessment = plan.assessment
     goals = {name: plan.body(name).T_reduced_displaced for name in plan.order}
     missions: list[BodyMission] = []
+    optimiser = None if together is None else WholeBodyOptimiser(robot.arm, robot.drive)
     base = robot.room.parking.pose
     for k, name in enumerate(plan.order):
         progress(k / len(plan.order), name)
@@ -122,7 +142,18 @@ def _missions(
         try:
             T_ct_clamp = clamp_frame(propose_pins(case, meshes, name))
             pull = pull_on(case, meshes, name, goals)
-            mission = plan_body(robot, name, base, T_world_pelvis, path, T_ct_clamp, rng=rng, pull=pull)
+            mission = plan_body(
+                robot,
+                name,
+                base,
+                T_world_pelvis,
+                path,
+                T_ct_clamp,
+                rng=rng,
+                pull=pull,
+                together=together,
+                optimiser=optimiser,
+            )
         except InfeasibleError as error:
             refused = Assessment(False, tuple(f"{name}: {r}" for r in error.reasons))
             return missions, assessment & refused, error.cause
@@ -134,11 +165,14 @@ def _missions(
 
 def _save_pictures(folder: Path, robot: Robot, missions: list[BodyMission]) -> None:
     from rafr.trajectory.report import save_docking_picture, save_joint_picture, save_load_picture
+    from rafr.trajectory.whole_body.picture import save_together_picture
 
     for mission in missions:
         save_docking_picture(folder / f"docking_{mission.body}.png", robot, mission)
         save_joint_picture(folder / f"joints_{mission.body}.png", robot, mission)
         save_load_picture(folder / f"load_{mission.body}.png", robot, mission)
+        if mission.reach is not None and mission.reach.together is not None:
+            save_together_picture(folder / f"together_{mission.body}.png", robot, mission.body, mission.reach)
 
 
 def _show(missions: list[BodyMission], assessment: Assessment, seconds: float) -> None:
@@ -155,6 +189,11 @@ def _show(missions: list[BodyMission], assessment: Assessment, seconds: float) -
         where = f"{x:.2f}, {y:.2f} m, {np.degrees(theta):.0f}°"
         table.add_row(m.body, where, f"{m.docking.trajectory.t[-1]:.1f} s", *(f"{t:.1f} s" for t in arm))
     console.print(table)
+    for m in missions:
+        if m.reach is not None and m.reach.together is not None:
+            alone = m.reach.sequential_duration
+            instead = "" if alone is None else f", one after the other {alone:.1f} s"
+            console.print(f"{m.body}: base and arm together {m.reach.together.duration:.1f} s{instead}")
     for reason in assessment.reasons:
         console.print(f"• {reason}", markup=False)
     verdict = "[green]accepted[/]" if assessment.accepted else "[red]not accepted[/]"

@@ -24,18 +24,20 @@ _ONE_HOUSING = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A box in the arm's surroundings.
+    """A box or an upright cylinder in the arm's surroundings.
 
     Attributes:
         T_base_block: pose of its centre on the mobile base.
-        size: (3,) side lengths, m.
+        size: (3,) side lengths, m; of a cylinder the first is its diameter, the last its height.
         tool_may_enter: True for the patient's envelope, which the tool has to reach into.
+        is_round: True for a cylinder.
     """
 
     name: str
     T_base_block: RigidTransform
     size: tuple[float, float, float]
     tool_may_enter: bool = False
+    is_round: bool = False
 
 
 class ArmCollision:
@@ -58,7 +60,7 @@ class ArmCollision:
         self._names = links + [b.name for b in blocks]
         for block in blocks:
             self._add(block)
-        for i, j in _self_pairs(links, arm.chain):
+        for i, j in self_pairs(links, arm.chain):
             self._shapes.addCollisionPair(pin.CollisionPair(i, j))
         for i, j in _block_pairs(links, blocks, _tool(arm.chain)):
             self._shapes.addCollisionPair(pin.CollisionPair(i, j))
@@ -96,6 +98,14 @@ class ArmCollision:
             T = block.T_base_block
             self._shapes.geometryObjects[first + k].placement = pin.SE3(T.rotation, T.translation)
 
+    def clearance(self, q: ArrayLike) -> float:
+        """Smallest distance between any pair that must not touch, m; zero or less when one does."""
+        import pinocchio as pin
+
+        q = np.asarray(q, dtype=float)
+        closest = pin.computeDistances(self._model, self._data, self._shapes, self._query, q)
+        return float(self._query.distanceResults[closest].min_distance)
+
     def free(self, q: ArrayLike) -> bool:
         return self.touching(q) is None
 
@@ -110,9 +120,10 @@ class ArmCollision:
         import coal
         import pinocchio as pin
 
-        T = block.T_base_block
+        T, size = block.T_base_block, block.size
+        shape = coal.Cylinder(size[0] / 2, size[2]) if block.is_round else coal.Box(*size)
         self._shapes.addGeometryObject(
-            pin.GeometryObject(block.name, 0, pin.SE3(T.rotation, T.translation), coal.Box(*block.size))
+            pin.GeometryObject(block.name, 0, pin.SE3(T.rotation, T.translation), shape)
         )
 
 
@@ -127,7 +138,7 @@ def _tool(chain: tuple[Joint, ...]) -> frozenset[str]:
     return frozenset(joint.child for joint in chain[last:])
 
 
-def _self_pairs(links: list[str], chain: tuple[Joint, ...]) -> list[tuple[int, int]]:
+def self_pairs(links: Sequence[str], chain: tuple[Joint, ...]) -> list[tuple[int, int]]:
     """Pairs of shapes whose links are not neighbours in the chain and can move to each other.
 
     Neighbours are links with one joint between them, or with two in one housing: the joints' own stops keep

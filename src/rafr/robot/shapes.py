@@ -28,14 +28,18 @@ class Shape:
     colour: tuple[float, float, float]
 
 
-def robot_shapes(urdf: str) -> tuple[Shape, ...]:
-    """Every box, cylinder and sphere that the URDF's links show; meshes are left out."""
+def robot_shapes(urdf: str, element: str = "visual") -> tuple[Shape, ...]:
+    """Every box, cylinder and sphere of the URDF's links; meshes are left out.
+
+    Args:
+        element: "visual" for what is shown, "collision" for what must not touch.
+    """
     tree = ET.fromstring(urdf)
     colours = {m.get("name", ""): _colour(m) for m in tree.findall("material")}
     return tuple(
         shape
         for link in tree.findall("link")
-        for visual in link.findall("visual")
+        for visual in link.findall(element)
         if (shape := _shape(link.get("name", ""), visual, colours)) is not None
     )
 

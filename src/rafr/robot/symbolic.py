@@ -19,11 +19,21 @@ def forward_function(chain: tuple[Joint, ...]) -> Any:
     import casadi as ca
 
     q = ca.SX.sym("q", sum(j.moves for j in chain))
+    R, p = link_frames(chain, q)[chain[-1].child]
+    return ca.Function("forward", [q], [R, p], ["q"], ["R", "p"])
+
+
+def link_frames(chain: tuple[Joint, ...], q: Any) -> dict[str, tuple[Any, Any]]:
+    """R (3, 3) and p (3,) in m of every link in the chain's first, at joint angles q (dof,): expressions."""
+    import casadi as ca
+
     R, p = ca.SX.eye(3), ca.SX.zeros(3)
+    frames = {}
     for joint, R_parent_child in zip(chain, _rotations(chain, q), strict=True):
         p = p + R @ joint.T_parent_joint.translation
         R = R @ R_parent_child
-    return ca.Function("forward", [q], [R, p], ["q"], ["R", "p"])
+        frames[joint.child] = (R, p)
+    return frames
 
 
 def jacobian_function(chain: tuple[Joint, ...]) -> Any:

@@ -129,19 +129,23 @@ def free_motion(
     return ArmMotion(trajectory, paths, Assessment(True, tuple(r for _, remarks in timed for r in remarks)))
 
 
-def _approach_by(
+def require_serves(
     arm: ArmModel,
-    q0: FloatArray,
     q_before: FloatArray,
     insertion: Sequence[RigidTransform],
     then: Sequence[RigidTransform],
     load: FloatArray | None,
     hidden: Hidden | None,
     collision: ArmCollision,
-    rng: np.random.Generator,
     config: ArmPathConfig,
-) -> ArmMotion:
-    """The approach through one branch of the arm; cheap checks first."""
+) -> None:
+    """Whether a branch of the arm, standing before the pins, goes in and follows the path from there.
+
+    Args as of `approach_motion`.
+
+    Raises:
+        InfeasibleError: it does not; the reason says why.
+    """
     q_in = follow(arm, even_poses(insertion, config.insertion, 10), q_before)[-1]
     followed = follow(arm, [insertion[-1], *then], q_in)
     if min(arm.manipulability(q) for q in (q_in, followed[-1])) < config.tube.min_manipulability:
@@ -155,6 +159,22 @@ def _approach_by(
     behind = hidden(followed[1:]) if hidden is not None else frozenset()
     if behind:
         raise InfeasibleError((f"the robot would hide {', '.join(sorted(behind))} from the tracker",))
+
+
+def _approach_by(
+    arm: ArmModel,
+    q0: FloatArray,
+    q_before: FloatArray,
+    insertion: Sequence[RigidTransform],
+    then: Sequence[RigidTransform],
+    load: FloatArray | None,
+    hidden: Hidden | None,
+    collision: ArmCollision,
+    rng: np.random.Generator,
+    config: ArmPathConfig,
+) -> ArmMotion:
+    """The approach through one branch of the arm; cheap checks first."""
+    require_serves(arm, q_before, insertion, then, load, hidden, collision, config)
     free = free_motion(arm, q0, q_before, collision=collision, rng=rng, config=config)
     into = path_motion(
         arm, insertion, free.trajectory.q[-1], speed=config.insertion, collision=collision, config=config

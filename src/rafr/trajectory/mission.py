@@ -31,6 +31,8 @@ from rafr.trajectory.placement import choose_docking_pose
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.surroundings import arm_surroundings
 from rafr.trajectory.watch import TrackedTools, Watch
+from rafr.trajectory.whole_body.optimise import WholeBodyOptimiser
+from rafr.trajectory.whole_body.reach import Journey, Reach, reach
 from rafr.units import to_metres
 
 
@@ -68,7 +70,12 @@ class Docking:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BodyMission:
-    """All motions that reduce one body; `load`: what pulls at the clamp during the reduction, where known."""
+    """All motions that reduce one body.
+
+    Attributes:
+        load: what pulls at the clamp during the reduction, where known.
+        reach: how base and arm were to move together before the approach, where that was asked for.
+    """
 
     body: str
     docking: Docking
@@ -76,12 +83,18 @@ class BodyMission:
     reduction: ArmMotion
     retreat: ArmMotion
     load: FragmentLoad | None = None
+    reach: Reach | None = None
 
     @property
     def assessment(self) -> Assessment:
         stages = (self.docking, self.approach, self.reduction, self.retreat)
         reasons = tuple(f"{self.body}: {r}" for stage in stages for r in stage.assessment.reasons)
         return Assessment(all(stage.assessment.accepted for stage in stages), reasons)
+
+    @property
+    def brakes(self) -> dict[str, bool]:
+        """Whether the base stands with its brakes on, per stage: always once the clamp is at the pins."""
+        return {"docking": False, "approach": True, "reduction": True, "retreat": True}
 
 
 def clamp_path(
@@ -121,15 +134,44 @@ def dock(
         InfeasibleError: no place serves the path, or no way leads there.
     """
     path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
-    watch = None if tools is None else Watch(robot.arm, tools, path[0])
-    load = None
-    if pull is not None:
-        load = _on_clamp(FragmentLoad(pull, T_world_pelvis, to_metres(T_ct_clamp)), path)
-    pose, assessment = choose_docking_pose(
-        robot.arm, path, robot.room, load=load, watch=watch, drive=robot.drive
-    )
-    trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
-    return Docking(pose, trajectory, assessment)
+    load = _load(pull, T_world_pelvis, T_ct_clamp, path)
+    return _dock(robot, base_pose, path, load, _watch(robot, tools, path))
+
+
+def drive_and_reach(
+    robot: Robot,
+    base_pose: ArrayLike,
+    q: ArrayLike,
+    T_world_pelvis: RigidTransform,
+    T_path_displaced: Sequence[RigidTransform],
+    T_ct_clamp: RigidTransform,
+    variant: str = "fixed",
+    *,
+    rng: np.random.Generator,
+    tools: TrackedTools | None = None,
+    pull: Pull | None = None,
+    optimiser: WholeBodyOptimiser | None = None,
+) -> tuple[Docking, Reach]:
+    """As `dock`, the empty arm moving to its stand-off before the pins meanwhile; then comes `approach`.
+
+    Args:
+        q: (dof,) joint angles now.
+        variant: "fixed": the base ends where `dock` puts it; "free": near there, where that serves as well.
+        pull: as in `dock`.
+        optimiser: keeps what it has built for the next call; made here by default.
+
+    Raises:
+        InfeasibleError: no place serves the path, or neither together nor one after the other is there a way.
+    """
+    path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
+    watch, load = _watch(robot, tools, path), _load(pull, T_world_pelvis, T_ct_clamp, path)
+    docking = _dock(robot, base_pose, path, load, watch)
+    here = np.asarray(q, dtype=float)
+    journey = Journey(here, docking.trajectory, docking.pose, path, robot.room, load, watch)
+    optimiser = optimiser or WholeBodyOptimiser(robot.arm, robot.drive)
+    found = reach(optimiser, journey, variant, rng=rng)
+    trajectory = docking.trajectory if found.together is None else found.together.base
+    return Docking(found.pose, trajectory, docking.assessment & found.assessment), found
 
 
 def approach(
@@ -162,7 +204,7 @@ def approach(
     goals = _from_armbase(robot, path)
     collision = ArmCollision(robot.arm, arm_surroundings(robot.room, T_world_base))
     in_world = [T_world_base @ T for T in path]
-    watch = None if tools is None else Watch(robot.arm, tools, in_world[0])
+    watch = _watch(robot, tools, in_world)
 
     def hidden(joints: FloatArray) -> frozenset[str]:
         return frozenset() if watch is None else watch.hidden(T_world_base, joints, in_world)
@@ -243,33 +285,68 @@ def plan_body(
     *,
     rng: np.random.Generator,
     pull: Pull | None = None,
+    together: str | None = None,
+    optimiser: WholeBodyOptimiser | None = None,
 ) -> BodyMission:
     """Every motion for one body with the patient lying as planned and the clamp gripping as planned.
 
-    Args as of `dock`; `pull` as of `fragment_load`.
+    Args:
+        pull: what acts on the body along its way, for the arm to hold; None: not known.
+        together: the variant of `drive_and_reach`; None: the arm stays folded until the base stands.
+        optimiser: as there; one for all bodies saves building the same problem again.
 
     Raises:
         InfeasibleError: one of the motions is not possible; the reasons say which and why.
     """
-    docking = dock(robot, base_pose, T_world_pelvis, T_path_displaced, T_ct_clamp, pull=pull)
+    plan, q, found = (T_world_pelvis, T_path_displaced, T_ct_clamp), robot.parked_arm, None
+    if together is None:
+        docking = dock(robot, base_pose, *plan, pull=pull)
+    else:
+        docking, found = drive_and_reach(
+            robot, base_pose, q, *plan, together, rng=rng, pull=pull, optimiser=optimiser
+        )
+        q = q if found.together is None else found.together.arm.q[-1]
     T_world_base = docking.T_world_base
     T_base_pelvis = T_world_base.inverse() @ T_world_pelvis
     to_pins = approach(
-        robot,
-        T_world_base,
-        robot.parked_arm,
-        T_base_pelvis,
-        T_path_displaced,
-        T_ct_clamp,
-        rng=rng,
-        pull=pull,
+        robot, T_world_base, q, T_base_pelvis, T_path_displaced, T_ct_clamp, rng=rng, pull=pull
     )
     q = to_pins.trajectory.q[-1]
     T_fragment_clamp = to_metres(T_ct_clamp)
     load = None if pull is None else fragment_load(robot, T_base_pelvis, T_fragment_clamp, pull)
     along = reduction(robot, T_world_base, q, T_base_pelvis, T_path_displaced, T_fragment_clamp, load=load)
     away = retreat(robot, T_world_base, along.trajectory.q[-1], rng=rng)
-    return BodyMission(body, docking, to_pins, along, away, load)
+    return BodyMission(body, docking, to_pins, along, away, load, found)
+
+
+def _watch(robot: Robot, tools: TrackedTools | None, path: Sequence[RigidTransform]) -> Watch | None:
+    return None if tools is None else Watch(robot.arm, tools, path[0])
+
+
+def _load(
+    pull: Pull | None,
+    T_world_pelvis: RigidTransform,
+    T_ct_clamp: RigidTransform,
+    path: Sequence[RigidTransform],
+) -> FloatArray | None:
+    """(n, 6) on the clamp along `T_world_clamp`, axes of `world`."""
+    if pull is None:
+        return None
+    return _on_clamp(FragmentLoad(pull, T_world_pelvis, to_metres(T_ct_clamp)), path)
+
+
+def _dock(
+    robot: Robot,
+    base_pose: ArrayLike,
+    path: Sequence[RigidTransform],
+    load: FloatArray | None,
+    watch: Watch | None,
+) -> Docking:
+    pose, assessment = choose_docking_pose(
+        robot.arm, path, robot.room, load=load, watch=watch, drive=robot.drive
+    )
+    trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
+    return Docking(pose, trajectory, assessment)
 
 
 def _on_clamp(load: FragmentLoad, poses: Sequence[RigidTransform]) -> FloatArray:

@@ -17,7 +17,8 @@ from rafr.room import Box, Disc
 from rafr.trajectory.load import FragmentLoad
 from rafr.trajectory.mission import BodyMission, Robot
 from rafr.trajectory.motion import joined, toppra_duration
-from rafr.trajectory.result import ArmTrajectory
+from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
+from rafr.trajectory.whole_body.reach import Reach
 
 
 def trajectory_json(
@@ -25,8 +26,9 @@ def trajectory_json(
 ) -> dict[str, Any]:
     """The result as JSON: the first body's docking and arm motion, and every body's stages.
 
-    `base` and `arm` are None when not even the first body's motions could be planned. An assessment that does
-    not accept has its `cause`, one of `Cause`, beside the reasons.
+    `base` and `arm` are None when not even the first body's motions could be planned. `together` exists where
+    it was asked for; base and arm then move on one clock first, and `arm` goes on from there. An assessment
+    that does not accept has its `cause`, one of `Cause`, beside the reasons.
     """
     first = missions[0] if missions else None
     arm = None if first is None else _arm_motion(first)
@@ -36,10 +38,19 @@ def trajectory_json(
         "limits": _limits(robot),
         "duration_s": None if arm is None else arm.duration,
         "toppra_duration_s": None if first is None else _toppra(first),
+        **({} if first is None or first.reach is None else {"together": _together(first.reach)}),
         "bodies": {m.body: _body(robot.arm, m) for m in missions},
         "assessment": assessment.to_json() | ({} if assessment.accepted else {"cause": cause.value}),
         "seconds": seconds,
     }
+
+
+def _together(reach: Reach) -> dict[str, Any] | None:
+    """None where base and arm move one after the other after all."""
+    if reach.together is None:
+        return None
+    motion = reach.together.to_json()
+    return {**motion, "sequential_duration_s": reach.sequential_duration, "brakes": False}
 
 
 def _arm_motion(mission: BodyMission) -> ArmTrajectory:
@@ -59,11 +70,16 @@ def _limits(robot: Robot) -> dict[str, Any]:
 
 
 def _body(arm: ArmModel, mission: BodyMission) -> dict[str, Any]:
-    stages = {"approach": mission.approach, "reduction": mission.reduction, "retreat": mission.retreat}
+    motions = {
+        "docking": mission.docking.trajectory.to_json(),
+        "approach": mission.approach.trajectory.to_json(),
+        "reduction": mission.reduction.trajectory.to_json(),
+        "retreat": mission.retreat.trajectory.to_json(),
+    }
     return {
         "base_pose": dict(zip(("x", "y", "theta"), mission.docking.pose, strict=True)),
-        "docking": mission.docking.trajectory.to_json(),
-        **{name: stage.trajectory.to_json() for name, stage in stages.items()},
+        **{name: {**motions[name], "brakes": held} for name, held in mission.brakes.items()},
+        **({} if mission.reach is None else {"together": _together(mission.reach)}),
         "load": None if mission.load is None else _load(arm, mission.load, mission.reduction.trajectory),
         "assessment": mission.assessment.to_json(),
     }
@@ -149,33 +165,39 @@ def save_joint_picture(path: Path, robot: Robot, mission: BodyMission) -> None:
 def save_docking_picture(path: Path, robot: Robot, mission: BodyMission) -> None:
     """The room from above with the way of the base."""
     from matplotlib.figure import Figure
-    from matplotlib.patches import Circle
 
     figure = Figure(figsize=(8, 7), layout="constrained")
     axis = figure.subplots()
+    draw_way(axis, robot, mission.docking.trajectory)
+    T = mission.docking.T_world_base @ robot.arm.T_base_armbase
+    clamp = np.array([T.apply(robot.arm.forward(q).translation) for q in mission.reduction.trajectory.q])
+    axis.plot(clamp[:, 0], clamp[:, 1], color="tab:red", lw=3, label="clamp during the reduction")
+    axis.plot(*T.translation[:2], "o", color="tab:orange", label="arm")
+    axis.legend(loc="upper right")
+    axis.set_title(f"{mission.body}: docking, seen from above")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
+def draw_way(axis: Any, robot: Robot, way: BaseTrajectory) -> None:
+    """The room from above, and the base along its way."""
+    from matplotlib.patches import Circle
+
     for obstacle in robot.room.obstacles:
         if isinstance(obstacle, Disc):
             axis.add_patch(Circle((obstacle.x, obstacle.y), obstacle.radius, color="0.75"))
         else:
             axis.add_patch(_rectangle(obstacle, color="0.75"))
         axis.annotate(obstacle.name.replace("_", " "), (obstacle.x, obstacle.y), ha="center", va="center")
-    way, body = mission.docking.trajectory, robot.drive.body
+    body = robot.drive.body
     steps = np.unique(np.linspace(0, len(way.t) - 1, 9).round().astype(int))
     for k in steps:
         axis.add_patch(_base(way.x[k], way.y[k], way.theta[k], body.length, body.width, last=k == steps[-1]))
     axis.plot(way.x, way.y, color="tab:blue", lw=1.5, label=f"base, {way.t[-1]:.1f} s")
-    T = mission.docking.T_world_base @ robot.arm.T_base_armbase
-    clamp = np.array([T.apply(robot.arm.forward(q).translation) for q in mission.reduction.trajectory.q])
-    axis.plot(clamp[:, 0], clamp[:, 1], color="tab:red", lw=3, label="clamp during the reduction")
-    axis.plot(*T.translation[:2], "o", color="tab:orange", label="arm")
     axis.set_aspect("equal")
     axis.autoscale_view()
     axis.set_xlabel("x of world: towards the head (m)")
     axis.set_ylabel("y of world: patient's right (m)")
-    axis.legend(loc="upper right")
-    axis.set_title(f"{mission.body}: docking, seen from above")
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=110)
 
 
 def _rectangle(box: Box, **style: Any) -> Any:

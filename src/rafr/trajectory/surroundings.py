@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from rafr.geometry import RigidTransform
 from rafr.robot.collision import Block
-from rafr.room import OperatingRoom
+from rafr.room import Disc, OperatingRoom
+
+STANDING_HEIGHT = 2.0  # m, of whoever and whatever stands in the room: people, C-arm, trolleys, stands
 
 
 def arm_surroundings(room: OperatingRoom, T_world_base: RigidTransform) -> tuple[Block, ...]:
@@ -26,3 +30,19 @@ def arm_surroundings(room: OperatingRoom, T_world_base: RigidTransform) -> tuple
             enter=True,
         ),
     )
+
+
+def standing_things(room: OperatingRoom, T_world_base: RigidTransform) -> tuple[Block, ...]:
+    """The room's other obstacles as blocks from the floor to `STANDING_HEIGHT`, seen from the base."""
+    T_base_world = T_world_base.inverse()
+    blocks = []
+    for o in room.obstacles[1:]:
+        length, width, angle = (
+            (2 * o.radius, 2 * o.radius, 0.0)
+            if isinstance(o, Disc)
+            else (o.length, o.width, math.radians(o.angle_deg))
+        )
+        T = RigidTransform.from_rotvec((0.0, 0.0, angle), (o.x, o.y, STANDING_HEIGHT / 2))
+        size = (length, width, STANDING_HEIGHT)
+        blocks.append(Block(o.name, T_base_world @ T, size, is_round=isinstance(o, Disc)))
+    return tuple(blocks)

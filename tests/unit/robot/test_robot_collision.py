@@ -7,7 +7,7 @@ import pytest
 
 from rafr.geometry import RigidTransform
 from rafr.robot.arm import ArmModel
-from rafr.robot.collision import ArmCollision, Block, _self_pairs
+from rafr.robot.collision import ArmCollision, Block, self_pairs
 from rafr.robot.description import ARMS
 from rafr.robot.links import LinkPoses
 
@@ -61,7 +61,7 @@ def test_the_last_link_and_what_it_carries_may_reach_the_patient_but_no_other_li
 def left_out(arm):
     """Pairs of links whose shapes are never tested against each other, the base's own parts left aside."""
     links = ["column", "arm_base", *(j.child for j in arm.chain if j.child != "flange")]
-    tested = set(_self_pairs(links, arm.chain))
+    tested = set(self_pairs(links, arm.chain))
     return {(links[i], links[j]) for i, j in combinations(range(len(links)), 2) if (i, j) not in tested}
 
 

@@ -100,6 +100,22 @@ def test_another_arm_has_motions_of_its_own(folder, plan_file, tmp_path, arm):
     assert np.shape(data["arm"]["q"]) == (len(data["arm"]["t"]), 7)
 
 
+@pytest.mark.slow
+def test_together_the_arm_is_before_the_pins_when_the_base_arrives(folder, plan_file, tmp_path, capsys):
+    result, out = tmp_path / "trajectory.json", tmp_path / "pictures"
+    arguments = ["--plan", str(plan_file), "--together", "free", "--json", str(result), "-o", str(out)]
+    assert main(["trajectory", str(folder), *arguments]) == 0
+    data = json.loads(result.read_text())
+    together, stages = data["together"], data["bodies"]["left_hip"]
+    assert together["base"]["t"] == together["arm"]["t"]
+    assert together["duration_s"] == together["arm"]["t"][-1] < together["sequential_duration_s"]
+    assert data["arm"]["q"][0] == pytest.approx(together["arm"]["q"][-1], abs=1e-6)
+    assert together["brakes"] is stages["docking"]["brakes"] is False
+    assert all(stages[name]["brakes"] for name in ("approach", "reduction", "retreat"))
+    assert (out / "together_left_hip.png").stat().st_size > 10_000  # bytes
+    assert "left_hip: base and arm together" in capsys.readouterr().out
+
+
 def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_file, tmp_path):
     save(folder, np.array([0.0, -1.0, 0.0]))  # from below the table
     result = tmp_path / "trajectory.json"

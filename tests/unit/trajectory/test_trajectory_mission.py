@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from rafr.errors import InfeasibleError
+from rafr.errors import Cause, InfeasibleError
 from rafr.geometry import RigidTransform, screw_interpolate
 from rafr.robot.collision import ArmCollision
 from rafr.robot.mobile import floor_transform
 from rafr.trajectory import mission
+from rafr.trajectory.mission import Robot
 from rafr.trajectory.placement import Grid, PlacementConfig, choose_docking_pose
+from rafr.trajectory.report import trajectory_json
 from rafr.trajectory.surroundings import arm_surroundings
 from rafr.units import to_metres
 
@@ -76,6 +78,18 @@ def test_nothing_of_the_arm_touches_table_or_patient(robot, planned):
     collision = ArmCollision(robot.arm, blocks, margin=0.0)
     for motion in (body.approach, body.reduction, body.retreat):
         assert all(collision.free(q) for q in motion.trajectory.q[::5])
+
+
+def test_the_base_stands_with_its_brakes_on_in_every_stage_of_the_arm(planned):
+    _, _, body = planned
+    assert body.brakes == {"docking": False, "approach": True, "reduction": True, "retreat": True}
+    stages = trajectory_json(Robot.named(), [body], body.assessment, 0.0, Cause.OTHER)["bodies"]["hip"]
+    moving_arm = {name for name, stage in stages.items() if "joint_names" in stage}
+    assert moving_arm == {"approach", "reduction", "retreat"}
+    for name in moving_arm:  # braked, and nothing in it could move the base
+        assert stages[name]["brakes"] is True
+        assert set(stages[name]) == {"joint_names", "t", "q", "qd", "qdd", "qddd", "brakes"}
+    assert stages["docking"]["brakes"] is False
 
 
 def test_a_measured_grip_is_used_instead_of_the_planned_one(robot, planned, T_world_pelvis, path_mm):

@@ -52,23 +52,59 @@ def choose_docking_pose(
         InfeasibleError: no candidate works; `cause` is the requirement without which one would, the reasons
             say by how much it is missed and count what failed.
     """
-    config = config or PlacementConfig()
-    request = Request(
-        arm,
-        T_world_clamp_path,
-        way_along(T_world_clamp_path, load, config.standoff),
-        room,
-        side or side_of(T_world_clamp_path[0]),
-        drive or DifferentialDrive.from_yaml(),
-        watch,
-        config,
-    )
+    request = _request(arm, T_world_clamp_path, room, side, load, watch, drive, config)
     examiner = Examiner(request)
     served, refused = _searched(request, examiner)
     if not served:
         raise diagnosed(request, examiner, refused)
     best = _improved(request, examiner, served)
     return best.base, Assessment(True, _remarks(best.service, load is not None))
+
+
+def examine_docking_pose(
+    arm: ArmModel,
+    pose: FloorPose,
+    T_world_clamp_path: Sequence[RigidTransform],
+    room: OperatingRoom,
+    *,
+    load: FloatArray | None = None,
+    watch: Watch | None = None,
+    drive: Drive | None = None,
+    config: PlacementConfig | None = None,
+) -> Service | str:
+    """How one base pose serves a path, by the checks of `choose_docking_pose`, or why it does not."""
+    request = _request(arm, T_world_clamp_path, room, None, load, watch, drive, config)
+    examiner = Examiner(request)
+    if not examiner.stands_free(pose):
+        return "the base would stand too near to an obstacle"
+    branches = examiner.branches(pose)
+    best = best_of(branches)
+    if best is not None:
+        return best.service
+    return next(b.violations[0].text for b in branches if isinstance(b, Refused))
+
+
+def _request(
+    arm: ArmModel,
+    path: Sequence[RigidTransform],
+    room: OperatingRoom,
+    side: str | None,
+    load: FloatArray | None,
+    watch: Watch | None,
+    drive: Drive | None,
+    config: PlacementConfig | None,
+) -> Request:
+    config = config or PlacementConfig()
+    return Request(
+        arm,
+        path,
+        way_along(path, load, config.standoff),
+        room,
+        side or side_of(path[0]),
+        drive or DifferentialDrive.from_yaml(),
+        watch,
+        config,
+    )
 
 
 def _searched(request: Request, examiner: Examiner) -> tuple[list[Served], list[Refused]]:
