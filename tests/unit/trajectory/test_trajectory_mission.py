@@ -84,7 +84,7 @@ def test_the_base_stands_with_its_brakes_on_in_every_stage_of_the_arm(planned):
     _, _, body = planned
     assert body.brakes == {"docking": False, "approach": True, "reduction": True, "retreat": True}
     stages = trajectory_json(Robot.named(), [body], body.assessment, 0.0, Cause.OTHER)["bodies"]["hip"]
-    moving_arm = {name for name, stage in stages.items() if "joint_names" in stage}
+    moving_arm = {name for name, stage in stages.items() if "joint_names" in (stage or ())}
     assert moving_arm == {"approach", "reduction", "retreat"}
     for name in moving_arm:  # braked, and nothing in it could move the base
         assert stages[name]["brakes"] is True
