@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rafr.robot.arm import ArmModel
-from rafr.trajectory.placement import _reach, _shoulder_distance
+from rafr.trajectory.placement.candidates import _reach, _shoulder_distance
 
 
 @pytest.mark.parametrize(
