@@ -7,11 +7,13 @@ import pytest
 
 from rafr.errors import Cause, InfeasibleError
 from rafr.geometry import RigidTransform, screw_interpolate
+from rafr.robot.collision import ArmCollision
 from rafr.robot.mobile import floor_transform
 from rafr.room import R_WORLD_SUPINE, Disc
 from rafr.trajectory import mission
 from rafr.trajectory.docking import optimise_docking
 from rafr.trajectory.placement import Service, examine_docking_pose
+from rafr.trajectory.surroundings import arm_surroundings, standing_things
 from rafr.trajectory.whole_body import reach as reaching
 from rafr.trajectory.whole_body.config import WholeBodyConfig
 from rafr.trajectory.whole_body.guess import guesses
@@ -74,6 +76,19 @@ def test_where_both_fail_the_reasons_of_both_and_the_cause_are_given(robot, jour
         reach(Refusing(robot), journey, "free", rng=np.random.default_rng(0))
     assert caught.value.cause is Cause.COLLISION
     assert caught.value.reasons.count("together nothing goes") == 3  # neighbourhoods
+
+
+def test_one_after_the_other_the_arm_keeps_clear_of_whoever_stands_in_the_room(robot, journey):
+    alone = reach(Refusing(robot), journey, "fixed", rng=np.random.default_rng(0)).arm
+    T_world_armbase = floor_transform(DOCKED) @ robot.arm.T_base_armbase
+    wrist = T_world_armbase.apply(robot.arm.forward(alone.q[len(alone.q) // 2]).translation)
+    crowded = replace(robot.room, discs=(Disc("nurse", *wrist[:2], 0.05),))
+    found = reach(Refusing(robot), replace(journey, room=crowded), "fixed", rng=np.random.default_rng(0))
+    T_world_base = floor_transform(DOCKED)
+    blocks = arm_surroundings(crowded, T_world_base) + standing_things(crowded, T_world_base)
+    collision = ArmCollision(robot.arm, blocks, 0.0)
+    assert not all(collision.free(q) for q in alone.q[::5])  # where the nurse stands matters
+    assert all(collision.free(q) for q in found.arm.q[::5])
 
 
 def test_pins_behind_the_arm_are_out_of_reach(robot, journey):

@@ -16,7 +16,7 @@ from rafr.room import OperatingRoom
 from rafr.trajectory.arm import require_serves
 from rafr.trajectory.config import ArmPathConfig
 from rafr.trajectory.placement import FloorPose
-from rafr.trajectory.surroundings import arm_surroundings
+from rafr.trajectory.surroundings import arm_surroundings, standing_things
 from rafr.trajectory.watch import Watch
 
 _POSES = 12  # of the path that are examined
@@ -45,7 +45,8 @@ class Stand:
         self._load = None if load is None else load[index] @ turn.T
         self._path = [T_armbase_world @ T for T in self._in_world]
         self._before = T_armbase_world @ standoff(T_world_clamp_path, self._config)
-        self.collision = ArmCollision(arm, arm_surroundings(room, self._T_world_base))
+        around = arm_surroundings(room, self._T_world_base) + standing_things(room, self._T_world_base)
+        self.collision = ArmCollision(arm, around)
 
     def branches(self, q: FloatArray) -> list[FloatArray]:
         """Joint angles before the pins that serve the path, nearest to q first; hiding tools if all do."""
