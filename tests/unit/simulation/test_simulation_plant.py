@@ -13,7 +13,7 @@ from rafr.robot.arm import ArmModel
 from rafr.simulation.arrangement import arrange
 from rafr.simulation.config import PlantConfig
 from rafr.simulation.engine import CLAMP
-from rafr.simulation.faults import FaultConfig, FaultInjector
+from rafr.simulation.faults.injector import KINDS
 from rafr.simulation.inertia import MassConfig
 from rafr.simulation.plant import PlantError
 from rafr.units import to_metres, to_mm
@@ -47,8 +47,7 @@ def test_an_arm_of_seven_joints_stays_parked_holds_10_newtons_and_follows(blocks
 def test_a_fault_of_the_elbow_is_one_of_its_joint_whatever_the_arm(blocks):
     for name, elbow in (("ur10e", 2), ("lbr_med14", 3)):
         plant = blocks.plant(docked=False, arm=name)
-        injector = FaultInjector(("joint-stuck",), FaultConfig(0.0, 0.0), np.random.default_rng(0))
-        injector._break("joint-stuck", plant)
+        KINDS["joint-stuck"](np.random.default_rng(0)).begin(plant)
         assert plant.robot.arm.stuck == elbow
 
 
