@@ -153,7 +153,7 @@ def _require_free(path: JointPath, collision: ArmCollision | None) -> None:
     for q in path.spline(np.linspace(0.0, 1.0, 60)):
         touching = collision.touching(q)
         if touching is not None:
-            raise InfeasibleError((f"on the path {touching} are too close",))
+            raise InfeasibleError((f"on the path {touching} are too close",), Cause.COLLISION)
 
 
 def _from_here(

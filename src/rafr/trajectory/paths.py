@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from rafr.errors import InfeasibleError
+from rafr.errors import Cause, InfeasibleError
 from rafr.geometry import RigidTransform, screw_interpolate
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
@@ -58,9 +58,11 @@ def follow(arm: ArmModel, poses: Sequence[RigidTransform], q_start: FloatArray) 
     for k, pose in enumerate(poses):
         solution = arm.inverse_near(pose, q[-1])
         if solution is None:
-            raise InfeasibleError((f"the arm cannot reach pose {k + 1} of {len(poses)} of the path",))
+            reason = f"the arm cannot reach pose {k + 1} of {len(poses)} of the path"
+            raise InfeasibleError((reason,), Cause.OUT_OF_REACH)
         if np.abs(solution - q[-1]).max() > 0.5:
-            raise InfeasibleError((f"the arm would jump to another branch at pose {k + 1} of {len(poses)}",))
+            reason = f"the arm would jump to another branch at pose {k + 1} of {len(poses)}"
+            raise InfeasibleError((reason,), Cause.OUT_OF_REACH)
         q.append(solution)
     return np.array(q[1:])
 
