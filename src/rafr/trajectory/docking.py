@@ -21,7 +21,7 @@ from rafr.nlp import Problem, Solution
 from rafr.robot.mobile import Drive
 from rafr.robot.mobile.extension import DynamicExtension, runge_kutta, travelled
 from rafr.room import Disc, Obstacle
-from rafr.trajectory.passage import passable
+from rafr.trajectory.passage import passable, what_is_missing
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.route import Guess, guesses
 from rafr.trajectory.verify import verify_base
@@ -84,11 +84,20 @@ def optimise_docking(
                 return trajectory
             reasons += [f"guess {guess.name!r}: {reason}" for reason in wrong]
     if not ways or not passable(p0, p1, obstacles, drive):
-        text = (
-            "no route between start and goal" if not ways else "no way between start and goal is wide enough"
-        )
-        raise InfeasibleError((f"{text} for the base",), Cause.BOXED_IN)
+        raise InfeasibleError(_boxed_in(p0, p1, obstacles, drive, found=bool(ways)), Cause.BOXED_IN)
     raise InfeasibleError(tuple(reasons))
+
+
+def _boxed_in(
+    start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle], drive: Drive, *, found: bool
+) -> tuple[str, ...]:
+    """Reasons: that there is no way, and the least that would open one."""
+    no_way = "no way between start and goal is wide enough" if found else "no route between start and goal"
+    missing, alone = what_is_missing(start, goal, obstacles, drive)
+    narrow = f"where the best way is narrowest the base is {missing:.2f} m too wide on each side"
+    moving = f"taking away one of these opens a way: {', '.join(alone)}"
+    several = "no obstacle alone is in the way: more than one has to go"
+    return f"{no_way} for the base", narrow, moving if alone else several
 
 
 def _from_guess(

@@ -16,6 +16,8 @@ _HEADINGS = 36
 _AROUND = 1.0  # m beyond everything
 # what a way between the grid's points may be nearer than they are, m: so "no way" is no matter of the grid
 _SLACK = 0.02
+_PRECISE = 0.01  # m, of what is missing
+_FAR = 100.0  # m
 
 
 def passable(start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle], drive: Drive) -> bool:
@@ -24,41 +26,68 @@ def passable(start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle],
     A base that turns on the spot can follow every such way, in short moves if need be. False means that there
     is none, to within 2 cm of clearance; True does not promise the clearance that docking keeps.
     """
+    axes = _axes(start, goal, obstacles)
+    room = _room(axes, obstacles, drive)
+    return _joined(room > -_SLACK, _cell(start, axes), _cell(goal, axes))
+
+
+def what_is_missing(
+    start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle], drive: Drive
+) -> tuple[float, tuple[str, ...]]:
+    """The least change that opens a way.
+
+    Returns:
+        m by which the base is too wide on each side where the best way is narrowest, and the names of the
+        obstacles without any one of which there would be a way.
+    """
+    axes = _axes(start, goal, obstacles)
+    room, ends = _room(axes, obstacles, drive), (_cell(start, axes), _cell(goal, axes))
+    least, most = float(room.min()), 0.0
+    while most - least > _PRECISE:
+        middle = 0.5 * (least + most)
+        least, most = (middle, most) if _joined(room > middle, *ends) else (least, middle)
+    alone = tuple(
+        obstacle.name
+        for obstacle in obstacles
+        if passable(start, goal, [o for o in obstacles if o is not obstacle], drive)
+    )
+    return -most, alone
+
+
+def _joined(free: NDArray[np.bool_], start: tuple[int, int, int], goal: tuple[int, int, int]) -> bool:
+    """Whether two cells are in one part of what is free (nx, ny, headings); both count as free."""
     from scipy.ndimage import label
 
-    free = _free(start, goal, obstacles, drive)
+    free = free.copy()
+    free[start] = free[goal] = True
     # headings go round: three turns, the start in the middle one
     parts, _ = label(np.concatenate([free] * 3, axis=2))
-    axes = _axes(start, goal, obstacles)
-    i, j, k = _cell(start, axes)
+    i, j, k = start
     first = parts[i, j, k + _HEADINGS]
-    i, j, k = _cell(goal, axes)
+    i, j, k = goal
     return bool((parts[i, j, k::_HEADINGS] == first).any())
 
 
-def _free(
-    start: FloatArray, goal: FloatArray, obstacles: Sequence[Obstacle], drive: Drive
-) -> NDArray[np.bool_]:
-    """(nx, ny, headings): the base fits; always so at start and goal."""
+def _room(
+    axes: tuple[FloatArray, FloatArray, FloatArray], obstacles: Sequence[Obstacle], drive: Drive
+) -> FloatArray:
+    """(nx, ny, headings) m between the base's footprint and what is nearest; negative where they overlap."""
     from scipy.ndimage import map_coordinates
 
-    xs, ys, turns = axes = _axes(start, goal, obstacles)
+    xs, ys, turns = axes
     points = np.stack(np.meshgrid(xs, ys, indexing="ij"), axis=-1)
-    gap = (
-        np.min([o.distance(points) for o in obstacles], axis=0)
-        if obstacles
-        else np.full(points.shape[:2], np.inf)
-    )
+    gap = np.full(points.shape[:2], _FAR)
+    for obstacle in obstacles:
+        gap = np.minimum(gap, obstacle.distance(points))
     offsets, radius = drive.footprint()
-    free = np.ones((len(xs), len(ys), _HEADINGS), dtype=bool)
+    room = np.full((len(xs), len(ys), _HEADINGS), _FAR)
     for k, theta in enumerate(turns):
         for offset in offsets:
             centres = points + offset * np.array([np.cos(theta), np.sin(theta)])
             index = np.moveaxis((centres - [xs[0], ys[0]]) / _CELL, -1, 0)
-            free[..., k] &= map_coordinates(gap, index, order=1, mode="nearest") > radius - _SLACK
-    for pose in (start, goal):
-        free[_cell(pose, axes)] = True
-    return free
+            at = map_coordinates(gap, index, order=1, mode="nearest")
+            room[..., k] = np.minimum(room[..., k], at - radius)
+    return room
 
 
 def _axes(

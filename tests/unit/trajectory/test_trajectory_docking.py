@@ -8,7 +8,7 @@ from rafr.robot.mobile import DifferentialDrive, named_drive
 from rafr.robot.mobile.drive import KINDS
 from rafr.room import Box, Disc, OperatingRoom
 from rafr.trajectory.docking import DockingConfig, optimise_docking
-from rafr.trajectory.passage import passable
+from rafr.trajectory.passage import passable, what_is_missing
 from rafr.trajectory.result import BaseTrajectory
 from rafr.trajectory.route import guesses, shortest_route
 from rafr.trajectory.verify import verify_base
@@ -116,6 +116,29 @@ def test_a_door_that_is_too_narrow_boxes_the_base_in_and_is_not_taken_for_a_fail
     with pytest.raises(InfeasibleError, match="wide enough") as caught:
         optimise_docking((0, 0, 0), (3, 0, 0), narrow, drive, DockingConfig(max_iterations=5))
     assert caught.value.cause is Cause.BOXED_IN
+
+
+def test_the_least_change_that_frees_a_boxed_in_base_is_named(drive):
+    _, radius = drive.footprint()
+    start, goal = np.zeros(3), np.array([3.0, 0.0, 0.0])
+    narrow = door(0.5)
+    missing, alone = what_is_missing(start, goal, narrow, drive)
+    # the cells of the flood are 5 cm wide
+    assert missing == pytest.approx(radius - 0.25, abs=0.03)
+    # without any one of the walls, or a jamb, it gets out
+    assert set(alone) == {o.name for o in narrow}
+    twice = [
+        *narrow,
+        Disc("boulder", 3.0, 0.9, 0.45),
+        *(
+            Disc(f"post {k}", 3.0 + x, y, 0.3)
+            for k, (x, y) in enumerate(
+                [(0.9, 0.0), (-0.9, 0.0), (0.0, -0.9), (0.6, 0.6), (-0.6, 0.6), (0.6, -0.6), (-0.6, -0.6)]
+            )
+        ),
+    ]
+    with pytest.raises(InfeasibleError, match="more than one has to go"):
+        optimise_docking(start, goal, twice, drive)
 
 
 def test_a_solver_that_gives_up_is_not_a_boxed_in_base(drive):
