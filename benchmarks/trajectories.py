@@ -130,12 +130,14 @@ class Carried:
 
 def carried(robot: mission.Robot, task: Task) -> Carried:
     base = robot.room.parking.pose
-    docking = mission.dock(robot, base, task.T_world_pelvis, task.path, task.clamp)
+    docking = mission.dock(robot, base, task.T_world_pelvis, task.path, task.clamp, pull=task.pull)
     T_world_base = docking.T_world_base
     T_base_pelvis = T_world_base.inverse() @ task.T_world_pelvis
     rng = np.random.default_rng(0)
     parked = robot.parked_arm
-    approach = mission.approach(robot, T_world_base, parked, T_base_pelvis, task.path, task.clamp, rng=rng)
+    approach = mission.approach(
+        robot, T_world_base, parked, T_base_pelvis, task.path, task.clamp, rng=rng, pull=task.pull
+    )
     q, T_fragment_clamp = approach.trajectory.q[-1], to_metres(task.clamp)
     load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, task.pull)
     clock = time.perf_counter()

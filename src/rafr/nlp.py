@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,19 @@ class Solution:
         converged: True when the solver says it is a local optimum.
         violated: names of constraints (and how much by) that do not hold.
         iterations: of the solver.
-        costs: what each named term adds to the objective.
+        cost_terms: computes `costs`.
     """
 
     values: dict[str, FloatArray]
     converged: bool
     violated: tuple[str, ...]
     iterations: int
-    costs: dict[str, float]
+    cost_terms: Callable[[], dict[str, float]]
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """What each named term adds to the objective."""
+        return self.cost_terms()
 
 
 class Problem:
@@ -196,13 +201,17 @@ class Program:
             lbg=self._lower,
             ubg=self._upper,
         )
-        stats = self._solver.stats()
+        stats, x = self._solver.stats(), result["x"]
+
+        def cost_terms() -> dict[str, float]:
+            return dict(zip(self._terms, np.array(self._costs(x, given)).ravel().tolist(), strict=True))
+
         return Solution(
-            self._split(np.array(result["x"]).ravel()),
+            self._split(np.array(x).ravel()),
             bool(stats["success"]),
             self._violations(np.array(result["g"]).ravel()),
             int(stats["iter_count"]),
-            dict(zip(self._terms, np.array(self._costs(result["x"], given)).ravel().tolist(), strict=True)),
+            cost_terms,
         )
 
     def _split(self, x: FloatArray) -> dict[str, FloatArray]:

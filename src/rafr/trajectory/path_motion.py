@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -26,7 +27,8 @@ from rafr.trajectory.verify import path_reasons, verify_arm
 
 _PATH_SAMPLES = 200  # poses a path is checked against
 _STANDING = 1e-6  # s at full speed: shorter than this is no path
-_KNOTS = (48, 96)  # tried in this order; the check between knots decides
+# knots and share of the configured margin, tried in this order; the check between knots decides
+_ATTEMPTS = ((48, 1.0), (96, 1.0), (96, 0.96))
 _GAVE_WAY = 1e-3  # of a limit
 
 _CAUSES = (
@@ -94,8 +96,9 @@ def path_motion(
         min_manipulability=config.tube.min_manipulability,
         clearance=None if collision is None else collision.touching,
     )
-    for knots in _KNOTS:
-        found = fastest_in_tube(middle, knots, config.tube, timing.sample_period)
+    for knots, share in _ATTEMPTS:
+        tube = replace(config.tube, margin=share * config.tube.margin)
+        found = fastest_in_tube(middle, knots, tube, timing.sample_period)
         if not found.solution.converged:
             break
         if check(found.trajectory).accepted:
@@ -116,7 +119,8 @@ def _what_gives_way(
     verdict: Assessment,
 ) -> InfeasibleMotionError:
     """Names the limits that the least violating motion breaks; `verdict` is that on the tube's middle."""
-    found = fastest_in_tube(middle, _KNOTS[0], config.tube, timing.sample_period, relaxed=True)
+    knots, _ = _ATTEMPTS[0]
+    found = fastest_in_tube(middle, knots, config.tube, timing.sample_period, relaxed=True)
     if not found.solution.converged:
         return InfeasibleMotionError(verdict.reasons, Cause.OTHER)
     broken = max(found.excess, key=lambda group: found.excess[group])

@@ -23,6 +23,8 @@ from rafr.nlp import Problem, Solution
 from rafr.robot.urdf import JointLimits
 from rafr.trajectory.result import ArmTrajectory
 
+_GUESSES = (1.0, 1.5, 0.7)  # times the smooth timing's duration: where one does not converge, another does
+
 
 @dataclass(frozen=True, slots=True)
 class TimingConfig:
@@ -112,9 +114,10 @@ def time_path(
 def time_profile(path: JointPath, config: TimingConfig) -> tuple[Profile, tuple[str, ...]]:
     """As `time_path`, as a profile along the path."""
     duration = _smooth_duration(path, config.margin)
-    solution = _solve(path, config, duration)
-    if solution.converged and not solution.violated:
-        return _profile(solution, config), ()
+    for factor in _GUESSES:
+        solution = _solve(path, config, factor * duration)
+        if solution.converged and not solution.violated:
+            return _profile(solution, config), ()
     return _smooth_profile(duration, 60), ("the timing did not converge; a slower smooth timing is used",)
 
 
