@@ -7,7 +7,7 @@ import pytest
 
 from rafr.config import check_config
 from rafr.errors import Cause, InputError
-from rafr.geometry import RigidTransform
+from rafr.geometry import RigidTransform, screw_interpolate
 from rafr.limits import FORCE_LIMIT, TORQUE_LIMIT
 from rafr.planning.path.load import Cord, Pull
 from rafr.robot.arm import ArmModel
@@ -87,6 +87,19 @@ def test_the_fragments_centre_stays_in_the_tube(arm, reduction_path, load, carri
     assert off.max() < TubeConfig().position + 1e-4  # m: the screw's arc between the path's poses
     assert np.linalg.norm(got[-1] - middle[-1]) < 1e-5
     assert np.linalg.norm(line) > 0.02
+
+
+def test_a_redundant_arm_keeps_to_the_middle_of_its_null_space_and_is_as_fast(load):
+    arm = ArmModel.named("lbr_med14")
+    start = arm.forward(arm.parked)
+    goal = start @ RigidTransform.from_rotvec(np.radians([5.0, -6.0, 3.0]), (0.015, -0.01, -0.018))
+    path = screw_interpolate(start, goal, np.linspace(0.0, 1.0, 15))
+    motion = path_motion(arm, path, arm.parked, load=replace(load, T_frame_pelvis=start @ GRIP.inverse()))
+    assert motion.assessment.reasons == ()
+    assert motion.trajectory.duration <= 1.05 * toppra_duration(motion.paths)
+    middle = motion.paths[0].spline(np.linspace(0.0, 1.0, 500))
+    away = np.abs(motion.trajectory.q[:, None] - middle[None]).max(axis=2).min(axis=1)
+    assert away.max() < 0.012  # rad: the bound of the problem and the samples of the middle
 
 
 def test_a_wider_tube_is_faster_round_a_corner(arm, folded):

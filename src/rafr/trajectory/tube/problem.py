@@ -2,9 +2,10 @@
 
 The knots lie at fixed places of the path; how long the arm takes from one to the next is free. State
 x = (q, qd, qdd), input u = (jerk, duration of the interval), constant per interval, so that the dynamics are
-exact. Kinematics, load, torque, singular value and clearance are linear about the path's middle: the tube is
-so narrow that this changes the pose by micrometres. What remains is linear but for the durations and for the
-norms of deviation, speed, force and torque.
+exact. Kinematics, load, torque, singular value and clearance are linear about the path's middle: the tube,
+and the bound on how far a joint may be from its middle, are so narrow that this changes the pose by
+micrometres. What remains is linear but for the durations and for the norms of deviation, speed, force and
+torque.
 
 Everything is scaled to be about 1: angles count from the middle in shares of `ANGLE`, rates, accelerations
 and jerks in shares of scales given with the path, durations in shares of the guess's.
@@ -29,6 +30,7 @@ SOLVERS: dict[str, dict[str, Any]] = {
     "ipopt": {"ipopt.tol": 1e-5, "ipopt.max_iter": 100, "ipopt.mu_init": 1e-2, "ipopt.max_wall_time": 20.0},
 }
 
+_AWAY = 0.01  # rad from the middle, which a redundant arm could leave far without leaving the tube
 _EXACT = 1e-3  # of the tube, at its end
 _INTERVAL = (0.5, 1.6)  # of its duration in the guess: else knots crowd where they cost least
 
@@ -93,7 +95,8 @@ class _Builder:
 
     def _declare(self, k: int) -> tuple[Any, Any]:
         dof = self._dof
-        x = self._problem.variable(state_name(k), (3 * dof, 1), guess=0.0)
+        moved = np.r_[np.full(dof, _AWAY / ANGLE), np.full(2 * dof, np.inf)]
+        x = self._problem.variable(state_name(k), (3 * dof, 1), guess=0.0, lower=-moved, upper=moved)
         if k == self._knots:
             return x, None
         free = np.full(dof, np.inf)
