@@ -61,13 +61,13 @@ def main() -> int:
     args = parser.parse_args()
     robot, rows, failures = mission.Robot.named(), [], []
     if args.growth:
-        print(json.dumps(growth(robot, *tasks(robot, load_case(args.cases[0]))[0]), indent=2))
+        print(json.dumps(growth(robot, tasks(robot, load_case(args.cases[0]))[0]), indent=2))
         return 0
     with progress_bar("trajectories") as progress:
         for k, folder in enumerate(args.cases):
             progress(k / len(args.cases), folder)
             try:
-                rows += [measured(robot, *task) for task in tasks(robot, load_case(folder))]
+                rows += [measured(robot, task) for task in tasks(robot, load_case(folder))]
             except RafrError as error:
                 failures.append(f"{folder}: {error}")
     report = {
@@ -96,7 +96,7 @@ class Task:
     pull: Pull
 
 
-def tasks(robot: mission.Robot, case: Case) -> list[tuple[Task]]:
+def tasks(robot: mission.Robot, case: Case) -> list[Task]:
     """The bodies of a case one after the other, their paths planned to the true targets."""
     meshes: Mapping[str, BodyMesh] = body_meshes(case)
     truth = json.loads(case.truth_path.read_text(encoding="utf-8"))["T_reduced_displaced"]
@@ -111,7 +111,7 @@ def tasks(robot: mission.Robot, case: Case) -> list[tuple[Task]]:
         planned = plan_path(name, meshes[name].mesh, obstacles, RigidTransform.identity(), goal, pull)
         path = [pose.T_path_displaced for pose in planned.poses]
         clamp = clamp_frame(propose_pins(case, meshes, name))
-        found.append((Task(case.id, name, T_world_pelvis, path, clamp, pull),))
+        found.append(Task(case.id, name, T_world_pelvis, path, clamp, pull))
         standing[name] = goal
     return found
 

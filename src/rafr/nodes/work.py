@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rafr.assessment import Assessment
 from rafr.cases.case import Case
@@ -17,6 +18,9 @@ from rafr.progress import Progress, part_of, silent
 from rafr.registration.result import FiducialRegistration, RegistrationResult
 from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
 from rafr.trajectory.watch import TrackedTools
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
 
 _SAME_PLACE = 1e-3  # share of a path: a pose no further ahead than this is where the body stands
 
@@ -91,17 +95,17 @@ def docking(
     from rafr.robot.mobile import floor_pose
     from rafr.trajectory import mission
 
-    T_base_pelvis, path = _measured(case_folder, body, now)
+    patient = _Patient.of(case_folder)
+    T_base_pelvis, path = patient.measured(body, now)
     progress(0.1, "choosing a place for the base")
-    pull = _pull(case_folder, body, now)
     result = mission.dock(
         mission.Robot.named(arm),
         floor_pose(now.T_world_base),
         now.T_world_base @ T_base_pelvis,
         path,
-        _planned_clamp(case_folder, body),
+        patient.planned_clamp(body),
         now.tools,
-        pull,
+        patient.pull(body, now),
     )
     return result.trajectory, result.assessment
 
@@ -114,7 +118,8 @@ def approach(
 
     from rafr.trajectory import mission
 
-    T_base_pelvis, path = _measured(case_folder, body, now)
+    patient = _Patient.of(case_folder)
+    T_base_pelvis, path = patient.measured(body, now)
     progress(0.1, "planning the approach")
     motion = mission.approach(
         mission.Robot.named(arm),
@@ -122,10 +127,10 @@ def approach(
         now.q,
         T_base_pelvis,
         path,
-        _planned_clamp(case_folder, body),
+        patient.planned_clamp(body),
         rng=np.random.default_rng(seed),
         tools=now.tools,
-        pull=_pull(case_folder, body, now),
+        pull=patient.pull(body, now),
     )
     return motion.trajectory, motion.assessment
 
@@ -137,13 +142,14 @@ def reduction(
     from rafr.trajectory import mission
     from rafr.units import to_metres
 
-    T_base_pelvis, path = _measured(case_folder, body, now)
+    patient = _Patient.of(case_folder)
+    T_base_pelvis, path = patient.measured(body, now)
     robot = mission.Robot.named(arm)
     T_base_clamp = robot.arm.T_base_armbase @ robot.arm.forward(now.q)
     # the pins are never where they were planned: how the clamp holds the fragment is what is measured
     T_fragment_clamp = (T_base_pelvis @ to_metres(path[0])).inverse() @ T_base_clamp
     progress(0.1, "timing the reduction")
-    load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, _pull(case_folder, body, now))
+    load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, patient.pull(body, now))
     motion = mission.reduction(
         robot, now.T_world_base, now.q, T_base_pelvis, path, T_fragment_clamp, load=load
     )
@@ -181,29 +187,35 @@ def path_from(
     return [T_current, *(ahead or T_path[-1:])]
 
 
-def _measured(case_folder: str, body: str, now: Situation) -> tuple[RigidTransform, list[RigidTransform]]:
-    """`T_base_pelvis` (m) and the path from here (mm)."""
-    from rafr.cases.meshes import body_meshes
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patient:
+    """A case with its meshes, read once for a computation."""
 
-    if now.T_base_pelvis is None or now.T_current_displaced is None or not now.T_path_displaced:
-        raise InputError("optimise_trajectory", f"{body} is not tracked or has no path", "both")
-    pivot = body_meshes(case_of(case_folder))[body].mesh.centroid
-    return now.T_base_pelvis, path_from(now.T_current_displaced, now.T_path_displaced, pivot)
+    case: Case
+    meshes: Mapping[str, BodyMesh]
 
+    @staticmethod
+    def of(case_folder: str) -> _Patient:
+        from rafr.cases.meshes import body_meshes
 
-def _pull(case_folder: str, body: str, now: Situation) -> Pull:
-    """Soft tissue and traction on a body, as planned with."""
-    from rafr.cases.meshes import body_meshes
-    from rafr.planning.reduction import pull_on
+        case = case_of(case_folder)
+        return _Patient(case, body_meshes(case))
 
-    case = case_of(case_folder)
-    return pull_on(case, body_meshes(case), body, now.T_reduced_displaced)
+    def measured(self, body: str, now: Situation) -> tuple[RigidTransform, list[RigidTransform]]:
+        """`T_base_pelvis` (m) and the path from here (mm)."""
+        if now.T_base_pelvis is None or now.T_current_displaced is None or not now.T_path_displaced:
+            raise InputError("optimise_trajectory", f"{body} is not tracked or has no path", "both")
+        pivot = self.meshes[body].mesh.centroid
+        return now.T_base_pelvis, path_from(now.T_current_displaced, now.T_path_displaced, pivot)
 
+    def pull(self, body: str, now: Situation) -> Pull:
+        """Soft tissue and traction on a body, as planned with."""
+        from rafr.planning.reduction import pull_on
 
-def _planned_clamp(case_folder: str, body: str) -> RigidTransform:
-    """`T_ct_clamp` (mm) from the body's Schantz pins as planned."""
-    from rafr.cases.meshes import body_meshes
-    from rafr.planning.pins import clamp_frame, propose_pins
+        return pull_on(self.case, self.meshes, body, now.T_reduced_displaced)
 
-    case = case_of(case_folder)
-    return clamp_frame(propose_pins(case, body_meshes(case), body))
+    def planned_clamp(self, body: str) -> RigidTransform:
+        """`T_ct_clamp` (mm) from the body's Schantz pins as planned."""
+        from rafr.planning.pins import clamp_frame, propose_pins
+
+        return clamp_frame(propose_pins(self.case, self.meshes, body))

@@ -120,7 +120,7 @@ def verify_arm(
         reasons += _speed_reasons(trajectory, arm, speed)
     reasons += _torque_reasons(trajectory, arm, load)
     q = _refined(trajectory)
-    least = min(arm.manipulability(row) for row in q)
+    least = min(arm.manipulability(row) for row in q) if min_manipulability > 0 else np.inf
     if least < min_manipulability:
         reasons.append(
             f"the arm comes close to a singularity ({least:.3f} m, at least {min_manipulability:.3f} m)"

@@ -153,7 +153,7 @@ def test_a_joint_too_weak_for_the_load_is_named(arm, folded, reduction_path, loa
 
 
 def test_a_path_close_to_a_singularity_is_refused_as_such(arm, folded, reduction_path):
-    singular = min(arm.manipulability(q) for q in (folded, folded))
+    singular = arm.manipulability(folded)
     config = ArmPathConfig(tube=TubeConfig(min_manipulability=min(1.5 * singular, 0.3)))
     with pytest.raises(InfeasibleMotionError, match="singularity") as refused:
         path_motion(arm, reduction_path, folded, config=config)

@@ -20,6 +20,7 @@ import numpy as np
 
 from rafr.nlp import Problem, Program
 from rafr.robot.urdf import JointLimits
+from rafr.trajectory.constant_jerk import constant_jerk
 from rafr.trajectory.horizon.config import HorizonConfig
 
 MAX_PLANES = 8
@@ -75,15 +76,9 @@ def deviation_name(k: int) -> str:
 
 def advance(x: Any, u: Any, h: Any, dof: int) -> tuple[Any, ...]:
     """Parts of the state after h (s) of a constant input; numbers or expressions, one column per state."""
-    q, v, a, left, rate = x[:dof], x[dof : 2 * dof], x[2 * dof : 3 * dof], x[3 * dof], x[3 * dof + 1]
-    jerk, change = u[:dof], u[dof]
-    return (
-        q + h * v + h**2 / 2 * a + h**3 / 6 * jerk,
-        v + h * a + h**2 / 2 * jerk,
-        a + h * jerk,
-        left - h * rate - h**2 / 2 * change,
-        rate + h * change,
-    )
+    left, rate, change = x[3 * dof], x[3 * dof + 1], u[dof]
+    progress = left - h * rate - h**2 / 2 * change, rate + h * change
+    return *constant_jerk(x, u[:dof], h, dof), *progress
 
 
 class _Builder:

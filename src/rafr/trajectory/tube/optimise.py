@@ -11,9 +11,10 @@ from rafr.config import check_config
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nlp import Problem, Program, Solution, excess_name
+from rafr.trajectory.constant_jerk import constant_jerk
 from rafr.trajectory.result import ArmTrajectory
 from rafr.trajectory.tube.config import TubeConfig
-from rafr.trajectory.tube.problem import ANGLE, PENALTY, SOFT, SOLVERS, advance, build, input_name, state_name
+from rafr.trajectory.tube.problem import ANGLE, PENALTY, SOFT, SOLVERS, build, input_name, state_name
 from rafr.trajectory.tube.reference import Reference
 
 
@@ -81,5 +82,5 @@ def _sampled(
     t = np.linspace(0.0, at[-1], int(np.ceil(at[-1] / period)) + 1)
     k = np.clip(np.searchsorted(at, t, side="right") - 1, 0, knots - 1)
     jerks = inputs[k, :dof] * jerk
-    q, qd, qdd = advance(states[k].T, jerks.T, t - at[k], dof)
+    q, qd, qdd = constant_jerk(states[k].T, jerks.T, t - at[k], dof)
     return ArmTrajectory(reference.arm.joint_names, t, q.T, qd.T, qdd.T, jerks), at

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from rafr.nlp import Problem
+from rafr.trajectory.constant_jerk import constant_jerk
 from rafr.trajectory.tube.config import TubeConfig
 
 ANGLE = 1e-3  # rad
@@ -58,12 +59,6 @@ def at_knot(what: str, k: int) -> str:
 def midway(what: str, k: int) -> str:
     """Name of what belongs to the middle between knots k and k + 1."""
     return f"{what} after {k}"
-
-
-def advance(x: Any, jerk: Any, h: Any, dof: int) -> tuple[Any, ...]:
-    """q, qd, qdd after h (s) of constant jerk; numbers or expressions, one column per state."""
-    q, v, a = x[:dof], x[dof : 2 * dof], x[2 * dof : 3 * dof]
-    return q + h * v + h**2 / 2 * a + h**3 / 6 * jerk, v + h * a + h**2 / 2 * jerk, a + h * jerk
 
 
 class _Builder:
@@ -114,7 +109,7 @@ class _Builder:
         plain = ca.vertcat(x[:dof] * ANGLE, x[dof : 2 * dof] * rate, x[2 * dof :] * acceleration)
 
         def after(seconds: Any, step: Any) -> Any:
-            q, v, a = advance(plain, u[:dof] * jerk, seconds, dof)
+            q, v, a = constant_jerk(plain, u[:dof] * jerk, seconds, dof)
             return ca.vertcat((q - step) / ANGLE, v / rate, a / acceleration)
 
         problem.constrain(f"dynamics {k}", following - after(h, onward), 0.0, 0.0)

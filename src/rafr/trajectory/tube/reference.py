@@ -71,6 +71,7 @@ class Reference:
         """Everything the problem has to know of arm and path, at knots t (n + 1,) and midway."""
         limits, middles = self.path.limits, 0.5 * (t[:-1] + t[1:])
         q, between = self._joints(t)[0], self._joints(middles)[0]
+        wanted, wanted_between = self._poses(t), self._poses(middles)
         given: dict[str, ArrayLike] = {
             "duration": t[-1],
             "largest rate": limits.velocity,
@@ -82,9 +83,9 @@ class Reference:
         for k, h in enumerate(np.diff(t)):
             given[at_knot("interval", k)] = h
             given[at_knot("step", k)], given[midway("step", k)] = q[k + 1] - q[k], between[k] - q[k]
-            given |= self._kinematics(midway, k, between[k], self._pose(middles[k]))
+            given |= self._kinematics(midway, k, between[k], wanted_between[k])
         for k in range(1, len(t)):
-            given |= self._kinematics(at_knot, k, q[k], self._pose(t[k]))
+            given |= self._kinematics(at_knot, k, q[k], wanted[k])
             given[at_knot("below", k)], given[at_knot("above", k)] = q[k] - limits.lower, limits.upper - q[k]
             given[at_knot("load", k)] = self._load(q[k])
             given[at_knot("torque", k)] = self._torque(q[k])
@@ -103,8 +104,9 @@ class Reference:
     def _joints(self, t: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         return self.path.motion(*self.profile.sample(t))
 
-    def _pose(self, t: float) -> RigidTransform:
-        return poses_at(self.poses, self.speed, self.profile.sample(np.array([t]))[0])[0]
+    def _poses(self, t: FloatArray) -> list[RigidTransform]:
+        """The path's, n."""
+        return poses_at(self.poses, self.speed, self.profile.sample(t)[0])
 
     def _kinematics(
         self, name: Callable[[str, int], str], k: int, q: FloatArray, wanted: RigidTransform
