@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from rafr.assessment import ACCEPTED, Assessment
+from rafr.control.adjustment import Adjustment
 from rafr.control.config import ArmControlConfig
 from rafr.control.correction import fragment_error
-from rafr.control.joints import check_joint_trajectory
-from rafr.control.path import ReductionPath, time_path
-from rafr.control.reduction import Grip, Reduction
+from rafr.control.course import Course
+from rafr.control.grip import Grip
+from rafr.control.joints import check_joint_trajectory, speed_limits
+from rafr.control.path import PathTiming
+from rafr.control.reduction import Reduction
+from rafr.control.relief import Relief
 from rafr.control.senses import Senses
 from rafr.control.signals import (
     ArmCommand,
@@ -23,7 +27,9 @@ from rafr.control.signals import (
     Step,
     Tracking,
 )
+from rafr.control.smoothing import JointSmoother
 from rafr.control.tasks import Clamping, FreeMotion, Releasing, Task
+from rafr.control.watch import first_stop, load_on
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
@@ -41,8 +47,8 @@ def _refused(*reasons: str) -> Assessment:
 class ArmController:
     """States IDLE, MOVING, CLAMPED, REDUCING, HOLDING (latched until `reset`).
 
-    Whatever happens, the command of a tick is the last one or a step from it within the speed limits; in
-    IDLE, CLAMPED and HOLDING it is the last one, kept stiff.
+    Whatever happens, commands keep the limits of speed, acceleration and jerk. Without a task the arm slows
+    down, if it moved, and stands; a fragment it holds while HOLDING may push it a little (`Relief`).
 
     Args:
         arm: kinematics in `arm_base` axes.
@@ -70,7 +76,11 @@ class ArmController:
         self._body = ""
         self._grip: Grip | None = None
         self._task: Task | None = None
-        self._q: FloatArray | None = None
+        self._smoother = JointSmoother(speed_limits(arm, config), config)
+        self._relief: Relief | None = None
+        self._stopping = False
+        self._course: Course | None = None
+        self._target: FloatArray | None = None
         self._moment: Moment | None = None
         self._progress = 0.0
         self._peaks = (0.0, 0.0)
@@ -89,8 +99,11 @@ class ArmController:
 
     def load_plan(self, plan: ReductionPlan | None) -> None:
         """Take the plan to execute; its hash is computed here, from its own content."""
+        before = self._plan_hash
         self._plan = plan
         self._plan_hash = "" if plan is None else plan.hash
+        if self._plan_hash != before:
+            self._course = None
 
     # -- requests ------------------------------------------------------------------------------------
 
@@ -136,22 +149,28 @@ class ArmController:
 
     def request_reduction(self, body: str, trajectory: ArmTrajectory, approved_hash: str) -> Assessment:
         """Move the clamped body along its approved path with the trajectory's timing."""
-        refusal = self._refusal(ArmMode.CLAMPED, "reduction")
-        if refusal is not None:
-            return refusal
-        if self._plan is None or not approved_hash or approved_hash != self._plan_hash:
-            return _refused("no live approval of exactly the loaded plan")
-        if self._grip is None or self._grip.body != body:
-            return _refused(f"{body!r} is not clamped and measured")
-        assert self._q is not None
+
+        def timing(course: Course, grip: Grip, now: Moment) -> PathTiming:
+            return course.onwards(now, trajectory, self._arm, self._T_base_armbase, grip, self._config)
+
+        refusal = self._refusal_to_reduce(body, approved_hash)
+        if refusal is not None or self._q is None:
+            return refusal or _refused("no joint state yet")
         reasons = check_joint_trajectory(self._arm, trajectory, self._q, self._config)
-        if reasons:
-            return _refused(*reasons)
-        try:
-            self._start(self._reduction(self._grip, trajectory), body)
-        except InfeasibleError as error:
-            return _refused(*error.reasons)
-        return ACCEPTED
+        return _refused(*reasons) if reasons else self._lead(timing)
+
+    def request_retrace(self, body: str, progress: float, approved_hash: str) -> Assessment:
+        """Lead the clamped body back the way it came, to a share of its path; needs no trajectory."""
+        refusal = self._refusal_to_reduce(body, approved_hash)
+        return refusal or self._lead(lambda course, _, now: course.back(now, progress, self._config))
+
+    def adjust(self, plan_hash: str, body: str, adjustment: Adjustment) -> Assessment:
+        """Change the path of the reduction under way, within what its approval allows."""
+        if not isinstance(self._task, Reduction) or self._body != body:
+            return _refused(f"no reduction of {body!r} is under way")
+        if not plan_hash or plan_hash != self._plan_hash:
+            return _refused("the adjustment belongs to another plan")
+        return self._task.adjust(adjustment)
 
     def clamp_answered(self, success: bool, message: str = "") -> None:
         """The end effector's answer to `ArmCommand.clamp`."""
@@ -177,7 +196,8 @@ class ArmController:
         if self._moment.joint_age > self._config.joint_age:
             return _refused("no joint states")
         if float(np.abs(self._q - self._moment.q).max()) > self._config.follow_tolerance:
-            self._q = self._moment.q.copy()
+            self._stand_at(self._moment.q)
+        self._relief = None
         self._mode = ArmMode.CLAMPED if self._clamped else ArmMode.IDLE
         self._reason = ""
         self._pending_hold = None
@@ -187,27 +207,48 @@ class ArmController:
 
     def update(self, signals: ArmInput) -> ArmCommand:
         """One tick: check the signals, run the task, answer with a command."""
-        now = self._senses.update(signals, self._q)
+        now = self._senses.update(signals, self._q, self._target)
         if now is None:
             return self._command(Step(self._held_q()))
         self._moment = now
-        self._q = now.q_command if self._q is None else self._q
+        if self._q is None:
+            self._stand_at(now.q)
         self._peaks = (max(self._peaks[0], now.force), max(self._peaks[1], now.torque))
         reason = self._pending_hold or self._must_stop(now)
         self._pending_hold = None
         if reason is not None and self._mode != ArmMode.HOLDING:
-            return self._stop(reason)
+            return self._stop(reason, now)
         if self._task is None:
-            return self._command(Step(self._held_q(), self._progress))
+            return self._command(self._wait(now))
         return self._run(self._task, now)
+
+    @property
+    def _q(self) -> FloatArray | None:
+        """(dof,) what the arm was sent last."""
+        return self._smoother.q
+
+    def _stand_at(self, q: FloatArray) -> None:
+        self._smoother.start_at(q)
+        self._target = np.array(q, dtype=float)
+
+    def _wait(self, now: Moment) -> Step:
+        """No task: slow down, then stand; a load that is too high may push a held fragment a little."""
+        self._stopping = self._stopping and self._smoother.moving
+        if self._relief is None or not now.may_yield or self._stopping:
+            self._target = self._smoother.halt(now.dt)
+        else:
+            self._target = self._relief.tick(now)
+            self._smoother.follow(self._target, now.dt)
+        return Step(self._held_q(), self._progress)
 
     def _run(self, task: Task, now: Moment) -> ArmCommand:
         step = task.tick(now)
         if step.stop is None and task.mode == ArmMode.REDUCING:
             step = self._inside_joint_limits(step)
         if step.stop is not None:
-            return self._stop(step.stop, step)
-        self._q, self._progress = step.q, step.progress
+            return self._stop(step.stop, now, step)
+        self._target, self._progress = step.q, step.progress
+        self._smoother.follow(step.q, now.dt)
         self._clamped = self._clamped or step.clamp is True
         if step.done is None:
             return self._command(step)
@@ -215,9 +256,9 @@ class ArmController:
             assert task.T_fragment_clamp is not None
             self._grip = Grip(self._body, task.T_fragment_clamp)
             pivot = self._pivot(self._body, self._grip)
-            self._senses.force.centre = task.T_fragment_clamp.inverse().apply(pivot)
+            self._senses.force.centre = self._grip.centre(pivot)
         if isinstance(task, Releasing):
-            self._clamped, self._closed, self._grip = False, False, None
+            self._clamped, self._closed, self._grip, self._course = False, False, None, None
             self._senses.force.centre = np.zeros(3)
         self._task = None
         self._mode = ArmMode.CLAMPED if self._clamped else ArmMode.IDLE
@@ -225,9 +266,9 @@ class ArmController:
 
     def _must_stop(self, now: Moment) -> str | None:
         """Reasons that end any motion, whichever it is."""
-        if self._task is None:
-            return None
         config = self._config
+        if self._task is None:
+            return first_stop(load_on(now.force, now.torque, config)) if self._clamped else None
         if self._task.mode == ArmMode.REDUCING and now.approved_hash != self._plan_hash:
             return "no live approval of exactly the loaded plan"
         if now.joint_age > config.joint_age:
@@ -238,8 +279,9 @@ class ArmController:
             return "the wrist sensor repeats its last reading"
         if now.wrench_age > config.wrench_age:
             return "no wrench" if not np.isfinite(now.wrench_age) else f"no wrench for {now.wrench_age:.2f} s"
-        if float(np.abs(now.q - now.q_command).max()) > config.follow_tolerance:
-            return "the arm does not follow its command"
+        behind = np.abs(now.q - now.q_command)
+        if float(behind.max()) > config.follow_tolerance:
+            return f"the arm does not follow its command: joint {int(behind.argmax()) + 1}"
         return None
 
     def _inside_joint_limits(self, step: Step) -> Step:
@@ -253,9 +295,12 @@ class ArmController:
             self._held_q(), step.progress, stop="a joint limit is reached", path_error=step.path_error
         )
 
-    def _stop(self, reason: str, step: Step | None = None) -> ArmCommand:
+    def _stop(self, reason: str, now: Moment, step: Step | None = None) -> ArmCommand:
         finished = None if self._task is None else Finished(False, reason, *self._peaks)
         self._mode, self._reason, self._task = ArmMode.HOLDING, reason, None
+        self._target, self._stopping = self._smoother.halt(now.dt), True
+        if self._clamped:
+            self._relief = Relief(self._arm, self._target, self._senses.force.centre, self._config)
         path_error = float("nan") if step is None else step.path_error
         return self._command(Step(self._held_q(), self._progress, path_error=path_error), finished)
 
@@ -272,26 +317,35 @@ class ArmController:
             return _refused("the safety supervisor does not allow motion")
         return None
 
+    def _refusal_to_reduce(self, body: str, approved_hash: str) -> Assessment | None:
+        refusal = self._refusal(ArmMode.CLAMPED, "reduction")
+        if refusal is not None:
+            return refusal
+        if self._plan is None or not approved_hash or approved_hash != self._plan_hash:
+            return _refused("no live approval of exactly the loaded plan")
+        if self._grip is None or self._grip.body != body:
+            return _refused(f"{body!r} is not clamped and measured")
+        return None
+
+    def _lead(self, timing_of: Callable[[Course, Grip, Moment], PathTiming]) -> Assessment:
+        """Begin to lead the body in the grip along its course."""
+        assert self._plan is not None
+        assert self._grip is not None
+        assert self._moment is not None
+        grip, config = self._grip, self._config
+        course = self._course or Course.of(self._plan.body(grip.body), self._pivot(grip.body, grip))
+        try:
+            timing = timing_of(course, grip, self._moment)
+        except InfeasibleError as error:
+            return _refused(*error.reasons)
+        self._course = course
+        task = Reduction(self._arm, self._T_armbase_base, grip, course, timing, self._plan_hash, config)
+        self._start(task, grip.body)
+        return ACCEPTED
+
     def _start(self, task: Task, body: str) -> None:
         self._task, self._mode, self._body = task, task.mode, body
         self._progress, self._peaks = 0.0, (0.0, 0.0)
-
-    def _reduction(self, grip: Grip, trajectory: ArmTrajectory) -> Reduction:
-        assert self._plan is not None
-        path = ReductionPath.of_plan(self._plan.body(grip.body), self._pivot(grip.body, grip))
-        now = self._moment
-        if now is None or now.fragment is None or now.T_base_pelvis is None:
-            raise InfeasibleError(("the fragment is not tracked",))
-        if now.tracker_age > self._config.tracker_pause:
-            raise InfeasibleError(("the fragment's pose is too old",))
-        T_pelvis_armbase = now.T_base_pelvis.inverse() @ self._T_base_armbase
-        T_clamp_fragment = grip.T_fragment_clamp.inverse()
-        fragments = [T_pelvis_armbase @ self._arm.forward(q) @ T_clamp_fragment for q in trajectory.q]
-        timing = time_path(path, trajectory.t, fragments, self._config.path_tolerance)
-        off = path.deviation(now.fragment, path.at(timing.at(0.0)))
-        if off > self._config.path_tolerance:
-            raise InfeasibleError((f"the fragment stands {1e3 * off:.1f} mm from the path's start",))
-        return Reduction(self._arm, self._T_armbase_base, grip, path, timing, self._plan_hash, self._config)
 
     def _pivot(self, body: str, grip: Grip | None = None) -> FloatArray:
         if body in self._surfaces:
@@ -320,9 +374,22 @@ class ArmController:
             path_error=step.path_error,
             force=0.0 if now is None else now.force,
             torque=0.0 if now is None else now.torque,
+            warnings=step.warnings,
+            **self._told(),
             clamp=step.clamp,
             finished=finished,
         )
+
+    def _told(self) -> dict[str, float]:
+        """What was learnt of the tissue, and how far the path is adjusted."""
+        course, task = self._course, self._task
+        if course is None:
+            return {}
+        told = {"adjustment": task.adjusted_by} if isinstance(task, Reduction) else {}
+        forecast = course.expectation.ahead(self._progress)
+        if course.expectation.stiffness is not None and forecast is not None:
+            told |= {"stiffness": course.expectation.stiffness, "expected_force": forecast.force}
+        return told
 
     def _to_target(self, fragment: RigidTransform | None) -> tuple[float, float]:
         nan = float("nan")

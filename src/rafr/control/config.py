@@ -38,8 +38,30 @@ class ArmControlConfig:
     angular_speed: float = option(
         0.15, "largest turn rate of a clamped fragment", unit="rad/s", lower=0.01, upper=0.5
     )
+    joint_acceleration: float = option(
+        8.0,
+        "largest acceleration of a commanded joint, stops included",
+        unit="rad/s^2",
+        lower=0.5,
+        upper=50.0,
+    )
+    joint_jerk: float = option(
+        200.0, "largest jerk of a commanded joint, stops included", unit="rad/s^3", lower=5.0, upper=5000.0
+    )
+    linear_speed_limit: float = option(
+        0.06, "measured speed of a held fragment's clamp that stops", unit="m/s", lower=2e-3, upper=0.3
+    )
+    angular_speed_limit: float = option(
+        0.4, "measured turn rate of the clamp that stops", unit="rad/s", lower=0.02, upper=1.5
+    )
+    power_limit: float = option(
+        8.0, "mechanical power into or out of a held fragment that stops", unit="W", lower=0.2, upper=80.0
+    )
     joint_margin: float = option(
         0.01, "distance kept from every joint limit", unit="rad", lower=0.0, upper=0.2
+    )
+    joint_warning: float = option(
+        0.1, "distance from a joint limit that warns", unit="rad", lower=0.0, upper=0.5
     )
     start_tolerance: float = option(
         0.02, "largest joint distance from a path's start", unit="rad", lower=1e-4, upper=0.1
@@ -111,6 +133,42 @@ class ArmControlConfig:
     )
     grip_turn_stiffness: float = option(
         150.0, "of pins and clamp, softest: what more a torque allows", unit="N m/rad", lower=1.0, upper=1e5
+    )
+    yield_stiffness: float = option(
+        2e4,
+        "of the spring by which the path yields to what is not expected",
+        unit="N/m",
+        lower=1e3,
+        upper=1e7,
+    )
+    yield_turn_stiffness: float = option(130.0, "the same for turning", unit="N m/rad", lower=5.0, upper=1e5)
+    yield_time: float = option(
+        0.4, "time constant of that spring and its damper", unit="s", lower=0.05, upper=5.0
+    )
+    yield_force: float = option(
+        40.0, "unexpected force to which it does not yield", unit="N", lower=0.0, upper=600.0
+    )
+    yield_torque: float = option(
+        5.0, "unexpected torque to which it does not yield", unit="N m", lower=0.0, upper=60.0
+    )
+    yield_linear: float = option(3e-3, "by which it yields at most", unit="m", lower=0.0, upper=0.02)
+    yield_angular: float = option(0.035, "by which it turns away at most", unit="rad", lower=0.0, upper=0.2)
+    hold_linear: float = option(
+        8e-3,
+        "by which a held fragment gives way at most to more than the warning load",
+        unit="m",
+        lower=0.0,
+        upper=0.03,
+    )
+    hold_angular: float = option(0.07, "by which it turns at most", unit="rad", lower=0.0, upper=0.3)
+    adjust_linear: float = option(
+        5e-3, "by which the path may be adjusted without a new approval", unit="m", lower=0.0, upper=0.02
+    )
+    adjust_angular: float = option(
+        0.05, "by which it may be turned without a new approval", unit="rad", lower=0.0, upper=0.2
+    )
+    retrace_speed: float = option(
+        5e-3, "with which a fragment is led back the way it came", unit="m/s", lower=2e-4, upper=0.02
     )
     joint_age: float = option(0.1, "age of the joint state that stops", unit="s", lower=0.02, upper=1.0)
     wrench_age: float = option(0.1, "age of the wrench that stops", unit="s", lower=0.02, upper=1.0)

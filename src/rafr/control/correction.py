@@ -16,6 +16,12 @@ def fragment_error(wanted: RigidTransform, tracked: RigidTransform, pivot: Float
     return np.concatenate([wanted.apply(pivot) - tracked.apply(pivot), turn])
 
 
+def displaced(pose: RigidTransform, offset: FloatArray, pivot: FloatArray) -> RigidTransform:
+    """The pose, its pivot (3,) shifted by offset[:3] (m) and turned about it by offset[3:] (rad)."""
+    turn = RigidTransform.about_point(offset[3:], pose.apply(pivot))
+    return RigidTransform.from_translation(offset[:3]) @ turn @ pose
+
+
 class Correction:
     """Offset added to the commanded fragment pose until the tracked one is where it should be.
 
@@ -23,9 +29,8 @@ class Correction:
     c' = k e, with |c| bounded, cancels every constant compliance with time constant 1 / k.
     """
 
-    def __init__(self, config: ArmControlConfig, pivot: FloatArray) -> None:
+    def __init__(self, config: ArmControlConfig) -> None:
         self._config = config
-        self._pivot = pivot
         self.value = np.zeros(6)
         self.at_bound = False
 
@@ -36,11 +41,6 @@ class Correction:
     def integrate(self, error: FloatArray, dt: float, share: float) -> None:
         """Add a tracked error (6,) that stood for dt (s), with `share` 0..1 of the gain (high forces)."""
         self.value = self._bounded(self.value + self._config.correction_gain * share * dt * error)
-
-    def applied(self, pose: RigidTransform) -> RigidTransform:
-        """The pose, shifted and turned about the pivot by the correction."""
-        turn = RigidTransform.about_point(self.value[3:], pose.apply(self._pivot))
-        return RigidTransform.from_translation(self.value[:3]) @ turn @ pose
 
     def _bounded(self, value: FloatArray) -> FloatArray:
         bounds = (self._config.correction_linear, self._config.correction_angular)

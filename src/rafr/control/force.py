@@ -16,10 +16,11 @@ _FROZEN = 10
 
 
 class ForceMonitor:
-    """Compensated force and torque as medians over the last samples.
+    """Compensated wrench, force and torque as medians over the last samples.
 
-    The torque is the one about `centre` (3,), m, in `clamp`: once a fragment is held, its own centre. About
-    the clamp a harmless force would count with the whole length of the pins as its lever.
+    `wrench` (6,) is about the clamp, in its axes. `torque` is about `centre` (3,), m, in `clamp`: once a
+    fragment is held, its own centre. About the clamp a harmless force would count with the whole length of
+    the pins as its lever.
     """
 
     def __init__(self, config: ArmControlConfig) -> None:
@@ -27,7 +28,8 @@ class ForceMonitor:
         self._bias = np.zeros(6)
         self.centre = np.zeros(3)
         self._raw: deque[tuple[float, FloatArray]] = deque(maxlen=500)
-        self._recent: deque[tuple[float, float]] = deque(maxlen=_MEDIAN)
+        self._recent: deque[FloatArray] = deque(maxlen=_MEDIAN)  # of wrench, force, torque
+        self.wrench = np.zeros(6)
         self.last_t = -np.inf
         self.force = 0.0
         self.torque = 0.0
@@ -49,8 +51,9 @@ class ForceMonitor:
         self._raw.append((t, wrench))
         net = wrench - self._bias
         torque = net[3:] - np.cross(self.centre, net[:3])
-        self._recent.append((float(np.linalg.norm(net[:3])), float(np.linalg.norm(torque))))
-        self.force, self.torque = (float(v) for v in np.median(np.array(self._recent), axis=0))
+        self._recent.append(np.concatenate([net, [np.linalg.norm(net[:3]), np.linalg.norm(torque)]]))
+        median = np.median(np.array(self._recent), axis=0)
+        self.wrench, self.force, self.torque = median[:6], float(median[6]), float(median[7])
 
     def tare(self) -> bool:
         """Take the mean of the last `measure_time` as bias; False when too few samples are there."""
@@ -59,6 +62,7 @@ class ForceMonitor:
             return False
         self._bias = np.mean(recent, axis=0)
         self._recent.clear()
+        self.wrench = np.zeros(6)
         self.force = self.torque = 0.0
         return True
 
@@ -67,12 +71,3 @@ def force_speed(force: float, torque: float, config: ArmControlConfig) -> float:
     """Share 0..1 of the planned speed: 1 below the warning fraction of both limits, 0 at a limit."""
     load = max(force / config.force_limit, torque / config.torque_limit)
     return float(np.clip((1.0 - load) / (1.0 - config.warning_fraction), 0.0, 1.0))
-
-
-def limit_broken(force: float, torque: float, config: ArmControlConfig) -> str | None:
-    """The limit that is reached, in words; None while both are kept."""
-    if force >= config.force_limit:
-        return f"force {force:.0f} N reached the limit of {config.force_limit:.0f} N"
-    if torque >= config.torque_limit:
-        return f"torque {torque:.1f} N m reached the limit of {config.torque_limit:.1f} N m"
-    return None

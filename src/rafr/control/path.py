@@ -52,6 +52,11 @@ class ReductionPath:
         """(n,) u of the poses the path was made of."""
         return self._u
 
+    @property
+    def length(self) -> float:
+        """m, what the four points travel on average."""
+        return 0.5 * float(np.linalg.norm(np.diff(self._marks, axis=0), axis=1).sum())
+
     def signature(self, pose: RigidTransform) -> FloatArray:
         """(12,) the four points at this pose."""
         points: FloatArray = pose.apply(self.pivot + _LEVER * _TETRAHEDRON).ravel()
@@ -82,13 +87,30 @@ class ReductionPath:
 
 @dataclass(frozen=True, slots=True)
 class PathTiming:
-    """u(t) along an approved path, non-decreasing, ending at 1."""
+    """u(t) along an approved path: never decreasing towards the target, never increasing on the way back."""
 
     duration: float
     curve: PchipInterpolator
 
     def at(self, t: float) -> float:
         return float(np.clip(self.curve(min(max(t, 0.0), self.duration)), 0.0, 1.0))
+
+    @property
+    def end(self) -> float:
+        """Share of the path at which it ends."""
+        return self.at(self.duration)
+
+    @property
+    def backwards(self) -> bool:
+        return self.end < self.at(0.0)
+
+
+def steady_timing(path: ReductionPath, start: float, end: float, speed: float) -> PathTiming:
+    """From one share of a path to another with a largest speed (m/s), smoothly begun and ended."""
+    s = np.linspace(0.0, 1.0, 21)
+    smooth = s**3 * (10.0 - 15.0 * s + 6.0 * s**2)
+    duration = max(1.875 * path.length * abs(end - start) / speed, 0.1)
+    return PathTiming(duration, PchipInterpolator(duration * s, start + (end - start) * smooth))
 
 
 def time_path(

@@ -12,6 +12,8 @@ from rafr.assessment import ACCEPTED, Assessment
 from rafr.config import option
 from rafr.control.signals import ArmMode
 
+_REQUESTED = "requested"
+
 
 class SafetyLevel(IntEnum):
     """States of the supervisor, numbered as in rafr_msgs/SafetyState."""
@@ -56,6 +58,8 @@ class SafetyDecision:
 
     level: SafetyLevel
     reasons: tuple[str, ...]
+    compliant: bool = False
+    """A held fragment may give way to a load that is too high: not once a person has stopped everything."""
 
     @property
     def motion_allowed(self) -> bool:
@@ -119,7 +123,7 @@ class SafetySupervisor:
 
     def stop(self, reason: str) -> None:
         """A person's stop."""
-        self._latched["requested"] = reason
+        self._latched[_REQUESTED] = reason
 
     def reset(self, t: float) -> Assessment:
         """A person's reset: refused while a cause lasts (a requested stop has none)."""
@@ -137,9 +141,10 @@ class SafetySupervisor:
         for key, reason in self._causes(t).items():
             self._latched.setdefault(key, reason)
         if self._latched:
-            return SafetyDecision(SafetyLevel.STOPPED, tuple(self._latched.values()))
+            compliant = _REQUESTED not in self._latched
+            return SafetyDecision(SafetyLevel.STOPPED, tuple(self._latched.values()), compliant)
         warnings = tuple(self._warnings(t))
-        return SafetyDecision(SafetyLevel.WARNING if warnings else SafetyLevel.OK, warnings)
+        return SafetyDecision(SafetyLevel.WARNING if warnings else SafetyLevel.OK, warnings, compliant=True)
 
     def _waiting_for(self, t: float) -> tuple[str, ...]:
         """Nodes still missing at the start; latched when they take too long."""

@@ -7,6 +7,7 @@ import numpy as np
 from rafr.control.config import ArmControlConfig
 from rafr.control.force import ForceMonitor
 from rafr.control.signals import ArmInput, ArmKinematics, Moment, Tracking
+from rafr.control.watch import MeasuredTwist
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -32,6 +33,8 @@ class Senses:
         self._fragment: RigidTransform | None = None
         self._body = ""
         self._pivot = np.zeros(3)
+        self._motion = MeasuredTwist(arm)
+        self._twist = np.zeros(6)
 
     @property
     def q(self) -> FloatArray | None:
@@ -44,8 +47,13 @@ class Senses:
         if body != self._body:
             self._body, self._fragment, self._sample_t = body, None, -np.inf
 
-    def update(self, signals: ArmInput, q_command: FloatArray | None) -> Moment | None:
-        """Take one tick; None when nothing can be said (no joint state yet, or time did not advance)."""
+    def update(
+        self, signals: ArmInput, q_command: FloatArray | None, q_target: FloatArray | None
+    ) -> Moment | None:
+        """Take one tick, after what was commanded and wanted last.
+
+        None when nothing can be said (no joint state yet, or time did not advance).
+        """
         t = signals.t
         if not np.isfinite(t) or t <= self._t:
             return None
@@ -57,11 +65,13 @@ class Senses:
         new_sample = self._take_tracking(t, signals.tracking)
         if self._q is None:
             return None
+        axes = self._arm.forward(self._q).rotation
         return Moment(
             t=t,
             dt=dt,
             q=self._q,
             q_command=self._q if q_command is None else q_command,
+            q_target=self._q if q_target is None else q_target,
             joint_age=joint_age if np.isfinite(joint_age) else 0.0,
             wrench_age=t - self.force.last_t,
             wrench_frozen=self.force.frozen,
@@ -69,9 +79,12 @@ class Senses:
             new_sample=new_sample,
             T_base_pelvis=self._T_base_pelvis,
             fragment=self._fragment,
+            twist=self._twist,
+            load=(axes @ self.force.wrench.reshape(2, 3).T).T.ravel(),
             force=self.force.force,
             torque=self.force.torque,
             safety_ok=signals.safety_ok,
+            may_yield=signals.may_yield,
             approved_hash=signals.approved_hash,
         )
 
@@ -84,6 +97,7 @@ class Senses:
             if np.any(np.abs(q - self._q) > reach):
                 return
         self._q, self._q_t = np.array(q, dtype=float), t
+        self._twist = self._motion.add(t, self._q)
 
     def _take_tracking(self, t: float, tracking: Tracking | None) -> bool:
         if tracking is None or not self._tracker_t < tracking.t <= t + _FUTURE:

@@ -65,6 +65,7 @@ class ArmInput:
         wrench_t: s, its stamp.
         tracking: newest tracker frame, or None.
         safety_ok: the supervisor allows motion.
+        may_yield: the supervisor lets a held fragment give way to a load that is too high.
         approved_hash: hash of the plan whose approval is live; empty: none.
     """
 
@@ -74,6 +75,7 @@ class ArmInput:
     wrench_t: float = -np.inf
     tracking: Tracking | None = None
     safety_ok: bool = False
+    may_yield: bool = False
     approved_hash: str = ""
 
 
@@ -99,6 +101,10 @@ class ArmCommand:
         target_angle: rad, to the target; NaN: unknown.
         path_error: m, tracked fragment to the pose commanded on the path, at the fragment's centre.
         force, torque: N, N m, compensated; the torque about a held fragment's centre, else about the clamp.
+        warnings: what is beyond its warning threshold.
+        stiffness: of the tissue as learnt, in parts of the plan's; NaN: not known.
+        expected_force: N, the most that is still to come by it; NaN: not known.
+        adjustment: m, how far the path is adjusted where the fragment stands.
         clamp: True: close now, False: open now, None: leave. Asked once.
         finished: set at the tick at which a requested motion ends.
     """
@@ -114,18 +120,31 @@ class ArmCommand:
     path_error: float = float("nan")
     force: float = 0.0
     torque: float = 0.0
+    warnings: tuple[str, ...] = ()
+    stiffness: float = float("nan")
+    expected_force: float = float("nan")
+    adjustment: float = 0.0
     clamp: bool | None = None
     finished: Finished | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """One tick after its signals were checked: the newest valid values and their ages (s)."""
+    """One tick after its signals were checked: the newest valid values and their ages (s).
+
+    Attributes:
+        q_command: (dof,) rad, what the arm was last sent.
+        q_target: (dof,) rad, what the task last wanted; the command follows it within its limits.
+        twist: (6,) m/s, rad/s of the clamp, measured, `arm_base` axes.
+        load: (6,) N, N m of the fragment on the tool, compensated, about the clamp, `arm_base` axes.
+        force, torque: N, N m; the torque about a held fragment's centre.
+    """
 
     t: float
     dt: float
     q: FloatArray
     q_command: FloatArray
+    q_target: FloatArray
     joint_age: float
     wrench_age: float
     wrench_frozen: bool
@@ -133,9 +152,12 @@ class Moment:
     new_sample: bool
     T_base_pelvis: RigidTransform | None
     fragment: RigidTransform | None
+    twist: FloatArray
+    load: FloatArray
     force: float
     torque: float
     safety_ok: bool
+    may_yield: bool
     approved_hash: str
 
 
@@ -149,3 +171,4 @@ class Step:
     stop: str | None = None
     clamp: bool | None = None
     path_error: float = field(default=float("nan"))
+    warnings: tuple[str, ...] = ()

@@ -60,7 +60,7 @@ class FreeMotion:
         self._waited = 0.0
 
     def tick(self, now: Moment) -> Step:
-        q = now.q_command
+        q = now.q_target
         if now.force > self._config.free_force_limit:
             return Step(q, stop=f"contact with {now.force:.0f} N during free motion")
         goal = self._path.at(self._clock.advance(now.dt, 1.0))
@@ -105,7 +105,7 @@ class Clamping:
         self.T_fragment_clamp: RigidTransform | None = None
 
     def tick(self, now: Moment) -> Step:
-        q = now.q_command
+        q = now.q_target
         self._since = now.t if self._since is None else self._since
         if self.refused:
             return Step(q, stop=f"the clamp did not close: {self.refused}")
@@ -122,13 +122,13 @@ class Clamping:
         waited = now.t - self._since
         if waited > self._config.measure_time and (self._force is None or self._force.tare()):
             self._asked_at = now.t
-            return Step(now.q_command, clamp=True)
+            return Step(now.q_target, clamp=True)
         if waited > self._config.clamp_timeout:
-            return Step(now.q_command, stop="no wrench to tare before clamping")
-        return Step(now.q_command)
+            return Step(now.q_target, stop="no wrench to tare before clamping")
+        return Step(now.q_target)
 
     def _measure(self, now: Moment) -> Step:
-        config, q = self._config, now.q_command
+        config, q = self._config, now.q_target
         self._closed_at = now.t if self._closed_at is None else self._closed_at
         held = now.t - self._closed_at
         settled = held > config.measure_time
@@ -156,7 +156,7 @@ class Releasing:
         self.refused = ""
 
     def tick(self, now: Moment) -> Step:
-        q = now.q_command
+        q = now.q_target
         if self.refused:
             return Step(q, stop=f"the clamp did not open: {self.refused}")
         if self.opened:

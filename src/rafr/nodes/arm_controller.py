@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import WrenchStamped
 from rafr_msgs.action import MoveArm
-from rafr_msgs.msg import Approval, ArmState, Plan, Registration, SafetyState, ToolPoses
+from rafr_msgs.msg import Approval, ArmState, PathAdjustment, Plan, Registration, SafetyState, ToolPoses
 from rafr_msgs.srv import SetClamp
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
@@ -24,10 +24,12 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from rafr.config import option
 from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode, Tracking
+from rafr.control.deadline import DeadlineMonitor
 from rafr.control.live import LiveChain, surface_points
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import (
+    adjustment_from_message,
     arm_trajectory_from_message,
     duration_message,
     invalid_pose_message,
@@ -43,7 +45,10 @@ from rafr.nodes.work import case_of
 from rafr.robot.arm import ArmModel
 from rafr.room import OperatingRoom
 
+_KINDS = ("approach", "clamp", "reduction", "release", "retrace", "retreat")
 _STATE_PERIOD = 0.05  # s, wall time
+_REPORT_PERIOD = 1.0  # s, wall time: deadlines in the diagnostics
+_PERIOD = 0.01  # s, nominal, of the loop
 # s after the joint state it answers, when a command's position is to be reached: a period for the answer's
 # way and one for the motion; a joint trajectory controller refuses what comes later than that
 _REACH = 0.02
@@ -74,9 +79,10 @@ class ArmControllerNode(RafrNode):
         self._wrench: tuple[float, FloatArray | None] = (-np.inf, None)
         self._approved_hash = ""
         self._safety = (False, -np.inf)
+        self._compliant = False
         self._command: ArmCommand | None = None
-        self._last_tick: float | None = None
-        self._period_max = 0.0
+        self._deadlines = DeadlineMonitor(_PERIOD)
+        self._adjustment_reason = ""
         self._wire()
         self._goal = LongGoal(
             self, MoveArm, "move_arm", begin=self._begin, cancel=self._cancel, result=_result
@@ -101,7 +107,9 @@ class ArmControllerNode(RafrNode):
         self.create_subscription(Plan, "plan", self._take_plan, LATCHED)
         self.create_subscription(Approval, "approval", self._take_approval, LATCHED)
         self.create_subscription(SafetyState, "safety/state", self._take_safety, LATCHED)
+        self.create_subscription(PathAdjustment, "path_adjustment", self._take_adjustment, RELIABLE)
         self.create_wall_timer(_STATE_PERIOD, self._publish_state)
+        self.create_wall_timer(_REPORT_PERIOD, self._report_deadlines)
 
     # -- inputs --------------------------------------------------------------------------------------
 
@@ -138,22 +146,31 @@ class ArmControllerNode(RafrNode):
 
     def _take_safety(self, message: SafetyState) -> None:
         self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())
+        self._compliant = bool(message.compliant)
+
+    def _take_adjustment(self, message: PathAdjustment) -> None:
+        answer = self._core.adjust(message.plan_hash, message.body, adjustment_from_message(message))
+        self._adjustment_reason = message.reason if answer.accepted else "; ".join(answer.reasons)
+        if not answer.accepted:
+            self.diagnose(WARN, f"path not adjusted: {self._adjustment_reason}")
 
     @property
-    def _safety_ok(self) -> bool:
-        allowed, heard = self._safety
-        return allowed and time.monotonic() - heard < self._config.safety_age
+    def _supervised(self) -> bool:
+        """Whether the supervisor was heard lately."""
+        return time.monotonic() - self._safety[1] < self._config.safety_age
 
     # -- the tick ------------------------------------------------------------------------------------
 
     def _tick(self, message: JointState) -> None:
+        began = time.monotonic()
         signals = ArmInput(
             t=seconds(message.header.stamp),
             q=self._ordered(message),
             wrench=self._wrench[1],
             wrench_t=self._wrench[0],
             tracking=self._tracking,
-            safety_ok=self._safety_ok,
+            safety_ok=self._supervised and self._safety[0],
+            may_yield=self._supervised and self._compliant,
             approved_hash=self._approved_hash,
         )
         command = self._core.update(signals)
@@ -164,10 +181,7 @@ class ArmControllerNode(RafrNode):
             self._ask_clamp(command.clamp, command.body)
         if command.finished is not None:
             self._finish(command)
-        now = time.monotonic()
-        if self._last_tick is not None:
-            self._period_max = max(self._period_max, now - self._last_tick)
-        self._last_tick = now
+        self._deadlines.tick(began, time.monotonic())
 
     def _ordered(self, message: JointState) -> FloatArray:
         """Joint positions in the model's order; NaN where the message has none."""
@@ -214,10 +228,10 @@ class ArmControllerNode(RafrNode):
             return self._core.request_clamp(request.body)
         if request.kind == "release":
             return self._core.request_release()
-        if request.kind not in ("approach", "retreat", "reduction"):
-            raise InputError(
-                "move_arm", f"kind {request.kind!r}", "approach, clamp, reduction, release or retreat"
-            )
+        if request.kind not in _KINDS:
+            raise InputError("move_arm", f"kind {request.kind!r}", f"one of {', '.join(_KINDS)}")
+        if request.kind == "retrace":
+            return self._core.request_retrace(request.body, request.progress, self._approved_hash)
         trajectory = arm_trajectory_from_message(request.trajectory)
         if trajectory.joint_names != self._arm.joint_names:
             names = ", ".join(self._arm.joint_names)
@@ -233,6 +247,10 @@ class ArmControllerNode(RafrNode):
         answer = self._core.reset()
         response.success, response.message = answer.accepted, "; ".join(answer.reasons)
         return response
+
+    def _report_deadlines(self) -> None:
+        """Histograms of the loop, beside whatever is said now."""
+        self.add_values(**self._deadlines.summary())
 
     def _publish_state(self) -> None:
         command = self._command
@@ -254,12 +272,16 @@ class ArmControllerNode(RafrNode):
             torque=command.torque,
             force_limit=config.force_limit,
             torque_limit=config.torque_limit,
-            loop_period_max=self._period_max,
+            loop_period_max=self._deadlines.worst_since_asked(),
+            warnings=list(command.warnings),
+            stiffness=command.stiffness,
+            expected_force=command.expected_force,
+            adjustment=command.adjustment,
+            adjustment_reason=self._adjustment_reason,
         )
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = "pelvis"
         self._states.publish(message)
-        self._period_max = 0.0
         self._goal.feedback(MoveArm.Feedback(progress=command.progress))
 
 

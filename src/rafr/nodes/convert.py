@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, Pose, Quaternion, Wrench
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3, Wrench
 from rafr_msgs.msg import BaseTrajectory as BaseTrajectoryMsg
-from rafr_msgs.msg import BodyPlan, PathPose, Plan
+from rafr_msgs.msg import BodyPlan, PathAdjustment, PathPose, Plan
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from rafr.control.adjustment import Adjustment
 from rafr.errors import InputError, RafrError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
@@ -99,6 +100,31 @@ def _body_plan_message(body: Any) -> BodyPlan:
             for p in body.path
         ],
     )
+
+
+def adjustment_from_message(message: PathAdjustment) -> Adjustment:
+    """As the message says it; whether it may be taken is for the controller to judge."""
+    rows = zip(message.shifts, message.turns, strict=False)
+    offsets = np.array([[a.x, a.y, a.z, b.x, b.y, b.z] for a, b in rows], dtype=float).reshape(-1, 6)
+    return Adjustment(np.array(message.shares, dtype=float), offsets, message.reason)
+
+
+def adjustment_message(plan_hash: str, body: str, adjustment: Adjustment, stamp: Any) -> PathAdjustment:
+    """The converse."""
+    shifts, turns = (
+        [Vector3(x=x, y=y, z=z) for x, y, z in part.tolist()] for part in np.hsplit(adjustment.offsets, 2)
+    )
+    message = PathAdjustment(
+        plan_hash=plan_hash,
+        body=body,
+        shares=adjustment.shares.tolist(),
+        shifts=shifts,
+        turns=turns,
+        reason=adjustment.reason,
+    )
+    message.header.stamp = stamp
+    message.header.frame_id = "pelvis"
+    return message
 
 
 def plan_from_message(message: Plan) -> ReductionPlan:

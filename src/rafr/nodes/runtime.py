@@ -102,6 +102,11 @@ class RafrNode(Node):
             if level != OK:
                 self.get_logger().warning(message)
 
+    def add_values(self, **values: object) -> None:
+        """Numbers beside what was said last; they go out with the next diagnostics."""
+        level, message, kept = self._status
+        self._status = level, message, kept | {k: str(v) for k, v in values.items()}
+
     def _beat(self) -> None:
         message = Heartbeat(node=self.get_name(), ready=self._ready)
         message.header.stamp = self._system_clock.now().to_msg()

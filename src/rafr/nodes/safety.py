@@ -74,7 +74,9 @@ class SafetyNode(RafrNode):
         if decision != self._decision:
             self.diagnose(_LEVELS[decision.level], "; ".join(decision.reasons) or "nothing wrong")
         self._decision = decision
-        message = SafetyState(state=int(decision.level), reasons=list(decision.reasons))
+        message = SafetyState(
+            state=int(decision.level), reasons=list(decision.reasons), compliant=decision.compliant
+        )
         message.header.stamp = self.get_clock().now().to_msg()
         self._publisher.publish(message)
 

@@ -27,6 +27,8 @@ class PathPose:
         force_n: predicted magnitude of the force the arm holds (tissue, traction, contact).
         torque_nm: predicted magnitude of the torque it holds, about the body's centroid.
         traction_n: tension of the leg's cord here, for which this holds; None: no cord pulls at this body.
+        wrench: (6,) N, N m on the body, predicted: force, and torque about its centroid, in the reference
+            body's CT axes; None: not predicted.
     """
 
     T_path_displaced: RigidTransform
@@ -34,15 +36,18 @@ class PathPose:
     force_n: float
     torque_nm: float
     traction_n: float | None = None
+    wrench: tuple[float, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        traction = {} if self.traction_n is None else {"traction_n": self.traction_n}
+        optional: dict[str, Any] = {} if self.traction_n is None else {"traction_n": self.traction_n}
+        if self.wrench is not None:
+            optional["wrench"] = list(self.wrench)
         return {
             "T_path_displaced": self.T_path_displaced.tolist(),
             "clearance_mm": self.clearance_mm,
             "force_n": self.force_n,
             "torque_nm": self.torque_nm,
-            **traction,
+            **optional,
         }
 
     @staticmethod
@@ -53,6 +58,7 @@ class PathPose:
             float(data["force_n"]),
             float(data["torque_nm"]),
             _optional(data, "traction_n", float),
+            _optional(data, "wrench", _six),
         )
 
 
@@ -257,6 +263,13 @@ def _extras(body: BodyPlan) -> dict[str, Any]:
 
 def _optional(data: dict[str, Any], key: str, read: Callable[[Any], T]) -> T | None:
     return None if data.get(key) is None else read(data[key])
+
+
+def _six(values: Any) -> tuple[float, ...]:
+    six = tuple(float(v) for v in values)
+    if len(six) != 6:
+        raise ValueError(f"a wrench has {len(six)} numbers, not 6")
+    return six
 
 
 def _rounded(transform: RigidTransform) -> list[list[float]]:

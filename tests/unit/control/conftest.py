@@ -138,6 +138,7 @@ class Plant:
             "wrench_t": self.t,
             "tracking": self.tracking() if round(self.t / DT) % 2 == 0 else None,
             "safety_ok": True,
+            "may_yield": True,
             "approved_hash": "",
         }
         return ArmInput(**{**values, **changes})
@@ -241,6 +242,7 @@ class Tools:
     plan: object = staticmethod(make_plan)
     joint_trajectory: object = staticmethod(joint_trajectory)
     dt: float = DT
+    pivot: object = field(default_factory=lambda: PIVOT)
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,14 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rafr.control.adjustment import Adjustment
 from rafr.control.arm import ArmMode
+from rafr.geometry import RigidTransform
 
 EVENTS = (
-    "tick", "ticks", "nan", "stale tracker", "unsafe", "late", "backwards", "approach", "clamp", "release",
-    "reduce", "approve", "approve other", "withdraw", "other plan", "same plan", "hold", "reset", "no answer",
+    "tick", "ticks", "nan", "stale tracker", "unsafe", "unsafe, may yield", "pull", "late", "backwards",
+    "approach", "clamp", "release", "reduce", "retrace", "adjust", "approve", "approve other", "withdraw",
+    "other plan", "same plan", "hold", "reset", "no answer",
 )  # fmt: skip
 
 
@@ -32,10 +35,20 @@ class Chaos:
             controller.request_release()
         elif event == "reduce":
             controller.request_reduction("left", bench.trajectory(duration=2.0), bench.approved)
+        elif event == "retrace":
+            controller.request_retrace("left", 0.0, bench.approved)
+        elif event == "adjust":
+            aside = np.array([[0.0] * 6, [2e-3, 0.0, 0.0, 0.0, 0.0, 0.0]])
+            controller.adjust(
+                bench.plan.hash, "left", Adjustment(np.array([bench.command.progress, 1.01]), aside)
+            )
         elif event in ("approve", "approve other", "withdraw"):
             bench.approved = {"approve": bench.plan.hash, "approve other": "f" * 64, "withdraw": ""}[event]
         elif event in ("other plan", "same plan"):
             self.load(self.tools.plan(shift_mm=(1.0, 2.0, 3.0)) if event == "other plan" else bench.plan)
+        elif event == "pull":  # the table is bumped: up to 60 N within the tissue's stiffness of 5 N/mm
+            shift = RigidTransform.from_translation([0.0, 0.0, 0.012])
+            bench.plant.start = shift @ bench.plant.start
         elif event == "hold":
             controller.hold("asked")
         elif event == "reset":
@@ -48,6 +61,7 @@ class Chaos:
         self.bench.controller.load_plan(plan)
 
     loaded = None
+    moving_t = -np.inf
 
     def tick(self, event):
         bench = self.bench
@@ -55,7 +69,8 @@ class Chaos:
         changes = {
             "nan": {"q": np.full(6, np.nan)},
             "stale tracker": {"tracking": None},
-            "unsafe": {"safety_ok": False},
+            "unsafe": {"safety_ok": False, "may_yield": False},
+            "unsafe, may yield": {"safety_ok": False},
             "late": {"t": bench.plant.t + 0.3},
             "backwards": {"t": bench.plant.t - 0.3},
         }.get(event, {})
@@ -64,10 +79,29 @@ class Chaos:
         step = float(np.abs(command.q - before).max())
         assert np.isfinite(command.q).all()
         assert step <= bench.config.joint_speed * self.tools.dt * (1 + 1e-9)
-        if step > 0.0:
+        if step > 0.0 and not self.slowing(command, before) and not self.giving_way(command, changes):
             self.check_allowed(command, changes, loaded)
 
+    def slowing(self, command, before):
+        """Within 0.3 s of the last motion that was allowed, and never for longer."""
+        t = self.bench.plant.t
+        if command.state in (ArmMode.MOVING, ArmMode.REDUCING):
+            return False
+        return t - self.moving_t < 0.3
+
+    def giving_way(self, command, changes):
+        """Held, allowed, and pushed with more than the warning load."""
+        config, held = self.bench.config, self.bench.plant.grip is not None
+        share = config.warning_fraction
+        loaded = (
+            command.force > 0.98 * share * config.force_limit or command.torque > share * config.torque_limit
+        )
+        if not (command.state == ArmMode.HOLDING and held and changes.get("may_yield", True)):
+            return False
+        return loaded or self.bench.controller._relief.offset > 0.0
+
     def check_allowed(self, command, changes, loaded):
+        self.moving_t = self.bench.plant.t
         assert changes.get("safety_ok", True), "moved although safety forbade it"
         held = self.bench.plant.grip is not None
         reduced = command.state == ArmMode.REDUCING or (

@@ -187,13 +187,14 @@ def _poses(
 ) -> tuple[PathPose, ...]:
     """`fixed`: poses given, by their place, which are not to change in the last digit either."""
     loads = way.loads
-    columns = zip(
-        chart.transforms(way.x), way.clearance, loads.force, loads.torque, loads.tension, strict=True
+    columns = (
+        loads.force.tolist(),
+        loads.torque.tolist(),
+        loads.tension.tolist() if pulled else [None] * len(way.x),
+        map(tuple, loads.total.tolist()),
     )
-    return tuple(
-        PathPose(fixed.get(k, T), float(gap), float(force), float(torque), float(tension) if pulled else None)
-        for k, (T, gap, force, torque, tension) in enumerate(columns)
-    )
+    rows = zip(chart.transforms(way.x), way.clearance.tolist(), *columns, strict=True)
+    return tuple(PathPose(fixed.get(k, T), *row) for k, (T, *row) in enumerate(rows))
 
 
 def _summary(way: _Way, chart: Chart) -> PathSummary:

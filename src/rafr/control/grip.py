@@ -1,0 +1,62 @@
+"""How the clamp holds a fragment, and whether it still does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rafr.control.config import ArmControlConfig
+from rafr.control.correction import fragment_error
+from rafr.control.signals import Moment
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+
+_STRAINED = 0.02  # rad a joint stands behind its command when the load is more than it can turn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grip:
+    """How a fragment is held: `T_fragment_clamp` maps clamp to the fragment's CT coordinates, m."""
+
+    body: str
+    T_fragment_clamp: RigidTransform
+
+    def centre(self, pivot: FloatArray) -> FloatArray:
+        """(3,) m in `clamp` of a point of the fragment."""
+        return self.T_fragment_clamp.inverse().apply(pivot)
+
+
+class GripMonitor:
+    """Compares where arm and grip have the fragment with where it is tracked, smoothed."""
+
+    def __init__(self, grip: Grip, config: ArmControlConfig) -> None:
+        self._grip, self._config = grip, config
+        self._slip = np.zeros(6)
+
+    def add(self, T_base_clamp: RigidTransform, T_base_fragment: RigidTransform, share: float) -> None:
+        """Take a tracked sample with weight `share` 0..1."""
+        clamp = self._grip.T_fragment_clamp
+        slip = fragment_error(T_base_fragment, T_base_clamp @ clamp.inverse(), clamp.translation)
+        self._slip = self._slip + share * (slip - self._slip)
+
+    def slipped(self, force: float, torque: float) -> str | None:
+        """Why tracker and arm contradict each other more than pins under this load (N, N m) give way."""
+        config = self._config
+        distance, angle = (float(np.linalg.norm(part)) for part in (self._slip[:3], self._slip[3:]))
+        too_far = distance > config.grip_slip + force / config.grip_stiffness
+        if not too_far and angle <= config.grip_turn + torque / config.grip_turn_stiffness:
+            return None
+        off = f"{1e3 * distance:.1f} mm and {np.degrees(angle):.1f} degrees"
+        return f"the fragment is {off} from where the clamp holds it: loose pins, or a marker that slipped"
+
+
+def strained(now: Moment) -> str:
+    """Which joint stands behind its command because the load is more than it can turn; empty when none."""
+    behind = np.abs(now.q - now.q_command)
+    worst = int(np.argmax(behind))
+    if not behind[worst] > _STRAINED:
+        return ""
+    return (
+        f"joint {worst + 1} stands {np.degrees(behind[worst]):.1f} degrees behind its command under the load"
+    )

@@ -1,0 +1,80 @@
+"""Joint commands within limits of speed, acceleration and jerk, whatever is asked for, stops included."""
+
+from __future__ import annotations
+
+import numpy as np
+from ruckig import ControlInterface, InputParameter, Ruckig, RuckigError, Synchronization, Trajectory
+
+from rafr.control.config import ArmControlConfig
+from rafr.geometry.rigid_transform import FloatArray
+
+_AT_REST = np.array([[1e-6], [1e-3]])  # rad/s, rad/s²
+
+
+class JointSmoother:
+    """Follows joint targets by time-optimal motions of limited jerk (Berscheid and Kroeger 2021, Ruckig).
+
+    At every tick the fastest motion to the target, at the target's own speed, is computed anew and followed
+    for one tick. A target that itself keeps the limits is met exactly; any other one is caught up with.
+    """
+
+    def __init__(self, speeds: FloatArray, config: ArmControlConfig) -> None:
+        """Args: speeds (dof,), rad/s: what no joint exceeds."""
+        dof = len(speeds)
+        self._speeds = speeds
+        self._planner, self._motion = Ruckig(dof), Trajectory(dof)
+        self._input = InputParameter(dof)
+        self._input.synchronization = Synchronization.No
+        self._input.max_velocity = speeds.tolist()
+        self._input.max_acceleration = [config.joint_acceleration] * dof
+        self._input.max_jerk = [config.joint_jerk] * dof
+        self.q: FloatArray | None = None
+        self._qd = self._qdd = np.zeros(dof)
+        self._target: FloatArray | None = None
+
+    @property
+    def moving(self) -> bool:
+        """Whether the command changes by itself: something is still to be slowed down."""
+        return bool(np.any(np.abs([self._qd, self._qdd]) > _AT_REST))
+
+    def start_at(self, q: FloatArray) -> None:
+        """Stand at joint positions (dof,)."""
+        self.q = np.array(q, dtype=float)
+        self._target = self.q
+        self._qd = self._qdd = np.zeros_like(self.q)
+
+    def follow(self, target: FloatArray, dt: float) -> FloatArray:
+        """(dof,) rad to command for the end of a tick of dt (s) at which the target (dof,) is to be met."""
+        assert self.q is not None
+        assert self._target is not None
+        speed = np.clip((target - self._target) / dt, -self._speeds, self._speeds)
+        self._target = target
+        self._input.control_interface = ControlInterface.Position
+        self._input.target_position = target.tolist()
+        self._input.target_velocity = speed.tolist()
+        return self._advance(dt)
+
+    def halt(self, dt: float) -> FloatArray:
+        """(dof,) rad to command while slowing down as fast as the limits let it."""
+        assert self.q is not None
+        if not self.moving:
+            self.start_at(self.q)
+            return self.q
+        self._input.control_interface = ControlInterface.Velocity
+        self._input.target_velocity = [0.0] * len(self.q)
+        self._target = self._advance(dt)
+        return self._target
+
+    def _advance(self, dt: float) -> FloatArray:
+        assert self.q is not None
+        self._input.current_position = self.q.tolist()
+        self._input.current_velocity = self._qd.tolist()
+        self._input.current_acceleration = self._qdd.tolist()
+        try:
+            self._planner.calculate(self._input, self._motion)
+        except RuckigError:  # no motion within the limits: stand
+            self.start_at(self.q)
+            return self.q
+        q, qd, qdd = self._motion.at_time(dt)
+        self.q, self._qd, self._qdd = np.array(q), np.array(qd), np.array(qdd)
+        return self.q
