@@ -28,6 +28,7 @@ NODES = (
     "tracker",
     "registration",
     "reduction_planner",
+    "adjustment",
     "trajectory",
     "arm_controller",
     "base_controller",

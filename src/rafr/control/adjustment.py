@@ -72,6 +72,16 @@ class Adjustment:
         return Assessment(False, tuple(reasons)) if reasons else ACCEPTED
 
 
+def joined(before: Adjustment | None, after: Adjustment, u: float) -> Adjustment:
+    """As `before` from u on until `after` begins: a change takes effect a little ahead of the fragment."""
+    start = float(after.shares[0])
+    lead = np.linspace(u, start, 5)[:-1]
+    if not u < start:
+        return after
+    offsets = np.array([np.zeros(6) if before is None else before.at(v) for v in lead])
+    return Adjustment(np.r_[lead, after.shares], np.vstack([offsets, after.offsets]), after.reason)
+
+
 class AdjustedPath:
     """An approved path with what was adjusted since."""
 

@@ -187,6 +187,11 @@ class ArmController:
         """Stop at the next tick, latched."""
         self._pending_hold = reason
 
+    def hold_reduction(self, body: str, reason: str) -> None:
+        """Stop at the next tick if this body is being reduced."""
+        if isinstance(self._task, Reduction) and self._body == body:
+            self.hold(reason)
+
     def reset(self) -> Assessment:
         """Leave HOLDING, by a person's decision; the arm stays where it stands."""
         if self._mode != ArmMode.HOLDING:

@@ -149,6 +149,9 @@ class ArmControllerNode(RafrNode):
         self._compliant = bool(message.compliant)
 
     def _take_adjustment(self, message: PathAdjustment) -> None:
+        if message.needs_approval:
+            self._core.hold_reduction(message.body, f"a person has to decide: {'; '.join(message.reasons)}")
+            return
         answer = self._core.adjust(message.plan_hash, message.body, adjustment_from_message(message))
         self._adjustment_reason = message.reason if answer.accepted else "; ".join(answer.reasons)
         if not answer.accepted:

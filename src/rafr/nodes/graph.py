@@ -117,6 +117,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
         NodeSpec("registration", "registration", {**case, "out": options.out, "seed": options.seed}),
         NodeSpec("reduction_planner", "reduction_planner", case),
         NodeSpec("trajectory", "trajectory", {**case, **arm}),
+        NodeSpec("adjustment", "adjustment", {**sim_time, **case}),
         NodeSpec("arm_controller", "arm_controller", {**sim_time, **case, **arm}),
         NodeSpec("base_controller", "base_controller", {**sim_time}),
         NodeSpec("safety", "safety", {**sim_time}),

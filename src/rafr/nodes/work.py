@@ -21,6 +21,7 @@ from rafr.trajectory.watch import TrackedTools
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
+    from rafr.planning.adjust import Terrain
 
 _SAME_PLACE = 1e-3  # share of a path: a pose no further ahead than this is where the body stands
 
@@ -154,6 +155,29 @@ def reduction(
         robot, now.T_world_base, now.q, T_base_pelvis, path, T_fragment_clamp, load=load
     )
     return motion.trajectory, motion.assessment
+
+
+def terrain(case_folder: str, body: str, plan: ReductionPlan, *, progress: Progress = silent) -> Terrain:
+    """A body's approved path among the bones as they stand when its turn comes."""
+    from rafr.control.live import surface_points
+    from rafr.geometry import RigidTransform
+    from rafr.planning.adjust import Terrain
+    from rafr.planning.reduction import pull_on
+
+    patient = _Patient.of(case_folder)
+    goals = {b.name: b.T_reduced_displaced for b in plan.bodies}
+    reduced = plan.order[: plan.order.index(body)]
+    obstacles = [
+        part.transformed(goals[other] if other in reduced else RigidTransform.identity())
+        for other, mesh in patient.meshes.items()
+        if other != body
+        for part in mesh.parts.values()
+    ]
+    progress(0.3, "looking at the path")
+    pivot = surface_points(patient.case)[body].mean(axis=0)
+    poses = [p.T_path_displaced for p in plan.body(body).path]
+    pull = pull_on(patient.case, patient.meshes, body, goals)
+    return Terrain.of(patient.meshes[body].mesh, obstacles, poses, pivot, pull)
 
 
 def retreat(

@@ -73,6 +73,13 @@ class Surroundings:
         """(k,) mm, least distance at poses (k, 6), by the grids."""
         return np.asarray(self.distances(x).min(axis=1))
 
+    def grid_distances(self, moved: FloatArray) -> FloatArray:
+        """(n,) mm, signed distance to the nearest bone at places (n, 3), by the grids."""
+        distance = np.full(len(moved), np.inf)
+        for grid in self.grids:
+            distance = np.minimum(distance, _look_up(grid, moved))
+        return distance
+
     def gradients(self, moved: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Signed distances (n,) and directions (n, 3) away from the nearest bone at places (n, 3)."""
         answers = [grid.distance_and_gradient(moved) for grid in self.grids]
@@ -129,10 +136,7 @@ class Surroundings:
     def _grid_distances(self, x: FloatArray, points: FloatArray) -> FloatArray:
         rotation, translation = self.chart.poses(x)
         moved = (points @ rotation.transpose(0, 2, 1) + translation[:, None]).reshape(-1, 3)
-        distance = np.full(len(moved), np.inf)
-        for grid in self.grids:
-            distance = np.minimum(distance, _look_up(grid, moved))
-        return distance.reshape(len(x), len(points))
+        return self.grid_distances(moved).reshape(len(x), len(points))
 
 
 def _look_up(grid: SignedDistanceGrid, points: FloatArray) -> FloatArray:
