@@ -180,7 +180,7 @@ def test_the_trajectory_node_says_what_it_misses(lab, box_case):
 
 def test_a_body_off_the_start_goes_on_from_where_it_stands():
     from rafr.geometry import RigidTransform
-    from rafr.nodes.work import path_from
+    from rafr.trajectory.measured import path_from
 
     path = [RigidTransform.from_translation((x, 0.0, 0.0)) for x in np.linspace(0.0, 10.0, 6)]
     now = RigidTransform.from_translation((3.1, 0.4, 0.0))

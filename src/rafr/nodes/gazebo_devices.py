@@ -16,8 +16,9 @@ from trajectory_msgs.msg import JointTrajectory
 
 from rafr.nodes.convert import seconds
 from rafr.nodes.or_outputs import DeviceOutputs
-from rafr.nodes.or_simulator import TICK, OrSimulator, run_simulator
+from rafr.nodes.or_simulator import OrSimulator, run_simulator
 from rafr.nodes.runtime import LATCHED
+from rafr.simulation.arm_line import TICK
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.gazebo.plant import GazeboPlant
 from rafr.simulation.gazebo.ros2_control import controlled_urdf
@@ -43,14 +44,14 @@ class GazeboDevices(OrSimulator):
         """The controllers, in the next tick's first step, must know its time and have their command."""
         if 1e-9 * self.get_clock().now().nanoseconds <= self._now:
             return False
-        return not self._streaming or self._answered > self._now - TICK
+        return not self._streaming or self._arm_line.answered > self._now - TICK
 
     def _take_command(self, message: JointTrajectory) -> None:
         """The command is the controller's; that it came, and when, is what matters here."""
-        self._answered = max(self._answered, seconds(message.header.stamp))
+        self._arm_line.passed_by(seconds(message.header.stamp), self._now)
         if self._command_wall < 0.0:
             self.set_ready()
-        self._command_t, self._command_wall = self._now, time.monotonic()
+        self._command_wall = time.monotonic()
 
 
 def main() -> None:

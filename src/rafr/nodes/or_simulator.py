@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,21 +25,19 @@ from trajectory_msgs.msg import JointTrajectory
 
 from rafr.config import option
 from rafr.errors import InputError, RafrError
-from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import seconds, time_message
 from rafr.nodes.or_outputs import DeviceOutputs, Outputs
 from rafr.nodes.runtime import OK, RELIABLE, WARN, RafrNode
 from rafr.nodes.work import case_of
 from rafr.nodes.worker import WorkerError, run_in_process
+from rafr.simulation.arm_line import COMMAND_AGE, TICK, ArmLine
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.c_arm import expose, write_cbct
 from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.live import LivePlant
 from rafr.simulation.room import open_room
 
-TICK = 0.01  # s of simulated time
 _STEPS = 10
-_COMMAND_AGE = 0.05  # s of simulated time: the driver's own watchdog
 _STREAMING = 0.5  # s, wall time since the last command: the controller is alive
 # s; always the same: rclpy starts its round of ready callbacks anew when the timeout changes, and a service
 # that awaits something would then be the only one ever served
@@ -76,8 +73,8 @@ class OrSimulator(RafrNode):
         self._plant, self._sensors = open_room(self._case, c.seed, c.arm, c.faults, self.carry)
         self._outputs = self.outputs(self, self._plant.joint_names)
         self._ticks, self._cbcts, self._paused = 0, 0, False
-        self._commands: deque[tuple[float, FloatArray]] = deque()  # stamps and joint positions to come
-        self._answered, self._command_t, self._command_wall = -1.0, -np.inf, -np.inf
+        self._arm_line = ArmLine()
+        self._command_wall = -np.inf
         self._velocity_t = -np.inf
         self._next_wall = time.monotonic()
         self._subscribe()
@@ -123,14 +120,13 @@ class OrSimulator(RafrNode):
 
     def _may_go_on(self) -> bool:
         """Whether the tick before this one is answered, or nobody streams commands at all."""
-        return not self._streaming or self._answered >= self._now - TICK - 1e-6
+        return not self._streaming or self._arm_line.answered >= self._now - TICK - 1e-6
 
     def tick(self, executor: SingleThreadedExecutor) -> None:
         """One tick: physics, sensors, messages, answer, pace."""
         plant, now = self._plant, self._now
-        if now - self._command_t > _COMMAND_AGE:
-            plant.stop_arm()
-        if now - self._velocity_t > _COMMAND_AGE:
+        self._arm_line.watch(now, plant)
+        if now - self._velocity_t > COMMAND_AGE:
             plant.command_base(0.0, 0.0)
         if not plant.step(0 if self._paused else _STEPS):
             executor.spin_once(timeout_sec=_PAUSED_SPIN)
@@ -195,25 +191,13 @@ class OrSimulator(RafrNode):
         if tuple(message.joint_names) != self._plant.joint_names or len(message.points) != 1:
             self.diagnose(WARN, "arm command refused: other joints, or not exactly one point")
             return
-        if now - stamp > _COMMAND_AGE:
-            return
-        self._commands.append((stamp, np.array(message.points[0].positions)))
-        self._answered = max(self._answered, stamp)
-        self._command_wall = time.monotonic()
+        if self._arm_line.take(stamp, np.array(message.points[0].positions), now):
+            self._command_wall = time.monotonic()
 
     def _obey(self, tick: float) -> None:
         """The commands that answer a tick or an earlier one take effect."""
-        due, stamp = [], tick
-        while self._commands and self._commands[0][0] < tick + 1e-6:
-            stamp, positions = self._commands.popleft()
-            due.append(positions)
-        for positions in self._sensors.faults.commands(due, tick):
-            try:
-                self._plant.command_joints(positions)
-            except RafrError as error:
-                self.diagnose(WARN, f"arm command refused: {error}")
-            else:
-                self._command_t = stamp
+        for refusal in self._arm_line.obey(tick, self._sensors.faults, self._plant):
+            self.diagnose(WARN, f"arm command refused: {refusal}")
 
     def _take_velocity(self, message: TwistStamped) -> None:
         self._velocity_t = self._now

@@ -37,8 +37,9 @@ from rafr.tracking.drivers.reconnect import ReconnectConfig
 from rafr.tracking.drivers.replay import ReplayConfig
 from rafr.tracking.feed import FrameFeed
 from rafr.tracking.filter import PoseFilterConfig
-from rafr.tracking.gating import GateConfig, ToolGate, ToolSample, ToolState
-from rafr.tracking.names import SwapWatch, ToolNames
+from rafr.tracking.gating import GateConfig, ToolGate, ToolState
+from rafr.tracking.judge import ToolJudge
+from rafr.tracking.names import ToolNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,9 @@ class TrackerNode(RafrNode):
     def __init__(self) -> None:
         super().__init__("tracker")
         self._config = self.config(TrackerNodeConfig)
-        self._gate = ToolGate(self.config(GateConfig))
         self._clock_of_device = DeviceClock(self.config(ClockConfig))
         self._names = ToolNames.parse(self._config.tools)
-        self._swaps = SwapWatch()
+        self._judgement = ToolJudge(ToolGate(self.config(GateConfig)), self._names)
         self._smoothed = SmoothedTools(self, self.config(PoseFilterConfig))
         self._last_frame = self.steady_clock.now()
         self._publisher = self.create_publisher(ToolPoses, "tracker/tools", SENSOR)
@@ -117,21 +117,14 @@ class TrackerNode(RafrNode):
 
     def _judge(self, stamp: Stamp, frame_number: int, tools: Mapping[str, Reading]) -> None:
         self._last_frame = self.steady_clock.now()
-        readings = self._names.rename(tools)
-        seen = {n: r.T_tracker_tool for n, r in readings.items() if r.T_tracker_tool is not None}
-        swapped = self._swaps.update(seen)
-        samples = [
-            _sample(name, seconds(stamp), frame_number, reading, swapped.get(name))
-            for name, reading in readings.items()
-        ]
         now = self._now()
-        states = self._gate.update(samples, now)
-        self._publish(stamp, frame_number, states)
-        valid = {n: s.T_tracker_tool for n, s in states.items() if s.T_tracker_tool is not None}
+        verdict = self._judgement.judge(seconds(stamp), frame_number, tools, now)
+        self._publish(stamp, frame_number, verdict.states)
+        valid = verdict.valid
         self._tf.publish(frame_message("tracker", f"{n}_marker", T, stamp) for n, T in valid.items())
-        noise = {n: r.covariance for n, r in readings.items() if r.covariance is not None}
+        noise = {n: r.covariance for n, r in verdict.readings.items() if r.covariance is not None}
         self._smoothed.add(seconds(stamp), now, valid, noise)
-        self._report(states, swapped)
+        self._report(verdict.states, verdict.swapped)
 
     def _publish(self, stamp: Stamp, frame_number: int, states: Mapping[str, ToolState]) -> None:
         tools = [_tool(state) for state in states.values()]
@@ -183,15 +176,6 @@ class TrackerNode(RafrNode):
 
 def _pose(tool: ToolPose) -> RigidTransform | None:
     return transform_from_pose(tool.pose) if tool.valid else None
-
-
-def _sample(name: str, stamp: float, number: int, reading: Reading, swapped_with: str | None) -> ToolSample:
-    pose, status = reading.T_tracker_tool, reading.status
-    if swapped_with is not None:
-        pose, status = None, f"name looks swapped with {swapped_with}"
-    return ToolSample(
-        name, stamp, number, pose, reading.error, status=status, reprojection_px=reading.reprojection_px
-    )
 
 
 def _tool(state: ToolState) -> ToolPose:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,9 +35,7 @@ from rafr.robot.description import urdf_text
 from rafr.robot.urdf import joint_chain
 from rafr.room import OperatingRoom
 from rafr.tracking.average import AverageConfig, ToolHistory
-from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
-from rafr.trajectory.watch import TrackedTools
-from rafr.units import to_mm
+from rafr.trajectory.measured import Situation, tools_of, with_patient
 
 KINDS = ("docking", "approach", "reduction", "retreat")
 _RETRY = 0.2  # s, wall time
@@ -128,7 +126,7 @@ class TrajectoryNode(RafrNode):
             trajectory, check = await compute(work.reduction, case, arm, body, now)
         return _arm_result(trajectory, check)
 
-    def _robot(self) -> work.Situation:
+    def _robot(self) -> Situation:
         """How the robot stands.
 
         Raises:
@@ -138,9 +136,9 @@ class TrajectoryNode(RafrNode):
         if missing or self._T_world_base is None:
             what = f"joint angles of {', '.join(missing)}" if missing else "odometry"
             raise InfeasibleError((f"no {what} heard",))
-        return work.Situation(tuple(self._angles[name] for name in self._joint_names), self._T_world_base)
+        return Situation(tuple(self._angles[name] for name in self._joint_names), self._T_world_base)
 
-    async def _when_still(self, body: str) -> work.Situation:
+    async def _when_still(self, body: str) -> Situation:
         """How everything stands, once tools are seen and stand still: the base may just have arrived.
 
         Raises:
@@ -162,7 +160,7 @@ class TrajectoryNode(RafrNode):
         await future
         self.destroy_timer(timer)
 
-    def _with_patient(self, robot: work.Situation, body: str) -> work.Situation:
+    def _with_patient(self, robot: Situation, body: str) -> Situation:
         """How pelvis and body stand, by the mean of the latest tracker frames.
 
         Raises:
@@ -174,34 +172,10 @@ class TrajectoryNode(RafrNode):
             raise InfeasibleError((f"no accepted registration, or no plan for {body!r}",))
         middle = self._last_frame - self._history.config.window
         try:
-            tools = self._history.mean(middle, (REFERENCE_TOOL, BASE_TOOL, fragment_tool(body)))
+            tools = self._history.mean(middle, tools_of(body))
         except InfeasibleError as error:
             raise _NotYetError(error.reasons) from None
-        tracking = self._live.tracking(middle, tools)
-        if tracking is None or tracking.T_base_pelvis is None or body not in tracking.T_current_displaced:
-            raise InfeasibleError((f"{body} is not registered",))
-        return replace(
-            robot,
-            T_base_pelvis=tracking.T_base_pelvis,
-            T_current_displaced=to_mm(tracking.T_current_displaced[body]),
-            T_path_displaced=tuple(pose.T_path_displaced for pose in plan.body(body).path),
-            T_reduced_displaced={b.name: b.T_reduced_displaced for b in plan.bodies},
-            tools=self._tools(robot.T_world_base, tools, body),
-        )
-
-    def _tools(
-        self, T_world_base: RigidTransform, tools: Mapping[str, RigidTransform], body: str
-    ) -> TrackedTools:
-        """Where they are in the room; `T_tracker_marker` (m) by name."""
-        T_world_tracker = T_world_base @ self._T_base_marker @ tools[BASE_TOOL].inverse()
-        places = {name: (T_world_tracker @ T).translation for name, T in tools.items()}
-        fragment = fragment_tool(body)
-        return TrackedTools(
-            eye=T_world_tracker.translation,
-            still={REFERENCE_TOOL: places[REFERENCE_TOOL]},
-            carried={fragment: places[fragment]},
-            on_base={BASE_TOOL: self._T_base_marker.translation},
-        )
+        return with_patient(robot, body, plan, self._live, middle, tools)
 
 
 def _result(check: Assessment) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,8 +108,16 @@ def arrange(
     return Arrangement(case, dict(meshes), room, truth, seed, config, inertias, starts, poses)
 
 
-def arrange_case(case: Case | str, seed: int, arm: str, room: OperatingRoom | None = None) -> Arrangement:
+def arrange_case(
+    case: Case | str,
+    seed: int,
+    arm: str,
+    room: OperatingRoom | None = None,
+    config: PlantConfig | None = None,
+) -> Arrangement:
     """A case (or its folder) in a room, else the standard one; its truth is read where it has one.
+
+    `config` is the plant's; its arm is `arm` in any case.
 
     Raises:
         InputError: unusable case, labels or truth.
@@ -121,6 +129,5 @@ def arrange_case(case: Case | str, seed: int, arm: str, room: OperatingRoom | No
     if isinstance(case, str):
         case = open_case(Path(case))
     truth = read_truth(case) if case.truth_path.is_file() else None
-    return arrange(
-        case, body_meshes(case), room or OperatingRoom.from_yaml(), truth, seed, PlantConfig(arm=arm)
-    )
+    config = replace(config or PlantConfig(), arm=arm)
+    return arrange(case, body_meshes(case), room or OperatingRoom.from_yaml(), truth, seed, config)

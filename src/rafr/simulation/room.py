@@ -13,7 +13,9 @@ from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.sight import LineOfSight
+from rafr.room import OperatingRoom
 from rafr.simulation.arrangement import Arrangement, arrange_case
+from rafr.simulation.config import PlantConfig
 from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
 from rafr.simulation.faults.fault import Delivered
@@ -87,14 +89,19 @@ def open_room(
     arm: str,
     faults: str = "",
     carry: Callable[[Arrangement], LivePlant] = EmbeddedPlant,
+    *,
+    room: OperatingRoom | None = None,
+    config: PlantConfig | None = None,
 ) -> tuple[LivePlant, SensorSuite]:
     """Build plant and sensors of a case; `carry` brings an arrangement to life in an engine.
+
+    `room` and the plant's `config` are the standard ones by default.
 
     Raises:
         InputError: unusable labels or truth, or an unknown fault.
     """
     names = parse_faults(faults)
-    arrangement = arrange_case(case, seed, arm)
+    arrangement = arrange_case(case, seed, arm, room, config)
     plant = carry(arrangement)
     plant.settle()
     pins: dict[str, tuple[SchantzPin, ...]] = {}

@@ -105,3 +105,23 @@ def blocks(tmp_path_factory):
 def target(blocks):
     """`T_reduced_displaced` in m."""
     return to_metres(blocks.target)
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory):
+    """A small virtual patient, its plan, and the arm at its pins (a minute to make)."""
+    from rafr.cases.load import open_case
+    from rafr.cases.simulate import simulate_case
+    from rafr.cases.truth import read_truth
+    from rafr.cases.virtual import virtual_pelvis
+    from rafr.planning.reduction import plan_reduction
+    from rafr.simulation.closed_loop import prepare
+
+    folder = tmp_path_factory.mktemp("patient") / "case"
+    simulate_case(virtual_pelvis(np.random.default_rng(1)), "denis2", 1, folder, spacing_mm=1.4)
+    case = open_case(folder)
+    truth = read_truth(case)
+    lies = {
+        b.name: truth.T_cbct_ct[case.reference.name].inverse() @ truth.T_cbct_ct[b.name] for b in case.moving
+    }
+    return prepare(str(folder), plan_reduction(case, start=lies), seed=1)

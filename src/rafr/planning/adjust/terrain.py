@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,12 @@ from rafr.planning.path.chart import Chart
 from rafr.planning.path.config import PathConfig
 from rafr.planning.path.load import Pull
 from rafr.planning.path.surroundings import Surroundings
+from rafr.planning.plan import ReductionPlan
 from rafr.units import to_metres, to_mm
+
+if TYPE_CHECKING:
+    from rafr.cases.case import Case
+    from rafr.cases.meshes import BodyMesh
 
 MILLI = np.repeat([1e3, 1.0], 3)
 """m to mm, and rad to rad."""
@@ -65,6 +71,24 @@ class Terrain:
     pull: Pull
     pivot: FloatArray
     scale: FloatArray
+
+    @staticmethod
+    def of_plan(case: Case, meshes: Mapping[str, BodyMesh], body: str, plan: ReductionPlan) -> Terrain:
+        """A body's approved path among the other bodies as they stand when its turn comes."""
+        from rafr.control.live import surface_points
+        from rafr.planning.reduction import pull_on
+
+        goals = {b.name: b.T_reduced_displaced for b in plan.bodies}
+        reduced = plan.order[: plan.order.index(body)]
+        obstacles = [
+            part.transformed(goals[other] if other in reduced else RigidTransform.identity())
+            for other, mesh in meshes.items()
+            if other != body
+            for part in mesh.parts.values()
+        ]
+        pivot = surface_points(case)[body].mean(axis=0)
+        poses = [p.T_path_displaced for p in plan.body(body).path]
+        return Terrain.of(meshes[body].mesh, obstacles, poses, pivot, pull_on(case, meshes, body, goals))
 
     @staticmethod
     def of(

@@ -1,0 +1,65 @@
+"""What must be known before a reduction can begin: where the base stands, how the arm reaches the pins.
+
+Finding it takes seconds, running a reduction does not need to find it again: a `Start` can be pickled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rafr.control.live import LiveChain
+from rafr.geometry import RigidTransform
+from rafr.geometry.rigid_transform import FloatArray
+from rafr.planning.plan import ReductionPlan
+from rafr.room import FloorPose, OperatingRoom
+from rafr.simulation.markers import Markers
+from rafr.trajectory.result import ArmTrajectory
+
+_REGISTRATION_M = 2e-4  # error of a registration per axis, standard deviation
+_REGISTRATION_RAD = 1.5e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """One reduction that can begin.
+
+    Attributes:
+        case_folder: of the patient.   plan: approved.   body: to be reduced.
+        arm: its description's name.   seed: of everything drawn by lot.
+        base: where the base stands.   q: (dof,) rad, the open clamp at the pins.
+        trajectory: of the reduction, as the trajectory node makes it once the fragment is held; None: to
+            be made during the run.
+    """
+
+    case_folder: str
+    plan: ReductionPlan
+    body: str
+    arm: str
+    seed: int
+    base: tuple[float, float, float]
+    q: FloatArray
+    trajectory: ArmTrajectory | None = None
+
+    @property
+    def room(self) -> OperatingRoom:
+        """The room with base and arm already there: nothing has to drive or reach."""
+        x, y, theta = self.base
+        parking = FloorPose(x, y, float(np.degrees(theta)))
+        arm = tuple(np.degrees(self.q).tolist())
+        return replace(OperatingRoom.from_yaml(), parking=parking, parked_arm_deg=arm)
+
+
+def registration(markers: Markers, seed: int, T_base_marker: RigidTransform) -> LiveChain:
+    """The true mounts of the tools, each with a small error, and the base's marker as calibrated (m)."""
+    rng = np.random.default_rng([seed, 4])
+
+    def found(mount: RigidTransform) -> RigidTransform:
+        turn = RigidTransform.from_rotvec(_REGISTRATION_RAD * rng.standard_normal(3))
+        shift = RigidTransform.from_translation(_REGISTRATION_M * rng.standard_normal(3))
+        return shift @ turn @ mount.inverse()
+
+    return LiveChain(
+        markers.reference, {body: found(T) for body, T in markers.T_ct_marker.items()}, T_base_marker
+    )

@@ -1,0 +1,66 @@
+"""One reduction in the closed loop: it ends where it should, faults or not, and the same seed repeats it."""
+
+import numpy as np
+import pytest
+
+from rafr.control.arm import ArmControlConfig, ArmMode
+from rafr.errors import InfeasibleError
+from rafr.procedure.residual import Residual
+from rafr.simulation.closed_loop import run_reduction
+from rafr.simulation.closed_loop.outcome import judged
+from rafr.simulation.faults import FaultConfig
+
+SOON = FaultConfig(earliest=1.0, latest=1.0)
+
+
+@pytest.mark.slow
+def test_without_faults_the_fragment_is_reduced_within_all_limits(start):
+    run = run_reduction(start)
+    assert run.outcome == "reduced"
+    assert run.fault_at is None
+    assert run.to_plan.distance < 1e-3  # m: what the issue asks of every run
+    assert run.peak_force < ArmControlConfig().force_limit
+    # the wrist sensor's own errors: 1.5 N of bias (tared), 0.8 N of noise per axis
+    assert run.measured_force == pytest.approx(run.peak_force, abs=5.0)
+    assert run.series["progress"][-1] == 1.0
+    assert len(set(map(len, run.series.values()))) == 1
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_run_and_a_fault_ends_it(start):
+    first, second = (run_reduction(start, ["wrench-nan"], when=SOON, after=0.2) for _ in range(2))
+    assert first.outcome == "held"
+    assert first.reason.startswith("no wrench")
+    assert first.fault_at == pytest.approx(1.0, abs=0.03)  # s: two ticks
+    assert first.reaction <= 0.12  # s: the age at which silence holds, and a tick
+    for name, column in first.series.items():
+        assert np.array_equal(column, second.series[name], equal_nan=True), name
+
+
+@pytest.mark.slow
+def test_a_hook_may_interfere_at_any_tick(start):
+    def withdraw(loop, t):
+        if t > 0.5:
+            loop.approved_hash = ""
+
+    run = run_reduction(start, hooks=[withdraw], after=0.2)
+    assert run.outcome == "held"
+    assert "approval" in run.reason
+    assert run.duration == pytest.approx(0.5, abs=0.03)  # s
+
+
+@pytest.mark.slow
+def test_what_takes_too_long_is_given_up_and_a_refused_reduction_never_begins(start):
+    assert run_reduction(start, longest=0.3, after=0.0).outcome == "running out of time"
+    with pytest.raises(InfeasibleError, match="strays"):
+        run_reduction(start, control=ArmControlConfig(path_tolerance=1e-4))
+
+
+def test_reaction_counts_from_the_fault_to_the_hold_and_to_the_last_motion():
+    t = np.arange(0.0, 2.0, 0.01)
+    series = {name: np.zeros(len(t)) for name in ("force", "torque", "true_force", "true_torque")}
+    series |= {"t": t, "speed": np.where(t < 1.2, 0.1, 0.0)}
+    series["state"] = np.where(t < 1.1, ArmMode.REDUCING, ArmMode.HOLDING).astype(float)
+    run = judged("held", "", 1.0, series, Residual(0.0, 0.0), None, 2.0)
+    assert run.reaction == pytest.approx(0.10, abs=0.011)  # s: a tick
+    assert run.standstill == pytest.approx(0.19, abs=0.011)
