@@ -58,5 +58,5 @@ def _count(histogram: np.ndarray, seconds: float) -> None:
 
 
 def _text(histogram: np.ndarray) -> str:
-    rows = zip(_EDGES_MS, _EDGES_MS[1:], histogram, strict=True)
+    rows = zip(_EDGES_MS[:-1], _EDGES_MS[1:], histogram, strict=True)
     return ", ".join(f"{a:g}-{b:g}: {n}" for a, b, n in rows if n)

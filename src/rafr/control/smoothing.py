@@ -8,14 +8,15 @@ from ruckig import ControlInterface, InputParameter, Ruckig, RuckigError, Synchr
 from rafr.control.config import ArmControlConfig
 from rafr.geometry.rigid_transform import FloatArray
 
+_USABLE = 0.98  # of its speed a target may have: what is left is for catching up
 _AT_REST = np.array([[1e-6], [1e-3]])  # rad/s, rad/s²
 
 
 class JointSmoother:
     """Follows joint targets by time-optimal motions of limited jerk (Berscheid and Kroeger 2021, Ruckig).
 
-    At every tick the fastest motion to the target, at the target's own speed, is computed anew and followed
-    for one tick. A target that itself keeps the limits is met exactly; any other one is caught up with.
+    At every tick the fastest motion to the target is computed anew, seen from the target itself, which goes
+    on with its own speed, and followed for one tick. A smooth target is met, any other one caught up with.
     """
 
     def __init__(self, speeds: FloatArray, config: ArmControlConfig) -> None:
@@ -25,7 +26,6 @@ class JointSmoother:
         self._planner, self._motion = Ruckig(dof), Trajectory(dof)
         self._input = InputParameter(dof)
         self._input.synchronization = Synchronization.No
-        self._input.max_velocity = speeds.tolist()
         self._input.max_acceleration = [config.joint_acceleration] * dof
         self._input.max_jerk = [config.joint_jerk] * dof
         self.q: FloatArray | None = None
@@ -47,12 +47,11 @@ class JointSmoother:
         """(dof,) rad to command for the end of a tick of dt (s) at which the target (dof,) is to be met."""
         assert self.q is not None
         assert self._target is not None
-        speed = np.clip((target - self._target) / dt, -self._speeds, self._speeds)
+        most = _USABLE * self._speeds
+        speed = np.clip((target - self._target) / dt, -most, most)
         self._target = target
         self._input.control_interface = ControlInterface.Position
-        self._input.target_position = target.tolist()
-        self._input.target_velocity = speed.tolist()
-        return self._advance(dt)
+        return self._advance(dt, target - speed * dt, speed)
 
     def halt(self, dt: float) -> FloatArray:
         """(dof,) rad to command while slowing down as fast as the limits let it."""
@@ -61,20 +60,22 @@ class JointSmoother:
             self.start_at(self.q)
             return self.q
         self._input.control_interface = ControlInterface.Velocity
-        self._input.target_velocity = [0.0] * len(self.q)
-        self._target = self._advance(dt)
+        self._target = self._advance(dt, self.q, np.zeros_like(self.q))
         return self._target
 
-    def _advance(self, dt: float) -> FloatArray:
+    def _advance(self, dt: float, place: FloatArray, speed: FloatArray) -> FloatArray:
+        """One tick, in a frame that is at `place` (dof,) now and moves with `speed` (dof,)."""
         assert self.q is not None
-        self._input.current_position = self.q.tolist()
-        self._input.current_velocity = self._qd.tolist()
+        self._input.current_position = (self.q - place).tolist()
+        self._input.current_velocity = (self._qd - speed).tolist()
         self._input.current_acceleration = self._qdd.tolist()
+        self._input.max_velocity = (self._speeds - speed).tolist()
+        self._input.min_velocity = (-self._speeds - speed).tolist()
         try:
             self._planner.calculate(self._input, self._motion)
         except RuckigError:  # no motion within the limits: stand
             self.start_at(self.q)
             return self.q
-        q, qd, qdd = self._motion.at_time(dt)
-        self.q, self._qd, self._qdd = np.array(q), np.array(qd), np.array(qdd)
+        q, qd, qdd = (np.array(part) for part in self._motion.at_time(dt))
+        self.q, self._qd, self._qdd = q + place + speed * dt, qd + speed, qdd
         return self.q

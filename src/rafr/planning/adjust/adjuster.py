@@ -86,10 +86,10 @@ class PathAdjuster:
         """The path from here on."""
         began = time.perf_counter()
         table, bones = self._terrain.approved, Bones(self._terrain.around, underway.balls)
-        rows = table.ahead(underway.progress, self._config.knots)
-        knots = table[rows]
+        shares = np.linspace(underway.progress, 1.0, self._config.knots)
+        knots = table[table.nearest(shares)]
         present, goal = (o * MILLI * self._terrain.scale for o in (underway.offset, underway.target))
-        d = present + np.linspace(0.0, 1.0, len(rows))[:, None] * (goal - present)
+        d = present + np.linspace(0.0, 1.0, len(shares))[:, None] * (goal - present)
         solved = True
         for _ in range(self._config.rounds):
             found = self._programme.solve(self._linearised(d, knots, bones, underway))
@@ -97,9 +97,8 @@ class PathAdjuster:
             if found is None:
                 break
             d = found
-        shares = np.r_[underway.progress, knots.shares[1:]]
         adjustment = Adjustment(shares, d / self._terrain.scale / MILLI, reason)
-        rest = table[np.arange(rows[0], len(table.shares))]
+        rest = table[np.flatnonzero(table.shares >= underway.progress)]
         offsets = np.array([adjustment.at(u) for u in rest.shares]) * MILLI
         outlook = self._outlook(rest, offsets, bones, underway)
         unadjusted = self._outlook(rest, np.zeros_like(offsets), bones, underway)

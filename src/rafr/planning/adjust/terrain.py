@@ -50,11 +50,9 @@ class Approved:
         arrays = (self.bone[rows], self.tissue[rows], self.slope[rows])
         return Approved(self.shares[rows], self.poses[rows], *arrays)
 
-    def ahead(self, progress: float, count: int) -> NDArray[np.intp]:
-        """(count,) rows from the one at hand to the end, as even as may be."""
-        here = int(np.searchsorted(self.shares, progress, side="right")) - 1
-        here = min(max(here, 0), len(self.shares) - count)
-        return np.round(np.linspace(here, len(self.shares) - 1, count)).astype(np.intp)
+    def nearest(self, shares: FloatArray) -> NDArray[np.intp]:
+        """(k,) rows next to shares (k,)."""
+        return np.round(np.interp(shares, self.shares, np.arange(len(self.shares)))).astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
