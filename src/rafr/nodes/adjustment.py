@@ -2,7 +2,7 @@
 
 The surgeon moves the end of a path with service `adjust_target`, or names something in the way with
 `set_obstacle`; how stiff the tissue is the controller learns by itself. Decisions are in
-`rafr.planning.adjust`; whether an adjustment is taken is the controller's.
+`rafr.adjustment`; whether an adjustment is taken is the controller's.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from rafr_msgs.msg import ArmState, PathAdjustment, Plan
 from rafr_msgs.srv import AdjustTarget, SetObstacle
 
+from rafr.adjustment import Adjusted, AdjusterConfig, AdjustmentKeeper, Ball, PathAdjuster
 from rafr.config import option
 from rafr.errors import InputError
 from rafr.nodes import work
 from rafr.nodes.convert import adjustment_message, plan_from_message
 from rafr.nodes.runtime import ERROR, LATCHED, OK, RELIABLE, WARN, RafrNode, run_node
 from rafr.nodes.worker import WorkerError, run_in_process
-from rafr.planning.adjust import Adjusted, AdjusterConfig, AdjustmentKeeper, Ball, PathAdjuster
 from rafr.planning.plan import ReductionPlan
 from rafr.units import METRES_PER_MM
 

@@ -15,7 +15,7 @@ from rafr.registration.result import FiducialRegistration, RegistrationResult
 from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
 
 if TYPE_CHECKING:
-    from rafr.planning.adjust import Terrain
+    from rafr.adjustment import Terrain
     from rafr.trajectory.measured import Situation
 
 
@@ -96,8 +96,8 @@ def reduction(
 
 def terrain(case_folder: str, body: str, plan: ReductionPlan, *, progress: Progress = silent) -> Terrain:
     """A body's approved path among the bones as they stand when its turn comes."""
+    from rafr.adjustment import Terrain
     from rafr.cases.meshes import body_meshes
-    from rafr.planning.adjust import Terrain
 
     case = case_of(case_folder)
     meshes = body_meshes(case)

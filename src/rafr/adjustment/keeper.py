@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from rafr.adjustment.adjuster import Adjusted, PathAdjuster, Underway
+from rafr.adjustment.bones import Ball
 from rafr.control.adjustment import Adjustment, joined
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.adjust.adjuster import Adjusted, PathAdjuster, Underway
-from rafr.planning.adjust.bones import Ball
 
 _LEAD = 0.05  # share of the path by which a change begins ahead of the fragment
 _END = 0.3  # or this share of what is left

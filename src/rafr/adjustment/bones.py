@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rafr.adjustment.poses import Poses
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.adjust.poses import Poses
 from rafr.planning.path.surroundings import Surroundings
 
 

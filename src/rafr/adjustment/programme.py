@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rafr.adjustment.config import AdjusterConfig
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.adjust.config import AdjusterConfig
 
 _PRICE = 1e3  # per squared mm of clearance that is missing
 _TINY = 1e-9  # makes the Hessian definite, as DAQP wants it

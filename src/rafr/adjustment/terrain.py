@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rafr.adjustment.bones import Bones
+from rafr.adjustment.poses import Poses
 from rafr.control.path import ReductionPath
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.adjust.bones import Bones
-from rafr.planning.adjust.poses import Poses
 from rafr.planning.path.chart import Chart
 from rafr.planning.path.config import PathConfig
 from rafr.planning.path.load import Pull

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rafr.adjustment.bones import Ball, Bones
+from rafr.adjustment.config import AdjusterConfig
+from rafr.adjustment.poses import Poses
+from rafr.adjustment.programme import Linearised, Programme
+from rafr.adjustment.terrain import MILLI, Approved, Terrain
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.config import check_config
 from rafr.control.adjustment import Adjustment
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.planning.adjust.bones import Ball, Bones
-from rafr.planning.adjust.config import AdjusterConfig
-from rafr.planning.adjust.poses import Poses
-from rafr.planning.adjust.programme import Linearised, Programme
-from rafr.planning.adjust.terrain import MILLI, Approved, Terrain
 
 _GRAIN_MM = 0.3  # less overlap, or less more of it than approved, counts as none
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import trimesh
 
+from rafr.adjustment import AdjusterConfig, AdjustmentKeeper, Ball, PathAdjuster, Terrain, Underway
 from rafr.control.adjustment import Adjustment, joined
 from rafr.control.config import ArmControlConfig
 from rafr.control.correction import displaced
 from rafr.control.path import ReductionPath
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, screw_interpolate
-from rafr.planning.adjust import AdjusterConfig, AdjustmentKeeper, Ball, PathAdjuster, Terrain, Underway
 from rafr.planning.path import Pull
 from rafr.tissue.cables import Cable, Rider, TissueModel
 from rafr.tissue.tension import TensionLaw, TensionLaws
