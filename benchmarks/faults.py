@@ -2,9 +2,9 @@
 
     python benchmarks/faults.py CASE [--plan PLAN.json] [--seeds 10] [--faults NAME,…] [-o OUT.json]
 
-Per seed the room is built and the fragment gripped once; each fault then happens in a copy of that process. The
-plan is made for the case as it lies; with `--plan` it is read (`rafr plan --json`). What takes long to find
-(docking, reach) is kept beside the output and used again.
+Per seed the room is built and the fragment gripped once; each fault then happens in a copy of that process.
+The plan is made for the case as it lies; with `--plan` it is read (`rafr plan --json`). What takes long to
+find (docking, reach) is kept beside the output and used again.
 """
 
 from __future__ import annotations
@@ -123,8 +123,9 @@ def _line(row: dict[str, Any]) -> str:
         return f"{row['fault']:<20} seed {row['seed']:<3} error: {row['reason']}"
     times = " ".join(f"{key} {_number(row[key + '_s'])}" for key in ("stood", "held", "standstill"))
     return (
-        f"{row['fault']:<20} seed {row['seed']:<3} {row['outcome']:<8} {times} s, {row['peak_force_n']:.0f} N, "
-        f"{row['peak_torque_nm']:.1f} N m, named {row['named']}: {row['reason']}"
+        f"{row['fault']:<20} seed {row['seed']:<3} {row['outcome']:<8} {times} s, "
+        f"{row['peak_force_n']:.0f} N, {row['peak_torque_nm']:.1f} N m, "
+        f"named {row['named']}: {row['reason']}"
     )
 
 
