@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -144,6 +145,14 @@ class Supervisor:
     def kill(self, name: str) -> None:
         """Kill one process without warning, as a crash would; `deaths` then reports it."""
         self._end_group(self._running[name].pid, signal.SIGKILL)
+
+    def hang(self, name: str) -> None:
+        """Stop one process in its tracks; it is still there, and `deaths` says nothing of it."""
+        self._end_group(self._running[name].pid, signal.SIGSTOP)
+
+    def forbid_writing(self, name: str) -> None:
+        """Whatever one process writes to files from now on fails, as on a full disk (Linux)."""
+        resource.prlimit(self._running[name].pid, resource.RLIMIT_FSIZE, (0, 0))
 
     def stop(self) -> None:
         """End everything: SIGINT, then SIGTERM, then SIGKILL. A Ctrl-C meanwhile is not heard."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import socket
 import sys
 from dataclasses import dataclass
@@ -14,18 +13,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rafr.cases.case import FRACTURE_KINDS, Case
 from rafr.cli.output import add_json_option, check_json_target, write_json
 from rafr.cli.sim_case import DEFAULT_FRACTURE, check_folder, clean_folder, prepare_case, run_folder
+from rafr.cli.sim_faults import SupervisedFault, fault_lines, split_faults
 from rafr.errors import InputError
 from rafr.nodes.graph import GraphOptions, NodeSpec, build_companions, build_graph
 from rafr.nodes.launching import CONTROLS, check_control
 from rafr.robot.description import ARMS
 
 if TYPE_CHECKING:
-    from rafr.cli.sim_loop import NodeKill
     from rafr.review.run import RunRecord
     from rafr.supervisor import Program
 
 EXIT_REDUCED, EXIT_NOT_REDUCED, EXIT_INTERRUPTED = 0, 1, 130
-NODE_KILL = "node-kill"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.faults == "help":
-        _print_faults()
+        print("\n".join(fault_lines()))
         return EXIT_REDUCED
     if args.sim == "gazebo":
         from rafr.simulation.gazebo.server import require_gazebo
@@ -73,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
         require_gazebo("--sim gazebo")
     if args.seed < 0:
         raise InputError("--seed", f"{args.seed} is negative", "0 or more")
-    faults, kill = _faults(args.faults)
+    nodes = [spec.name for spec in build_graph(GraphOptions(case="", out=""))]
+    faults, supervised = split_faults(args.faults, nodes)
     check_control(args.control, args.sim, faults)
     out = run_folder(args.out)
     check_folder(out)
@@ -93,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         page=page,
         page_port=_free_port() if page else 0,
     )
-    return _Run(args, case, options, out, kill).go()
+    return _Run(args, case, options, out, supervised).go()
 
 
 @dataclass(slots=True)
@@ -104,7 +103,7 @@ class _Run:
     case: Case
     options: GraphOptions
     out: Path
-    kill: NodeKill | None
+    supervised: dict[str, SupervisedFault]
 
     def go(self) -> int:
         from rafr.review.run import RunRecord
@@ -152,7 +151,7 @@ class _Run:
                 essential=frozenset(spec.name for spec in graph if spec.essential),
                 auto_approve=self.args.auto_approve,
                 page=f"http://localhost:{self.options.page_port}" if self.options.page else "",
-                kill=self.kill,
+                faults=tuple(self.supervised.values()),
                 attached=attached,
             ).run()
 
@@ -168,7 +167,7 @@ class _Run:
         truth = truth_of(self.case)
         report = build_report(self.case, record, meshes, truth, self.args.seed)
         report["pelvis"] = pelvis_alignment(self.case, record, bodies, truth)
-        report["faults"] = [*self.options.faults, *([f"{NODE_KILL}:{self.kill.node}"] if self.kill else [])]
+        report["faults"] = [*self.options.faults, *self.supervised]
         write_json(self.out / "report.json", report)
         save_pictures(self.out, self.case, record, meshes, truth)
         if self.args.json:
@@ -197,39 +196,6 @@ def _programs(graph: tuple[NodeSpec, ...], options: GraphOptions) -> list[Progra
 
 def _command(spec: NodeSpec) -> tuple[str, ...]:
     return (sys.executable, "-m", f"rafr.nodes.{spec.executable}", *spec.arguments())
-
-
-def _print_faults() -> None:
-    from rafr.simulation.faults import FAULTS
-
-    for name, text in FAULTS.items():
-        print(f"{name:<24} {text}")
-
-
-def _faults(text: str) -> tuple[tuple[str, ...], NodeKill | None]:
-    """The simulator's faults and the supervisor's own, `node-kill[:NODE]`."""
-    from rafr.simulation.faults import FAULTS
-
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    kill = None
-    for name in names:
-        base, _, node = name.partition(":")
-        if base not in FAULTS or (node and base != NODE_KILL):
-            close = difflib.get_close_matches(base, FAULTS, n=1)
-            hint = f"{close[0]}, or " if close else ""
-            raise InputError("--faults", f"no fault {name!r}", f"{hint}a name that --faults help lists")
-        if base == NODE_KILL:
-            kill = _node_kill(node)
-    return tuple(n for n in names if n.partition(":")[0] != NODE_KILL), kill
-
-
-def _node_kill(node: str) -> NodeKill:
-    from rafr.cli.sim_loop import NodeKill
-
-    names = [spec.name for spec in build_graph(GraphOptions(case="", out=""))]
-    if node and node not in names:
-        raise InputError("--faults", f"no node {node!r}", f"one of {', '.join(names)}")
-    return NodeKill(node or "arm_controller")
 
 
 def _free_port() -> int:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rafr.cli.sim_faults import SupervisedFault
 from rafr.review.keys import Keys, no_keys
 from rafr.review.run import RunRecord
 from rafr.review.screen import Screen
@@ -38,21 +39,6 @@ class LoopConfig:
 
 
 @dataclass(slots=True)
-class NodeKill:
-    """The fault `node-kill`: this node dies once, in the middle of a reduction."""
-
-    node: str
-    progress: float = 0.3
-    done: bool = False
-
-    def due(self, record: RunRecord) -> bool:
-        if self.done or not record.samples:
-            return False
-        sample = record.samples[-1]
-        return sample.state == "REDUCING" and sample.progress >= self.progress
-
-
-@dataclass(slots=True)
 class Follower:
     """One run, from starting nodes to the outcome in the record."""
 
@@ -64,7 +50,7 @@ class Follower:
     essential: frozenset[str]
     auto_approve: bool
     page: str = ""
-    kill: NodeKill | None = None
+    faults: tuple[SupervisedFault, ...] = ()
     attached: bool = False
     config: LoopConfig = field(default_factory=LoopConfig)
     _lost_at: float | None = None
@@ -100,7 +86,7 @@ class Follower:
     def _step(self) -> None:
         self.console.spin(self.config.spin)
         self._notice_deaths()
-        self._inject_kill()
+        self._inject_faults()
         self._answer_key()
         self._conclude_after_loss()
         self.screen.show(self.record, self._hint())
@@ -119,10 +105,11 @@ class Follower:
         if name in self.essential and self._lost_at is None:
             self._lost_at = time.monotonic()
 
-    def _inject_kill(self) -> None:
-        if self.kill is not None and self.kill.due(self.record) and self.kill.node in self.supervisor.names:
-            self.kill.done = True
-            self.supervisor.kill(self.kill.node)
+    def _inject_faults(self) -> None:
+        for fault in self.faults:
+            if fault.due(self.record):
+                fault.done = True
+                fault.happen(self.supervisor, self.console)
 
     def _conclude_after_loss(self) -> None:
         """Without a node the procedure may be unable to answer: what stands still is held."""

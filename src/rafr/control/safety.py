@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -11,6 +12,9 @@ import numpy as np
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.config import option
 from rafr.control.signals import ArmMode
+from rafr.geometry.rigid_transform import FloatArray
+
+_STEP_SAMPLES = 3  # at 100 Hz: medians over 30 ms, 30 ms apart
 
 _REQUESTED = "requested"
 
@@ -36,6 +40,13 @@ class SafetyConfig:
         upper=150.0,
     )
     wrench_samples: int = option(5, "consecutive samples above a limit that stop", lower=1, upper=50)
+    wrench_step: float = option(
+        35.0,
+        "change of the raw force within 30 ms that stops a reduction",
+        unit="N",
+        lower=5.0,
+        upper=300.0,
+    )
     heartbeat_age: float = option(3.0, "age of a heartbeat that stops", unit="s", lower=0.3, upper=30.0)
     startup_time: float = option(180.0, "how long nodes may take to start", unit="s", lower=1.0, upper=600.0)
     arm_state_age: float = option(2.0, "age of the arm's state that stops", unit="s", lower=0.2, upper=30.0)
@@ -47,6 +58,9 @@ class SafetyConfig:
     )
     path_error: float = option(
         0.02, "tracked error of a fragment that stops", unit="m", lower=1e-3, upper=0.1
+    )
+    base_moved: float = option(
+        1e-3, "way of the base while a fragment is held that stops", unit="m", lower=1e-4, upper=0.05
     )
     risk_warning: float = option(0.8, "probability of risk that warns", lower=0.0, upper=1.0)
     risk_age: float = option(5.0, "age at which a risk is forgotten", unit="s", lower=0.5, upper=60.0)
@@ -78,9 +92,12 @@ class _Latest:
     path_error: float = float("nan")
     tracker_t: float = -np.inf
     tool_errors: Mapping[str, float] = field(default_factory=dict)
+    forces: deque[FloatArray] = field(default_factory=lambda: deque(maxlen=2 * _STEP_SAMPLES))
     over_limit: int = 0
     over_reason: str = ""
     risks: dict[str, tuple[float, float, str]] = field(default_factory=dict)
+    base: FloatArray | None = None
+    base_held: FloatArray | None = None
 
 
 class SafetySupervisor:
@@ -105,6 +122,15 @@ class SafetySupervisor:
     def heard_arm(self, mode: ArmMode, reason: str, path_error: float, t: float) -> None:
         latest = self._latest
         latest.arm_t, latest.arm_mode, latest.arm_reason, latest.path_error = t, mode, reason, path_error
+        if mode not in (ArmMode.CLAMPED, ArmMode.REDUCING, ArmMode.HOLDING):
+            latest.base_held = None
+
+    def heard_base(self, place: FloatArray) -> None:
+        """Where the base stands on the floor (x, y), m, by its wheels."""
+        latest = self._latest
+        latest.base = place
+        if latest.base_held is None and latest.arm_mode in (ArmMode.CLAMPED, ArmMode.REDUCING):
+            latest.base_held = place
 
     def heard_tools(self, errors: Mapping[str, float], t: float) -> None:
         """errors: per visible tool the tracker's own error, m."""
@@ -113,13 +139,34 @@ class SafetySupervisor:
     def heard_risk(self, source: str, probability: float, reason: str, t: float) -> None:
         self._latest.risks[source] = (t, probability, reason)
 
-    def heard_wrench(self, force: float, torque: float) -> None:
-        """Raw magnitudes (N, N m); single spikes are left to the controller's median."""
+    def heard_wrench(self, wrench: FloatArray) -> bool:
+        """Raw wrench (6,) at the clamp, N and N m; whether it is a cause to judge at once.
+
+        Single spikes are left to the controller's median.
+        """
         config, latest = self._config, self._latest
+        force, torque = (float(np.linalg.norm(part)) for part in (wrench[:3], wrench[3:]))
         over = force > config.force_limit or torque > config.torque_limit
         latest.over_limit = latest.over_limit + 1 if over else 0
         if over:
             latest.over_reason = f"raw wrench {force:.0f} N, {torque:.1f} N m beyond its limit"
+        latest.forces.append(wrench[:3])
+        step = self._force_step()
+        if step > config.wrench_step and latest.arm_mode == ArmMode.REDUCING:
+            reason = (
+                f"the load on the clamp changed by {step:.0f} N within 30 ms: something gave way or caught"
+            )
+            self._latched.setdefault("wrench step", reason)
+            return True
+        return latest.over_limit >= config.wrench_samples
+
+    def _force_step(self) -> float:
+        """N, between the medians of the last three readings and of the three before them."""
+        forces = self._latest.forces
+        if len(forces) < 2 * _STEP_SAMPLES:
+            return 0.0
+        before, after = np.array(forces)[:_STEP_SAMPLES], np.array(forces)[_STEP_SAMPLES:]
+        return float(np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0)))
 
     def stop(self, reason: str) -> None:
         """A person's stop."""
@@ -170,12 +217,22 @@ class SafetySupervisor:
             causes["arm state"] = "the arm controller's state is stale"
         if latest.over_limit >= config.wrench_samples:
             causes["wrench"] = latest.over_reason
+        moved = self._base_moved()
+        if moved > config.base_moved:
+            causes["base"] = f"the base moved {1e3 * moved:.1f} mm while a fragment is held"
         if latest.arm_mode == ArmMode.REDUCING:
             if t - latest.tracker_t > config.tracker_age:
                 causes["tracker"] = "the tracker is silent during a reduction"
             if latest.path_error > config.path_error:
                 causes["path"] = f"the fragment is {1e3 * latest.path_error:.0f} mm off its path"
         return causes
+
+    def _base_moved(self) -> float:
+        """m, since the fragment was clamped; 0 while none is."""
+        latest = self._latest
+        if latest.base is None or latest.base_held is None:
+            return 0.0
+        return float(np.linalg.norm(latest.base - latest.base_held))
 
     def _warnings(self, t: float) -> list[str]:
         latest, config = self._latest, self._config

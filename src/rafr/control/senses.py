@@ -14,6 +14,7 @@ from rafr.geometry.rigid_transform import FloatArray
 MAX_DT = 0.02  # s: a late tick moves nothing further than two periods would
 _JUMP_MARGIN = 0.1  # rad
 _HAND_SPEED = 0.2  # m/s: nothing in the room carries the fragment faster than this
+_ASKED = 1e-4  # rad: a command that has moved so far must show in the joints' last digits
 _FUTURE = 0.05  # s: a stamp further ahead than this is not believed
 
 
@@ -27,6 +28,7 @@ class Senses:
         self._t = -np.inf
         self._q: FloatArray | None = None
         self._q_t = -np.inf
+        self._q_asked: FloatArray | None = None
         self._tracker_t = -np.inf
         self._sample_t = -np.inf
         self._T_base_pelvis: RigidTransform | None = None
@@ -59,7 +61,7 @@ class Senses:
             return None
         dt, self._t = min(t - self._t, MAX_DT), t
         joint_age = t - self._q_t
-        self._take_joints(t, signals.q, joint_age)
+        self._take_joints(t, signals.q, joint_age, q_command)
         if signals.wrench_t <= t + _FUTURE:
             self.force.add(signals.wrench_t, signals.wrench)
         new_sample = self._take_tracking(t, signals.tracking)
@@ -88,8 +90,10 @@ class Senses:
             approved_hash=signals.approved_hash,
         )
 
-    def _take_joints(self, t: float, q: FloatArray, age: float) -> None:
+    def _take_joints(self, t: float, q: FloatArray, age: float, q_command: FloatArray | None) -> None:
         if q.shape != self._arm.limits.lower.shape or not np.isfinite(q).all():
+            return
+        if self._frozen(q, q_command):
             return
         # once the motion was stopped for the lack of joint states, whatever comes is the new truth
         if self._q is not None and age <= self._config.joint_age:
@@ -98,6 +102,15 @@ class Senses:
                 return
         self._q, self._q_t = np.array(q, dtype=float), t
         self._twist = self._motion.add(t, self._q)
+
+    def _frozen(self, q: FloatArray, q_command: FloatArray | None) -> bool:
+        """Whether the arm repeats itself to the last digit although it was sent elsewhere meanwhile."""
+        if self._q is None or not np.array_equal(q, self._q):
+            self._q_asked = q_command
+            return False
+        if q_command is None or self._q_asked is None:
+            return False
+        return bool(np.abs(q_command - self._q_asked).max() > _ASKED)
 
     def _take_tracking(self, t: float, tracking: Tracking | None) -> bool:
         if tracking is None or not self._tracker_t < tracking.t <= t + _FUTURE:

@@ -25,6 +25,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from rafr.config import option
 from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode, Tracking
 from rafr.control.deadline import DeadlineMonitor
+from rafr.control.feed import JointFeed
 from rafr.control.live import LiveChain, surface_points
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
@@ -83,6 +84,7 @@ class ArmControllerNode(RafrNode):
         self._command: ArmCommand | None = None
         self._deadlines = DeadlineMonitor(_PERIOD)
         self._adjustment_reason = ""
+        self._feed = JointFeed()
         self._wire()
         self._goal = LongGoal(
             self, MoveArm, "move_arm", begin=self._begin, cancel=self._cancel, result=_result
@@ -108,6 +110,7 @@ class ArmControllerNode(RafrNode):
         self.create_subscription(Approval, "approval", self._take_approval, LATCHED)
         self.create_subscription(SafetyState, "safety/state", self._take_safety, LATCHED)
         self.create_subscription(PathAdjustment, "path_adjustment", self._take_adjustment, RELIABLE)
+        self.create_wall_timer(_STATE_PERIOD, self._tick_in_silence)
         self.create_wall_timer(_STATE_PERIOD, self._publish_state)
         self.create_wall_timer(_REPORT_PERIOD, self._report_deadlines)
 
@@ -165,10 +168,28 @@ class ArmControllerNode(RafrNode):
     # -- the tick ------------------------------------------------------------------------------------
 
     def _tick(self, message: JointState) -> None:
+        """Answer a joint state."""
+        t, q = self._feed.take(seconds(message.header.stamp), self._ordered(message), self._now())
+        if self._feed.complaint and self._core.busy:
+            self._core.hold(self._feed.complaint)
+        command = self._update(t, q)
+        if command.q is not None:
+            self._send(command.q, message.header.stamp)
+
+    def _tick_in_silence(self) -> None:
+        """Without joint states nothing is answered, but time passes: what waits for them must end."""
+        now = self._now()
+        if self._feed.silent(now):
+            self._update(now, np.full(len(self._arm.joint_names), np.nan))
+
+    def _now(self) -> float:
+        return 1e-9 * float(self.get_clock().now().nanoseconds)
+
+    def _update(self, t: float, q: FloatArray) -> ArmCommand:
         began = time.monotonic()
         signals = ArmInput(
-            t=seconds(message.header.stamp),
-            q=self._ordered(message),
+            t=t,
+            q=q,
             wrench=self._wrench[1],
             wrench_t=self._wrench[0],
             tracking=self._tracking,
@@ -178,13 +199,12 @@ class ArmControllerNode(RafrNode):
         )
         command = self._core.update(signals)
         self._command = command
-        if command.q is not None:
-            self._send(command.q, message.header.stamp)
         if command.clamp is not None:
             self._ask_clamp(command.clamp, command.body)
         if command.finished is not None:
             self._finish(command)
         self._deadlines.tick(began, time.monotonic())
+        return command
 
     def _ordered(self, message: JointState) -> FloatArray:
         """Joint positions in the model's order; NaN where the message has none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import Any
 
 import rclpy
@@ -28,14 +29,17 @@ from rclpy.action import ActionClient
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import Trigger
 
 from rafr.errors import InputError
-from rafr.nodes.convert import plan_from_message, seconds, transform_from_pose
+from rafr.geometry import RigidTransform
+from rafr.nodes.convert import plan_from_message, plan_message, seconds, transform_from_pose
 from rafr.nodes.graph import NAMESPACE
 from rafr.nodes.runtime import LATCHED, RELIABLE
 from rafr.review.run import OUTCOMES, Registered, RunRecord, Sample, TrueSample
 from rafr.units import METRES_PER_MM, to_mm
 
+_OTHER_TARGET_MM = (5.0, 0.0, 0.0)
 _HEARTBEATS = QoSProfile(depth=200)
 
 
@@ -65,6 +69,8 @@ class Console:
         self.refusal = ""
         self._heard: dict[str, float] = {}
         self._action = ActionClient(self._node, RunProcedure, "run_procedure")
+        self._stop = self._node.create_client(Trigger, "safety/stop")
+        self._plans: Any = None
         self._approve = self._node.create_client(ApprovePlan, "approve_plan")
         for message_type, topic, callback, qos in (
             (Heartbeat, "heartbeat", self._heartbeat, _HEARTBEATS),
@@ -118,6 +124,21 @@ class Console:
             plan_hash=self.record.plan.hash, approver=approver, reject=not approve, reason=reason
         )
         self._approve.call_async(request).add_done_callback(self._decided)
+
+    def stop(self) -> None:
+        """Ask the safety supervisor to stop everything, as a person at the console would."""
+        self._stop.call_async(Trigger.Request())
+
+    def publish_another_plan(self) -> None:
+        """As a planner that changes its mind: the same plan with every target 5 mm further (a fault)."""
+        plan = self.record.plan
+        if plan is None:
+            return
+        shift = RigidTransform.from_translation(_OTHER_TARGET_MM)
+        bodies = tuple(replace(b, T_reduced_displaced=shift @ b.T_reduced_displaced) for b in plan.bodies)
+        if self._plans is None:
+            self._plans = self._node.create_publisher(Plan, "plan", LATCHED)
+        self._plans.publish(plan_message(replace(plan, bodies=bodies), self._node.get_clock().now().to_msg()))
 
     def _answered(self, future: Any) -> None:
         self._goal = future.result()

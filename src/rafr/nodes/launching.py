@@ -9,6 +9,7 @@ from typing import Any
 from rafr.errors import InputError
 from rafr.nodes.graph import NAMESPACE, Companion, GraphOptions, NodeSpec
 from rafr.robot.description import ARMS
+from rafr.simulation.faults import FAULTS
 from rafr.simulation.gazebo.ros2_control import require_ros2_control
 from rafr.simulation.gazebo.server import require_gazebo
 
@@ -23,6 +24,12 @@ _ARM_FAULTS = (
     "arm-limit",
     "network-drop",
     "network-reorder",
+    "network-delay",
+    "joint-freeze",
+    "joints-old",
+    "joints-reorder",
+    "clock-forward",
+    "clock-back",
 )
 # launch argument -> (default, meaning); the launch file declares exactly these
 SIM_ARGUMENTS: dict[str, tuple[str, str]] = {
@@ -69,8 +76,13 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
     if values["arm"] not in ARMS:
         raise InputError("arm", f"{values['arm']!r} is unknown", f"one of {', '.join(ARMS)}")
     faults = tuple(name.strip() for name in values["faults"].split(",") if name.strip())
-    if any(name.startswith("node-kill") for name in faults):
-        raise InputError("faults", "node-kill needs the supervisor of rafr sim", "it given there")
+    for name in faults:
+        if name not in FAULTS:
+            raise InputError(
+                "faults",
+                f"{name!r} is none of the simulator's (those of processes and people need rafr sim)",
+                f"one of {', '.join(FAULTS)}",
+            )
     check_control(values["control"], values["sim"], faults)
     return GraphOptions(
         case=str(case),

@@ -21,7 +21,7 @@ from rafr.nodes.cord_markers import QOS, TOPIC, cord_markers
 from rafr.nodes.runtime import RELIABLE, SENSOR
 from rafr.simulation.cords import Cords
 from rafr.simulation.plant import PlantTruth
-from rafr.simulation.sensors import EMG_CHANNELS, EmgConfig, ToolReading, TrackerFrame
+from rafr.simulation.sensors import EMG_CHANNELS, ArmReading, EmgConfig, ToolReading, TrackerFrame
 
 _PICTURE_PERIOD = 0.2  # s of wall time: the viewer's
 
@@ -42,11 +42,11 @@ class DeviceOutputs:
     def clock(self, now: float) -> None:
         pass
 
-    def arm(self, now: float, q: FloatArray, qd: FloatArray, wrench: FloatArray) -> None:
+    def arm(self, reading: ArmReading) -> None:
         message = WrenchStamped()
-        message.header.stamp, message.header.frame_id = time_message(now), "clamp"
+        message.header.stamp, message.header.frame_id = time_message(reading.wrench_stamp), "clamp"
         force, torque = message.wrench.force, message.wrench.torque
-        force.x, force.y, force.z, torque.x, torque.y, torque.z = wrench.tolist()
+        force.x, force.y, force.z, torque.x, torque.y, torque.z = reading.wrench.tolist()
         self._wrench.publish(message)
 
     def tracker(self, frame: TrackerFrame, unseen_is_valid: bool) -> None:
@@ -115,11 +115,11 @@ class Outputs(DeviceOutputs):
     def clock(self, now: float) -> None:
         self._clock.publish(Clock(clock=time_message(now)))
 
-    def arm(self, now: float, q: FloatArray, qd: FloatArray, wrench: FloatArray) -> None:
+    def arm(self, reading: ArmReading) -> None:
         """The wrench first: who answers a joint state has this tick's force."""
-        super().arm(now, q, qd, wrench)
-        joints = JointState(name=self._names, position=q.tolist(), velocity=qd.tolist())
-        joints.header.stamp = time_message(now)
+        super().arm(reading)
+        joints = JointState(name=self._names, position=reading.q.tolist(), velocity=reading.qd.tolist())
+        joints.header.stamp = time_message(reading.stamp)
         self._joints.publish(joints)
 
 

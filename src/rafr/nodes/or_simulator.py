@@ -155,7 +155,8 @@ class OrSimulator(RafrNode):
             out.emg(now - block, sensors.emg(block, self._plant), sensors.emg_config)
         out.imu(now, sensors.motion(TICK, self._plant))
         if sensors.faults.arm_connected:
-            out.arm(now, *sensors.arm(now, self._plant))
+            for reading in sensors.arm(now, self._plant):
+                out.arm(reading)
 
     def _await_answer(self, executor: SingleThreadedExecutor) -> None:
         """Wait for the command that the next tick needs."""

@@ -59,6 +59,7 @@ class RecorderNode(RafrNode):
         self._recording = Recording(Path(self._config.out) / FOLDER, typestore([rafr_messages()]))
         self._seen: set[str] = set(self._config.exclude)
         self._unknown: list[str] = []
+        self._broken = ""
         self.create_wall_timer(self._config.look, self._look)
         self.create_wall_timer(self._config.flush, self._flush)
         self._look()
@@ -84,17 +85,27 @@ class RecorderNode(RafrNode):
 
     def _writer(self, topic: str) -> Callable[[bytes], None]:
         def write(data: bytes) -> None:
-            self._recording.write(topic, time.time_ns(), data)
+            if not self._broken:
+                self._on_disk(lambda: self._recording.write(topic, time.time_ns(), data))
 
         return write
 
+    def _on_disk(self, work: Callable[[], None]) -> None:
+        """Where the disk takes no more, what was written stays, and it is said."""
+        try:
+            work()
+        except OSError as error:
+            self._broken = f"nothing more is recorded: {error.strerror or error}"
+            self.diagnose(WARN, self._broken)
+
     def _flush(self) -> None:
-        self._recording.flush()
-        if not self._unknown:
+        if not self._broken:
+            self._on_disk(self._recording.flush)
+        if not self._unknown and not self._broken:
             self.diagnose(OK, "recording", messages=self._recording.count)
 
     def close(self) -> None:
-        self._recording.close()
+        self._on_disk(self._recording.close)
 
 
 def rafr_messages() -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import WrenchStamped
+from nav_msgs.msg import Odometry
 from rafr_msgs.msg import ArmState, Heartbeat, Risk, SafetyState, ToolPoses
 from std_srvs.srv import Trigger
 
@@ -44,6 +45,7 @@ class SafetyNode(RafrNode):
         self.create_subscription(WrenchStamped, "wrench", self._take_wrench, SENSOR)
         self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
         self.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
+        self.create_subscription(Odometry, "odom", self._take_odometry, SENSOR)
         self.create_subscription(Risk, "risk", self._take_risk, RELIABLE)
         self.create_wall_timer(_PERIOD, self._judge)
         self.set_ready()
@@ -53,8 +55,9 @@ class SafetyNode(RafrNode):
 
     def _take_wrench(self, message: WrenchStamped) -> None:
         wrench = wrench_array(message.wrench)
-        if np.isfinite(wrench).all():
-            self._core.heard_wrench(float(np.linalg.norm(wrench[:3])), float(np.linalg.norm(wrench[3:])))
+        stopped = self._decision is not None and not self._decision.motion_allowed
+        if np.isfinite(wrench).all() and self._core.heard_wrench(wrench) and not stopped:
+            self._judge()
 
     def _take_tools(self, message: ToolPoses) -> None:
         errors = {t.name: float(t.error) for t in message.tools if t.valid}
@@ -65,6 +68,11 @@ class SafetyNode(RafrNode):
         known = message.state in tuple(ArmMode)
         mode = ArmMode(message.state) if known else ArmMode.HOLDING
         self._core.heard_arm(mode, message.reason, message.path_error, time.monotonic())
+
+    def _take_odometry(self, message: Odometry) -> None:
+        place = message.pose.pose.position
+        if np.isfinite((place.x, place.y)).all():
+            self._core.heard_base(np.array([place.x, place.y]))
 
     def _take_risk(self, message: Risk) -> None:
         self._core.heard_risk(message.source, message.probability, message.reason, time.monotonic())

@@ -31,8 +31,8 @@ class ArmLine:
         self._obeyed = -np.inf
 
     def take(self, stamp: float, positions: FloatArray, now: float) -> bool:
-        """A command (dof,) that answers the joint state of `stamp` (s); False when it is too old."""
-        if now - stamp > COMMAND_AGE:
+        """A command (dof,) that answers the joint state of `stamp` (s); False when too old or ahead."""
+        if abs(now - stamp) > COMMAND_AGE:
             return False
         self._waiting.append((stamp, positions))
         self.answered = max(self.answered, stamp)

@@ -13,6 +13,8 @@ from rafr.geometry.rigid_transform import FloatArray
 FLOOR_STIFFNESS = np.array([2.0e6, 2.0e6, 3.2e5])  # along x and y (N/m), about z (N m/rad)
 FLOOR_DAMPING = 2.0 * np.sqrt(FLOOR_STIFFNESS * [330.0, 330.0, 53.0])  # critical, for base and arm
 
+_SLIP_SPEED = 0.01  # m/s, of slipping brakes
+
 
 @dataclass(frozen=True, slots=True)
 class BaseDriveConfig:
@@ -33,6 +35,7 @@ class BaseDrive:
         self.brakes = True
         self._config = config
         self._wanted = (0.0, 0.0)
+        self._slips = 0.0
 
     def command(self, v: float, omega: float) -> None:
         """Forward speed, m/s, and yaw rate, rad/s; clipped to the limits."""
@@ -46,9 +49,17 @@ class BaseDrive:
     def wants_to_move(self) -> bool:
         return not self.brakes and self._wanted != (0.0, 0.0)
 
+    def slip(self, way: float) -> None:
+        """The brakes let it roll `way` m forward."""
+        self._slips = way
+
     def advance(self, dt: float) -> None:
         """One step; with the brakes on it stops as steeply as it may."""
         c = self._config
+        if self._slips > 0.0:
+            step = min(_SLIP_SPEED * dt, self._slips)
+            self._slips -= step
+            self.pose += step * np.array([np.cos(self.pose[2]), np.sin(self.pose[2]), 0.0])
         v, omega = (0.0, 0.0) if self.brakes else self._wanted
         step, turn = c.acceleration * dt, c.yaw_acceleration * dt
         self.v += min(max(v - self.v, -step), step)

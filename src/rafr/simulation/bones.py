@@ -128,6 +128,8 @@ class Bones:
         for name, fragment in self.fragments.items():
             motion = motions[name]
             tissue = fragment.tissue.wrench(motion.pose, motion.twist)
+            for disturbance in fragment.disturbances:
+                tissue = tissue + disturbance(motion.pose, motion.twist)
             on_reference -= tissue @ self._shift(motion.centroid)
             mass = mass_matrix(fragment.inertia, motion.pose.rotation)
             own = () if pin is None or name != clamped else (pin,)

@@ -33,6 +33,14 @@ class PlantConfig:
     pin_remains: float = option(0.05, "share of the stiffness that loose pins keep", lower=0.0, upper=1.0)
     pin_play: float = option(5e-4, "free way of loose pins", unit="m", lower=0.0, upper=0.01)
     boot_slip: float = option(0.02, "way the boot slips when it does", unit="m", lower=0.0, upper=0.2)
+    tissue_factor: float = option(
+        3.0, "stiffness of tissue that is not as modelled, against its model", lower=1.0, upper=10.0
+    )
+    band_stiffness: float = option(8e4, "of an unplanned band", unit="N/m", lower=0.0, upper=1e6)
+    band_slack: float = option(2e-3, "its free way", unit="m", lower=0.0, upper=0.05)
+    brake_slip: float = option(
+        6e-3, "way the base rolls when its brakes slip", unit="m", lower=0.0, upper=0.1
+    )
     max_energy: float = option(
         50.0,
         "bones with more kinetic energy than any device here can give them are a defect",

@@ -8,7 +8,7 @@ all bodies together, so no stiffness can make the explicit integrator outside ex
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg.lapack import dgesv
@@ -18,6 +18,7 @@ from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.bushing import Bushing, Load
+from rafr.simulation.disturbance import Disturbance
 from rafr.simulation.inertia import BodyInertia
 from rafr.tissue.model import TissueModel
 from rafr.tissue.traction import TractionDevice
@@ -45,6 +46,7 @@ class Fragment:
     tissue: TissueModel
     traction: TractionDevice | None = None
     pins: Pins | None = None
+    disturbances: list[Disturbance] = field(default_factory=list)
     fixed_at: RigidTransform | None = None
     """Frame at the centroid (reference frame) where the body was fixed to the reference."""
 

@@ -16,7 +16,9 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.bones import Bones
+from rafr.simulation.bushing import pin_bushing
 from rafr.simulation.cords import Cords, cords_of
+from rafr.simulation.disturbance import band, stiffened
 from rafr.simulation.engine import TIME_STEP, Engine, bone
 from rafr.simulation.fragment import Pins
 from rafr.simulation.motion import relative_pose
@@ -157,6 +159,38 @@ class Plant:
             pins = fragment.pins
             loose = pins.bushing.loosened(c.pin_remains, c.pin_play)
             fragment.pins = Pins(pins.pins, pins.T_ct_clamp, loose)
+
+    def break_pin(self, body: str) -> None:
+        """One of a body's pins breaks; those left hold alone."""
+        self._quiet = 0
+        fragment = self.bones.fragment(body)
+        if fragment.pins is not None and len(fragment.pins.pins) > 1:
+            left = fragment.pins.pins[:-1]
+            fragment.pins = Pins(left, fragment.pins.T_ct_clamp, pin_bushing(left))
+
+    def surge_traction(self) -> None:
+        """The winch pulls as hard as it can."""
+        self._quiet = 0
+        if self.bones.traction is not None:
+            self.bones.traction.run_away()
+
+    def stiffen_tissue(self, body: str) -> None:
+        """A body's soft tissue is stiffer than its model from where the body stands now."""
+        self._quiet = 0
+        fragment, pose = self.bones.fragment(body), self.truth().poses[body]
+        fragment.disturbances.append(stiffened(fragment.tissue, self.config.tissue_factor, pose))
+
+    def tether(self, body: str) -> None:
+        """A band that is slack here ties a body's centre to the reference."""
+        self._quiet = 0
+        fragment, pose, c = self.bones.fragment(body), self.truth().poses[body], self.config
+        centre = fragment.inertia.centroid
+        fragment.disturbances.append(band(centre, pose.apply(centre), c.band_slack, c.band_stiffness))
+
+    def slip_base(self) -> None:
+        """The brakes give way for some mm."""
+        self._quiet = 0
+        self.robot.base.slip(self.config.brake_slip)
 
     # ---- time ---------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from rafr.simulation.faults.fault import Delivered
 from rafr.simulation.live import LivePlant
 from rafr.simulation.markers import Markers, mount_markers
 from rafr.simulation.sensors import (
+    ArmReading,
     EmgConfig,
     EmgSensor,
     ImuConfig,
@@ -55,10 +56,11 @@ class SensorSuite:
     emg_config: EmgConfig
     wheels: np.random.Generator
 
-    def arm(self, now: float, plant: LivePlant) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Joint positions, velocities and wrench as the arm's driver reports them."""
+    def arm(self, now: float, plant: LivePlant) -> list[ArmReading]:
+        """What the arm's driver reports now, joint positions, velocities and wrench."""
         q, qd = self.joints.read(*plant.joint_state())
-        return q, qd, self.faults.wrench(self.wrist.read(plant.wrench()), now)
+        wrench = self.faults.wrench(self.wrist.read(plant.wrench()), now)
+        return self.faults.readings([ArmReading(now, q, qd, now, wrench)], now)
 
     def tracker_frames(self, now: float, plant: LivePlant) -> list[Delivered]:
         """Frames delivered now."""

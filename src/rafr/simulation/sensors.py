@@ -16,6 +16,17 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ArmReading:
+    """What the arm's driver says at once: `q`, `qd` (n,) at `stamp` (s), `wrench` (6,) at `wrench_stamp`."""
+
+    stamp: float
+    q: FloatArray
+    qd: FloatArray
+    wrench_stamp: float
+    wrench: FloatArray
+
+
 @dataclass(frozen=True, slots=True)
 class JointSensorConfig:
     """Encoders of the arm."""

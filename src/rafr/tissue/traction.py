@@ -40,6 +40,9 @@ class TractionConfig:
     length: float = option(0.9, "from the hip centre to the winch", unit="m", lower=0.1, upper=5.0)
 
 
+_RUNAWAY = 10.0  # times its own rate goes a winch whose drive has failed
+
+
 class TractionDevice:
     """The cord's state: where its winch stands and how much cord is reeled in."""
 
@@ -61,10 +64,16 @@ class TractionDevice:
         self._length = self.config.length
         self._friction = 0.0  # -1 running back … 1 being drawn out
         self.broken = False
+        self._haste = 1.0  # times its rate
 
     def command(self, tension: float) -> None:
         """Ask for a tension, N; clipped to what the device can give."""
-        self._command = float(np.clip(tension, 0.0, self.config.max_tension))
+        if self._haste == 1.0:
+            self._command = float(np.clip(tension, 0.0, self.config.max_tension))
+
+    def run_away(self) -> None:
+        """The winch's drive fails: as hard and fast as it can, deaf to commands."""
+        self._command, self._haste = self.config.max_tension, _RUNAWAY
 
     def tension(self, T_current_displaced: RigidTransform) -> float:
         """N, at a pose of the pulled body."""
@@ -77,7 +86,7 @@ class TractionDevice:
     def advance(self, dt: float, T_current_displaced: RigidTransform) -> None:
         """Reel for `dt` s towards the tension asked for; quick motions stretch the cord meanwhile."""
         wanted = self._cord(T_current_displaced)[1] - self._command / self.config.stiffness
-        step = self.config.rate / self.config.stiffness * dt
+        step = self._haste * self.config.rate / self.config.stiffness * dt
         self._slack_length += min(max(wanted - self._slack_length, -step), step)
         length = self._cord(T_current_displaced)[1]
         turned = self._friction + (length - self._length) / self.config.hysteresis_travel

@@ -3,8 +3,8 @@
 import pytest
 
 from rafr.cli.main import main
-from rafr.cli.sim import _faults
 from rafr.cli.sim_case import clean_folder
+from rafr.cli.sim_faults import SUPERVISED, split_faults
 from rafr.errors import InputError
 
 
@@ -22,6 +22,7 @@ def no_processes(monkeypatch):
         (["--seed", "-1"], "--seed"),
         (["--faults", "tracker-freez"], "tracker-freeze"),
         (["--faults", "node-kill:nobody"], "no node 'nobody'"),
+        (["--faults", "operator-stop:safety"], "operator-stop:safety"),
         (["--faults", "wrench-nan:arm_controller"], "wrench-nan:arm_controller"),
         (["/nowhere/case"], "/nowhere/case"),
         (["/nowhere/case", "--fracture", "rami"], "one of the two"),
@@ -55,18 +56,21 @@ def test_a_damaged_case_is_refused_before_anything_starts(tmp_path, capsys):
 
 def test_faults_help_lists_one_per_line_name_first(capsys):
     assert main(["sim", "--faults", "help"]) == 0
-    names = [line.split()[0] for line in capsys.readouterr().out.strip().splitlines()]
-    assert {"tracker-freeze", "wrench-spike", "traction-break", "arm-connection-lost", "node-kill"} <= set(
-        names
-    )
+    lines = capsys.readouterr().out.strip().splitlines()
+    names = [line.split()[0] for line in lines]
+    assert {"tracker-freeze", "wrench-spike", "traction-break", "arm-connection-lost"} <= set(names)
+    assert set(SUPERVISED) <= set(names)
+    assert len(set(names)) == len(names)
+    assert all(len(line.split()) > 4 for line in lines)
 
 
-def test_the_supervisors_own_fault_does_not_reach_the_simulator():
-    faults, kill = _faults("tracker-drop,node-kill:safety")
+def test_the_supervisors_own_faults_do_not_reach_the_simulator():
+    nodes = ("arm_controller", "safety")
+    faults, supervised = split_faults("tracker-drop, node-kill:safety,operator-stop", nodes)
     assert faults == ("tracker-drop",)
-    assert kill.node == "safety"
-    assert _faults("node-kill")[1].node == "arm_controller"
-    assert _faults("") == ((), None)
+    assert list(supervised) == ["node-kill:safety", "operator-stop"]
+    assert list(split_faults("node-hang", nodes)[1]) == ["node-hang:arm_controller"]
+    assert split_faults("", nodes) == ((), {})
 
 
 def test_a_second_run_replaces_only_what_a_run_leaves(tmp_path):

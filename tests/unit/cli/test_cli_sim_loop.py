@@ -2,10 +2,12 @@
 
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from rafr.cli.sim_loop import Follower, LoopConfig, NodeKill
+from rafr.cli.sim_faults import DoubleApproval, NodeHang, NodeKill, OperatorStop, PlanChanged
+from rafr.cli.sim_loop import Follower, LoopConfig
 from rafr.review.keys import no_keys
 from rafr.review.run import RunRecord, Sample
 from rafr.supervisor import Program, Supervisor, SupervisorConfig
@@ -26,6 +28,7 @@ class Script:
         self.refusal = ""
         self.silent_nodes = []
         self.started, self.decisions, self.cancelled = None, [], False
+        self.stops = self.other_plans = 0
 
     def spin(self, timeout):
         time.sleep(timeout)
@@ -43,6 +46,12 @@ class Script:
 
     def cancel(self):
         self.cancelled = not self.record.outcome  # as the real one: nothing is cancelled after the end
+
+    def stop(self):
+        self.stops += 1
+
+    def publish_another_plan(self):
+        self.other_plans += 1
 
     def decide(self, *, approve, approver, reason=""):
         self.decisions.append((approve, approver))
@@ -116,20 +125,20 @@ def test_a_killed_essential_node_is_named_and_what_stands_still_is_held(make):
     def stopped(record):
         record.safety = "STOPPED"
 
-    follower = make([begin, nothing, nothing, stopped], kill=NodeKill("arm_controller"))
+    follower = make([begin, nothing, nothing, stopped], faults=(NodeKill("arm_controller"),))
     follower.run()
     assert follower.record.outcome == "held"
     assert follower.record.lost == ["arm_controller killed by SIGKILL"]
 
 
 def test_a_lost_essential_node_without_a_stop_is_an_abort(make):
-    follower = make([begin], kill=NodeKill("arm_controller"))
+    follower = make([begin], faults=(NodeKill("arm_controller"),))
     follower.run()
     assert follower.record.outcome == "aborted"
 
 
 def test_a_lost_view_is_named_but_the_procedure_goes_on(make):
-    follower = make([begin, *[nothing] * 10, finish("reduced")], kill=NodeKill("view"))
+    follower = make([begin, *[nothing] * 10, finish("reduced")], faults=(NodeKill("view"),))
     follower.run()
     assert follower.record.outcome == "reduced"
     assert follower.record.lost == ["view killed by SIGKILL"]
@@ -144,6 +153,41 @@ def test_the_kill_waits_for_the_middle_of_a_reduction():
     assert not kill.due(record)
     record.samples.append(sample(progress=0.4))
     assert kill.due(record)
+
+
+def test_a_hung_node_does_nothing_more_is_no_death_and_still_ends_with_the_run(make):
+    code = "import time\nwhile True:\n    print('alive', flush=True); time.sleep(0.01)"
+    follower = make([begin, *[nothing] * 30, finish("held")], codes=(code, SLEEP), faults=(NodeHang(),))
+    pid = follower.supervisor.pid("arm_controller")
+    follower.run()
+    assert follower.record.lost == []
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    assert state == "T"
+    follower.supervisor.stop()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_what_is_written_after_the_disk_was_full_fails(make, tmp_path):
+    notes = tmp_path / "notes"
+    code = (
+        f"import time\nwhile True:\n  with open({str(notes)!r}, 'a') as f: f.write('x')\n  time.sleep(0.01)"
+    )
+    follower = make([begin, *[nothing] * 300, finish("held")], codes=(SLEEP, code))
+    while not notes.exists():
+        time.sleep(0.01)
+    follower.supervisor.forbid_writing("view")
+    follower.run()
+    # the last words go to a log that cannot be written either: the exit code alone tells
+    assert follower.record.lost == ["view ended with exit code 1"]
+
+
+def test_what_people_do_happens_once(make):
+    faults = (PlanChanged(), OperatorStop(), DoubleApproval())
+    follower = make([begin, *[nothing] * 10, finish("held")], faults=faults)
+    follower.run()
+    console = follower.console
+    assert (console.stops, console.other_plans) == (1, 1)
+    assert console.decisions == [(True, "a second person")]
 
 
 def test_a_node_that_dies_at_start_ends_the_run_with_its_last_words(make):

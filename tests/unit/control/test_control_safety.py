@@ -1,11 +1,17 @@
 """The supervisor stops for every cause it watches, keeps the stop, frees it only when the cause is gone."""
 
+import numpy as np
 import pytest
 
 from rafr.control.safety import SafetyConfig, SafetyLevel, SafetySupervisor
 from rafr.control.signals import ArmMode
 
 NODES = ("arm_controller", "tracker")
+
+
+def wrench(force, torque):
+    """(6,) of these sizes."""
+    return np.array([0.0, force, 0.0, torque, 0.0, 0.0])
 
 
 class Room:
@@ -29,7 +35,7 @@ class Room:
                 self.core.heard_arm(self.mode, "", self.path_error, self.t)
             if "tools" not in self.silent:
                 self.core.heard_tools({"reference": 1e-4}, self.t)
-            self.core.heard_wrench(*self.wrench)
+            self.core.heard_wrench(wrench(*self.wrench))
             decision = self.core.update(self.t)
         return decision
 
@@ -77,7 +83,7 @@ def test_every_cause_stops_latches_and_can_be_reset_only_when_it_is_gone(break_i
 def test_a_single_wrench_spike_is_left_to_the_controller():
     room = Room()
     room.run()
-    room.core.heard_wrench(900.0, 50.0)
+    room.core.heard_wrench(wrench(900.0, 50.0))
     assert room.run().level == SafetyLevel.OK
 
 
@@ -110,3 +116,48 @@ def test_risk_poor_tools_and_a_holding_arm_warn_and_still_allow_motion():
     assert room.core.update(room.t).level == SafetyLevel.WARNING
     room.mode = ArmMode.HOLDING
     assert room.run().level == SafetyLevel.WARNING
+
+
+@pytest.mark.parametrize(("to", "stops"), [(20.0, False), (90.0, True), (10.0, True)])
+def test_a_load_that_changes_at_once_stops_a_reduction_and_is_named(to, stops):
+    room = Room()
+    room.wrench = (50.0, 2.0)
+    room.run()
+    at_once = [room.core.heard_wrench(wrench(to, 2.0)) for _ in range(3)]
+    assert any(at_once) == stops
+    decision = room.core.update(room.t)
+    assert decision.motion_allowed != stops
+    if stops:
+        assert "gave way or caught" in decision.reasons[0]
+        room.run()
+        assert room.core.reset(room.t).accepted, "what happened once does not last"
+
+
+def test_a_load_that_rises_slowly_or_while_nothing_is_reduced_does_not_stop():
+    room = Room()
+    room.run()
+    for force in np.arange(50.0, 250.0, 10.0):  # 1000 N/s
+        room.core.heard_wrench(wrench(force, 2.0))
+    assert room.core.update(room.t).motion_allowed
+    room.mode = ArmMode.CLAMPED
+    room.run()
+    for _ in range(6):
+        room.core.heard_wrench(wrench(0.0, 0.0))
+    assert room.core.update(room.t).motion_allowed
+
+
+def test_a_base_that_moves_while_a_fragment_is_held_stops():
+    room = Room()
+    room.mode = ArmMode.IDLE
+    room.core.heard_base(np.array([0.0, 0.0]))
+    room.run()
+    room.core.heard_base(np.array([0.5, 0.0]))
+    assert room.run().motion_allowed, "driving is what a base is for"
+    room.mode = ArmMode.CLAMPED
+    room.run()
+    room.core.heard_base(np.array([0.5, 0.0]))
+    room.core.heard_base(np.array([0.5, 0.0005]))
+    assert room.run().motion_allowed, "floor and sensor give by half a millimetre"
+    room.core.heard_base(np.array([0.5, 0.002]))
+    decision = room.run()
+    assert any("base moved 2.0 mm" in reason for reason in decision.reasons)

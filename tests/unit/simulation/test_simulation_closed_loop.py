@@ -59,8 +59,9 @@ def test_what_takes_too_long_is_given_up_and_a_refused_reduction_never_begins(st
 def test_reaction_counts_from_the_fault_to_the_hold_and_to_the_last_motion():
     t = np.arange(0.0, 2.0, 0.01)
     series = {name: np.zeros(len(t)) for name in ("force", "torque", "true_force", "true_torque")}
-    series |= {"t": t, "speed": np.where(t < 1.2, 0.1, 0.0)}
+    series |= {"t": t, "speed": np.where(t < 1.2, 0.1, 0.0), "step": np.where(t < 1.05, 1e-3, 0.0)}
     series["state"] = np.where(t < 1.1, ArmMode.REDUCING, ArmMode.HOLDING).astype(float)
     run = judged("held", "", 1.0, series, Residual(0.0, 0.0), None, 2.0)
     assert run.reaction == pytest.approx(0.10, abs=0.011)  # s: a tick
+    assert run.stood == pytest.approx(0.04, abs=0.011)
     assert run.standstill == pytest.approx(0.19, abs=0.011)

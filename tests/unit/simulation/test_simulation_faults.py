@@ -1,5 +1,7 @@
 """Each injected fault really changes what it says it changes, from its moment on and not before."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.simulation.faults import FAULTS, FaultConfig, FaultInjector, parse_faults
 from rafr.simulation.faults.injector import KINDS
-from rafr.simulation.sensors import ToolReading, TrackerFrame
+from rafr.simulation.sensors import ArmReading, ToolReading, TrackerFrame
 
 
 def frame(number=1):
@@ -166,13 +168,114 @@ def test_overtaking_commands_arrive_in_swapped_pairs(injected):
     assert [which for _, which in sent(injected("network-reorder")[0], 6)] == [1, 0, 3, 2, 5, 4]
 
 
+def reading(k):
+    q = np.full(6, float(k))
+    return ArmReading(0.01 * k, q, q, 0.01 * k, q)
+
+
+def read(injector, count=60):
+    """Arm readings 0, 1, 2, … every 10 ms: [(when, what arrives)]."""
+    return [(0.01 * k, r) for k in range(count) for r in injector.readings([reading(k)], 0.01 * k)]
+
+
+def test_a_delayed_line_delays_both_ways_and_keeps_stamps(injected):
+    injector, _ = injected("network-delay")
+    late = [when - r.stamp for when, r in read(injector)]
+    assert late == pytest.approx([0.2] * len(late), abs=1e-6)
+    assert len(late) == 40
+    assert [when - 0.01 * which for when, which in sent(injector, 50)] == pytest.approx([0.2] * 30, abs=1e-6)
+    assert injector.frames([frame(50)], 5.0) == []
+    assert [item.frame.number for item in injector.frames([], 5.21)] == [50]
+
+
+@pytest.mark.parametrize(("name", "by"), [("clock-forward", 5.0), ("clock-back", -5.0)])
+def test_a_leaping_clock_moves_every_stamp_of_the_devices(injected, name, by):
+    injector, _ = injected(name)
+    _, shifted = read(injector, 1)[0]
+    assert (shifted.stamp, shifted.wrench_stamp) == (by, by)
+    assert seen(injector, 7).stamp == pytest.approx(0.7 + by)
+
+
+def test_stamps_of_one_stream_may_be_hours_late(injected):
+    three_hours = pytest.approx(-3 * 3600.0)
+    joints, wrench = (read(injected(name)[0], 1)[0][1] for name in ("joints-old", "wrench-old"))
+    assert (joints.stamp, joints.wrench_stamp) == (three_hours, 0.0)
+    assert (wrench.stamp, wrench.wrench_stamp) == (0.0, three_hours)
+    assert seen(injected("tracker-old")[0], 1).stamp == pytest.approx(0.1 - 3 * 3600.0)
+
+
+def test_readings_overtake_each_other(injected):
+    joints = [round(100 * r.stamp) for _, r in read(injected("joints-reorder")[0], 6)]
+    assert joints == [1, 0, 3, 2, 5, 4]
+    wrenches = [round(100 * r.wrench_stamp) for _, r in read(injected("wrench-reorder")[0], 6)]
+    assert wrenches == [0, 0, 2, 2, 4, 4]
+    injector, _ = injected("tracker-reorder")
+    numbers = [i.frame.number for n in range(6) for i in injector.frames([frame(n)], 0.1 * n)]
+    assert numbers == [1, 0, 3, 2, 5, 4]
+
+
+def test_frozen_joints_repeat_with_new_stamps(injected):
+    arrived = [r for _, r in read(injected("joint-freeze")[0], 5)]
+    assert all(np.array_equal(r.q, arrived[0].q) for r in arrived)
+    assert np.all(np.diff([r.stamp for r in arrived]) > 0)
+
+
+def test_a_broken_pin_leaves_the_other_alone_and_the_fragment_turns_more_easily(injected):
+    whole = injected("tracker-nan")[1].bones.fragments["left"].pins
+    _, plant = injected("pin-break")
+    left = plant.bones.fragments["left"].pins
+    assert len(left.pins) == len(whole.pins) - 1
+    assert np.all(left.bushing.stiffness < 0.6 * whole.bushing.stiffness)
+    plant.step(200)  # and the patient's tissue does not throw it about
+
+
+def test_a_runaway_winch_pulls_as_hard_as_it_can_and_is_deaf(injected):
+    _, plant = injected("traction-surge")
+    plant.step(1500)
+    plant.set_traction(0.0)
+    plant.step(500)
+    assert plant.truth().traction > 370.0  # N, of 400, less 6 % friction as the leg runs back
+
+
+def test_stiff_tissue_pulls_no_more_where_it_became_stiff_and_three_times_as_much_further_on(injected):
+    _, plant = injected("tissue-stiff")
+    fragment, pose = plant.bones.fragments["left"], plant.truth().poses["left"]
+    (more,) = fragment.disturbances
+    still = np.zeros(6)
+    assert more(pose, still) == pytest.approx(np.zeros(6), abs=1e-9)
+    away = RigidTransform.from_translation([0.0, 0.0, -0.004]) @ pose
+    modelled = fragment.tissue.wrench(away) - fragment.tissue.wrench(pose)
+    assert np.linalg.norm(modelled[:3]) > 1.0  # N: there is something to multiply
+    assert more(away, still) == pytest.approx(2.0 * modelled)
+
+
+def test_an_unplanned_band_is_slack_at_first_and_then_pulls_back(injected):
+    _, plant = injected("ligament-unplanned")
+    pose = plant.truth().poses["left"]
+    (pull,) = plant.bones.fragments["left"].disturbances
+    still = np.zeros(6)
+    slack, taut = (RigidTransform.from_translation([0.0, d, 0.0]) @ pose for d in (0.0019, 0.004))
+    assert np.array_equal(pull(slack, still), still)
+    assert pull(taut, still)[:3] == pytest.approx([0.0, -160.0, 0.0], abs=1e-6)  # N: 2 mm at 80 N/mm
+
+
+def test_slipping_brakes_let_the_base_roll_some_millimetres(injected):
+    _, plant = injected("base-slip")
+    start = plant.base_state()[0]
+    plant.step(1000)
+    rolled = np.linalg.norm(plant.base_state()[0][:2] - start[:2])
+    assert rolled == pytest.approx(6e-3, abs=5e-4)  # m: the floor gives a little
+
+
 def test_every_fault_says_what_it_is_and_changes_something():
     from rafr.simulation.faults.fault import Fault
 
     for name, kind in KINDS.items():
         assert len(FAULTS[name]) > 10
-        hooks = {"begin", "frames", "wrench", "commands"}
-        assert kind.reaches_arm != Fault.reaches_arm or hooks & set(vars(kind))
+        hooks = ("begin", "frames", "readings", "wrench", "commands")
+        changes = any(getattr(kind, hook) is not getattr(Fault, hook) for hook in hooks)
+        assert kind.reaches_arm != Fault.reaches_arm or changes
+        assert re.compile(kind.said).pattern, f"{name} has no words by which a reason names it"
 
 
 def test_fault_names():

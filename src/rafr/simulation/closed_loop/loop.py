@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from rafr.assessment import Assessment
 from rafr.cases.load import open_case
 from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode, Tracking
+from rafr.control.feed import JointFeed
 from rafr.control.live import surface_points
 from rafr.control.safety import SafetyConfig, SafetyDecision, SafetySupervisor
 from rafr.errors import InfeasibleError
@@ -22,6 +24,7 @@ from rafr.simulation.config import PlantConfig
 from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
 from rafr.simulation.faults.fault import Delivered
 from rafr.simulation.room import open_room
+from rafr.simulation.sensors import ArmReading
 from rafr.tissue.traction import TractionConfig
 from rafr.tracking.average import ToolHistory
 from rafr.tracking.drivers.frame import Reading
@@ -32,7 +35,8 @@ from rafr.trajectory import measured, mission
 from rafr.trajectory.result import ArmTrajectory
 
 _STEPS = round(TICK / 1e-3)
-_STATE_TICKS, _SAFETY_TICKS = 5, 10  # arm/state and safety/state come every 50 and 100 ms
+# odometry, arm/state and safety/state come every 20, 50 and 100 ms
+_ODOMETRY_TICKS, _STATE_TICKS, _SAFETY_TICKS = 2, 5, 10
 _NODES = ("arm_controller", "tracker")
 _SETTLE = 1.0  # s: the tracker's gate opens, the wrist sensor is heard
 
@@ -71,6 +75,7 @@ class ClosedLoop:
         self._judge = ToolJudge(ToolGate(), ToolNames.parse(""))
         self._history, self._last_frame = ToolHistory(), -np.inf
         self._line = ArmLine()
+        self._feed = JointFeed()
         self._tracking: Tracking | None = None
         self._wrench: tuple[float, FloatArray | None] = (-np.inf, None)
         self._ticks = 0
@@ -116,16 +121,35 @@ class ClosedLoop:
         self._tracking = self._chain.tracking(item.frame.stamp, tools) or self._tracking
 
     def _control(self) -> ArmCommand:
-        """The controller's tick; without a joint state it goes by its own clock."""
-        now, q = self.now, np.full(len(self.q), np.nan)
-        if self.sensors.faults.arm_connected:
-            q, _, wrench = self.sensors.arm(now, self.plant)
-            self.q, self._wrench = q, (now, wrench)
-            if np.isfinite(wrench).all():
-                self.safety.heard_wrench(float(np.linalg.norm(wrench[:3])), float(np.linalg.norm(wrench[3:])))
-        command = self.controller.update(
+        """The controller answers every joint state; without any it goes by its own clock."""
+        now, before, ended = self.now, self.command, None
+        connected = self.sensors.faults.arm_connected
+        for reading in self.sensors.arm(now, self.plant) if connected else ():
+            before = self._answer(reading)
+            ended = before.finished or ended
+        if before is None or self._feed.silent(now):
+            before = self._update(now, np.full(len(self.q), np.nan))
+            ended = before.finished or ended
+        return replace(before, finished=ended, clamp=None if before is self.command else before.clamp)
+
+    def _answer(self, reading: ArmReading) -> ArmCommand:
+        """Wrench and joint state arrive; the command goes back with the state's stamp."""
+        self._wrench = reading.wrench_stamp, reading.wrench
+        if np.isfinite(reading.wrench).all() and self.safety.heard_wrench(reading.wrench):
+            self.decision = self.safety.update(self.now)
+        self.q = reading.q
+        t, q = self._feed.take(reading.stamp, reading.q, self.now)
+        if self._feed.complaint and self.controller.busy:
+            self.controller.hold(self._feed.complaint)
+        command = self._update(t, q)
+        if command.q is not None:
+            self._line.take(reading.stamp, command.q, self.now)
+        return command
+
+    def _update(self, t: float, q: FloatArray) -> ArmCommand:
+        return self.controller.update(
             ArmInput(
-                t=now,
+                t=t,
                 q=q,
                 wrench=self._wrench[1],
                 wrench_t=self._wrench[0],
@@ -135,9 +159,6 @@ class ClosedLoop:
                 approved_hash=self.approved_hash,
             )
         )
-        if command.q is not None and self.sensors.faults.arm_connected:
-            self._line.take(now, command.q, now)
-        return command
 
     def _report(self, command: ArmCommand) -> None:
         """What the controller says reaches supervisor and traction, what the supervisor says the arm."""
@@ -146,6 +167,8 @@ class ClosedLoop:
             self.safety.heard_arm(command.state, command.reason, command.path_error, now)
             if command.state == ArmMode.REDUCING and self.traction is not None:
                 self._pull(self.traction.ask(command.fragment))
+        if self._ticks % _ODOMETRY_TICKS == 0:
+            self.safety.heard_base(self.sensors.odometry(self.plant)[0][:2])
         if self._ticks % _SAFETY_TICKS == 0:
             for node in _NODES:
                 self.safety.heard_heartbeat(node, now, ready=True)

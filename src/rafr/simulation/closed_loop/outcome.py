@@ -15,9 +15,10 @@ from rafr.simulation.live import LivePlant
 
 REDUCED, HELD, OUT_OF_TIME = "reduced", "held", "running out of time"
 _MOVING = 2e-3  # rad/s: faster than what a held arm does as its load settles
+_STEP = 1e-5  # rad: a command that changes by less in a tick stands
 _COLUMNS = (
     "t", "state", "progress", "force", "torque", "true_force", "true_torque", "path_error", "to_plan",
-    "speed",
+    "speed", "step",
 )  # fmt: skip
 
 
@@ -29,6 +30,7 @@ class ReductionRun:
         outcome: reduced, held, or running out of time.   reason: the controller's or supervisor's words.
         fault_at: s since the reduction's start; None: none came.
         reaction: s from the fault to the first tick with a held command; None: no fault, or no hold.
+        stood: s from the fault to the last step of the command; None likewise.
         standstill: s from the fault to the arm's last motion; None likewise.
         peak_force, peak_torque: true, N at the clamp and N m about the fragment's centre.
         measured_force, measured_torque: the same as the controller had them.
@@ -40,6 +42,7 @@ class ReductionRun:
     reason: str
     fault_at: float | None
     reaction: float | None
+    stood: float | None
     standstill: float | None
     peak_force: float
     peak_torque: float
@@ -62,6 +65,7 @@ class Recorder:
     def __init__(self, body: str, points: FloatArray, target: RigidTransform) -> None:
         self._body, self._points, self._target = body, points, target
         self._rows: list[Sequence[float]] = []
+        self._q: FloatArray | None = None
 
     def add(self, t: float, command: ArmCommand, plant: LivePlant) -> None:
         """The moment t (s) as the controller and as only the plant knows it."""
@@ -71,9 +75,16 @@ class Recorder:
             (
                 t, command.state, command.progress, command.force, command.torque, force, torque,
                 command.path_error, residual(pose, self._target, self._points).distance,
-                float(np.abs(plant.joint_state()[1]).max()),
+                float(np.abs(plant.joint_state()[1]).max()), self._step(command),
             )
         )  # fmt: skip
+
+    def _step(self, command: ArmCommand) -> float:
+        """rad, largest change of a joint's command since the last tick."""
+        before, self._q = self._q, command.q
+        if before is None or command.q is None:
+            return 0.0
+        return float(np.abs(command.q - before).max())
 
     def series(self) -> dict[str, FloatArray]:
         rows = np.array(self._rows, dtype=float).reshape(-1, len(_COLUMNS))
@@ -100,16 +111,17 @@ def judged(
     """The numbers of a series whose t = 0 is the reduction's request."""
     t, peak = series["t"], {k: float(np.nanmax(series[k])) for k in ("true_force", "true_torque")}
     held = t[series["state"] == ArmMode.HOLDING]
-    reaction = standstill = None
+    reaction = stood = standstill = None
     if fault_at is not None and len(held):
         reaction = max(0.0, float(held[0]) - fault_at)
-        moving = t[series["speed"] > _MOVING]
-        standstill = max(0.0, float(moving[-1]) - fault_at) if len(moving) else 0.0
+        stood = _last(t[series["step"] > _STEP], fault_at)
+        standstill = _last(t[series["speed"] > _MOVING], fault_at)
     return ReductionRun(
         outcome,
         reason,
         fault_at,
         reaction,
+        stood,
         standstill,
         peak["true_force"],
         peak["true_torque"],
@@ -120,3 +132,8 @@ def judged(
         duration,
         series,
     )
+
+
+def _last(t: FloatArray, since: float) -> float:
+    """s from a time to the last of `t`; 0 where that is earlier."""
+    return max(0.0, float(t[-1]) - since) if len(t) else 0.0

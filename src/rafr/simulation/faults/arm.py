@@ -1,4 +1,4 @@
-"""Faults of the arm, its drives and the line to it."""
+"""Faults of the arm, its drives, the line to it and the base it stands on."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ _LOST = 0.3  # share of the commands
 
 class JointStuck(Fault):
     about = "the arm's elbow no longer follows its commands"
+    said = "not follow|wait|off its path|loose pins"
+    at_once = False
 
     def begin(self, plant: LivePlant) -> None:
         plant.stick_joint((len(plant.joint_names) - 1) // 2)  # the elbow of arms with six or seven joints
@@ -24,11 +26,14 @@ class JointStuck(Fault):
 
 class ArmConnectionLost(Fault):
     about = "the arm answers nothing and follows nothing any more"
+    said = "no joint state|no wrench"
     reaches_arm = False
 
 
 class ArmLag(Fault):
     about = "the arm follows every command 0.25 s late"
+    said = "not follow"
+    at_once = False
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__(rng)
@@ -44,6 +49,8 @@ class ArmLag(Fault):
 
 class ArmLimit(Fault):
     about = "the arm's own safety stops it: it goes on reporting and obeys no more"
+    said = "not follow|stands behind"
+    at_once = False
 
     def commands(self, positions: Sequence[FloatArray], now: float) -> list[FloatArray]:
         return []
@@ -51,6 +58,8 @@ class ArmLimit(Fault):
 
 class NetworkDrop(Fault):
     about = "three in ten commands to the arm are lost on the line"
+    said = "not follow"
+    at_once = False
 
     def commands(self, positions: Sequence[FloatArray], now: float) -> list[FloatArray]:
         return [q for q in positions if self._rng.random() >= _LOST]
@@ -58,6 +67,8 @@ class NetworkDrop(Fault):
 
 class NetworkReorder(Fault):
     about = "commands to the arm overtake each other: every second one comes before the one sent before it"
+    said = "not follow"
+    at_once = False
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__(rng)
@@ -72,3 +83,12 @@ class NetworkReorder(Fault):
                 through += [q, self._held]
                 self._held = None
         return through
+
+
+class BaseSlip(Fault):
+    about = "the base's brakes slip: it rolls 6 mm, at 10 mm/s, with the fragment in the clamp"
+    said = "base"
+    at_once = False
+
+    def begin(self, plant: LivePlant) -> None:
+        plant.slip_base()

@@ -9,7 +9,7 @@ import numpy as np
 
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.live import LivePlant
-from rafr.simulation.sensors import TrackerFrame
+from rafr.simulation.sensors import ArmReading, TrackerFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,10 +25,14 @@ class Fault:
 
     Attributes:
         about: one line for `--faults help`.
+        said: regular expression of a reason that names it, for a run that it ends.
+        at_once: whether a reading gives it away as it happens; what drifts or rises does only in time.
         reaches_arm: False while the arm neither reports nor obeys.
     """
 
     about = ""
+    said = ""
+    at_once = True
     reaches_arm = True
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -40,6 +44,10 @@ class Fault:
     def frames(self, frames: Sequence[Delivered], now: float) -> list[Delivered]:
         """What the tracker hands over at `now` (s) instead."""
         return list(frames)
+
+    def readings(self, readings: Sequence[ArmReading], now: float) -> list[ArmReading]:
+        """What the arm's driver hands over at `now` instead."""
+        return list(readings)
 
     def wrench(self, measured: FloatArray, now: float) -> FloatArray:
         """(6,) what the wrist sensor says at `now` instead of `measured`."""

@@ -10,10 +10,10 @@ import numpy as np
 from rafr.config import option
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.simulation.faults import arm, patient, tracker, wrist
+from rafr.simulation.faults import arm, patient, stream, tracker, wrist
 from rafr.simulation.faults.fault import Delivered, Fault
 from rafr.simulation.live import LivePlant
-from rafr.simulation.sensors import TrackerFrame
+from rafr.simulation.sensors import ArmReading, TrackerFrame
 
 KINDS: Mapping[str, type[Fault]] = {
     "tracker-freeze": tracker.TrackerFreeze,
@@ -23,24 +23,37 @@ KINDS: Mapping[str, type[Fault]] = {
     "tracker-drift": tracker.TrackerDrift,
     "tracker-swap": tracker.TrackerSwap,
     "tracker-late": tracker.TrackerLate,
+    "tracker-old": stream.TrackerOld,
+    "tracker-reorder": stream.TrackerReorder,
     "wrench-spike": wrist.WrenchSpike,
     "wrench-nan": wrist.WrenchNan,
     "wrench-bias": wrist.WrenchBias,
     "wrench-freeze": wrist.WrenchFreeze,
+    "wrench-old": stream.WrenchOld,
+    "wrench-reorder": stream.WrenchReorder,
     "traction-break": patient.TractionBreak,
     "traction-slip": patient.TractionSlip,
+    "traction-surge": patient.TractionSurge,
     "pin-loosen": patient.PinLoosen,
+    "pin-break": patient.PinBreak,
+    "tissue-stiff": patient.TissueStiff,
+    "ligament-unplanned": patient.LigamentUnplanned,
+    "base-slip": arm.BaseSlip,
     "arm-connection-lost": arm.ArmConnectionLost,
     "arm-lag": arm.ArmLag,
     "arm-limit": arm.ArmLimit,
     "joint-stuck": arm.JointStuck,
+    "joint-freeze": stream.JointFreeze,
+    "joints-old": stream.JointsOld,
+    "joints-reorder": stream.JointsReorder,
+    "network-delay": stream.NetworkDelay,
     "network-drop": arm.NetworkDrop,
     "network-reorder": arm.NetworkReorder,
+    "clock-forward": stream.ClockForward,
+    "clock-back": stream.ClockBack,
 }
 
-FAULTS: dict[str, str] = {name: kind.about for name, kind in KINDS.items()} | {
-    "node-kill": "the arm controller's process is killed (by the supervisor of `rafr sim`)",
-}
+FAULTS: dict[str, str] = {name: kind.about for name, kind in KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ class FaultInjector:
             return ()
         due = [n for n, d in self._delay.items() if n not in self._active and now >= self._began + d]
         for name in due:
-            fault = KINDS.get(name, Fault)(self._rng)
+            fault = KINDS[name](self._rng)
             self._active[name] = fault
             fault.begin(plant)
         return tuple(due)
@@ -94,6 +107,13 @@ class FaultInjector:
     @property
     def arm_connected(self) -> bool:
         return all(fault.reaches_arm for fault in self._active.values())
+
+    def readings(self, readings: Sequence[ArmReading], now: float) -> list[ArmReading]:
+        """What the arm's driver delivers at `now` instead of these readings."""
+        through = list(readings)
+        for fault in self._active.values():
+            through = fault.readings(through, now)
+        return through
 
     def wrench(self, measured: FloatArray, now: float) -> FloatArray:
         """What the wrist sensor delivers instead of `measured` (6,)."""

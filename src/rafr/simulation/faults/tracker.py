@@ -36,6 +36,7 @@ def _shifted(tool: ToolReading, offset: np.ndarray) -> ToolReading:
 
 class TrackerFreeze(Fault):
     about = "the tracker repeats its last frame (same number, same poses) from then on"
+    said = "tracked"
     _frozen: TrackerFrame | None = None
 
     def frames(self, frames: Sequence[Delivered], now: float) -> list[Delivered]:
@@ -51,6 +52,7 @@ class TrackerFreeze(Fault):
 
 class TrackerDrop(Fault):
     about = "the fragments' tools are no longer seen"
+    said = "tracked"
 
     def frames(self, frames: Sequence[Delivered], now: float) -> list[Delivered]:
         return [
@@ -61,6 +63,7 @@ class TrackerDrop(Fault):
 
 class TrackerNan(Fault):
     about = "the tracker calls poses valid that are NaN (a damaged tool file)"
+    said = "tracked"
 
     def frames(self, frames: Sequence[Delivered], now: float) -> list[Delivered]:
         blind = [_with_tools(item, lambda t: replace(t, T_tracker_marker=None)) for item in frames]
@@ -69,6 +72,7 @@ class TrackerNan(Fault):
 
 class TrackerJump(Fault):
     about = "a fragment's marker is bumped: its tool jumps by 8 mm and stays there"
+    said = "tracked|marker that slipped"
 
     def frames(self, frames: Sequence[Delivered], now: float) -> list[Delivered]:
         return [_with_tools(item, lambda t: _shifted(t, _JUMP)) for item in frames]
@@ -76,6 +80,8 @@ class TrackerJump(Fault):
 
 class TrackerDrift(Fault):
     about = "a fragment's marker slips on its pin: its tool drifts by 0.5 mm/s"
+    said = "marker that slipped"
+    at_once = False
     _since: float | None = None
 
     def frames(self, frames: Sequence[Delivered], now: float) -> list[Delivered]:
@@ -86,6 +92,7 @@ class TrackerDrift(Fault):
 
 class TrackerSwap(Fault):
     about = "the tracker takes the fragment's tool for the reference's and the other way round"
+    said = "tracked"
 
     def frames(self, frames: Sequence[Delivered], now: float) -> list[Delivered]:
         return [self._swapped(item) for item in frames]
@@ -102,6 +109,7 @@ class TrackerSwap(Fault):
 
 class TrackerLate(Fault):
     about = "frames arrive 0.4 s after their exposure"
+    said = "tracked"
 
     def __init__(self, rng: np.random.Generator) -> None:
         super().__init__(rng)

@@ -14,6 +14,7 @@ _BIAS = np.array([0.0, 40.0, 0.0, 0.0, 0.0, 0.0])
 
 class WrenchSpike(Fault):
     about = "single readings of the wrist sensor are 900 N off, twice a second"
+    said = "force|torque"
     _next = 0.0
 
     def wrench(self, measured: FloatArray, now: float) -> FloatArray:
@@ -26,6 +27,7 @@ class WrenchSpike(Fault):
 
 class WrenchNan(Fault):
     about = "the wrist sensor says NaN"
+    said = "no wrench"
 
     def wrench(self, measured: FloatArray, now: float) -> FloatArray:
         return np.full(6, np.nan)
@@ -33,6 +35,8 @@ class WrenchNan(Fault):
 
 class WrenchBias(Fault):
     about = "the wrist sensor is 40 N off from then on"
+    said = "force|torque|wrist"
+    at_once = False
 
     def wrench(self, measured: FloatArray, now: float) -> FloatArray:
         biased: FloatArray = measured + _BIAS
@@ -41,6 +45,7 @@ class WrenchBias(Fault):
 
 class WrenchFreeze(Fault):
     about = "the wrist sensor repeats its last reading to the last digit"
+    said = "wrist sensor repeats"
     _frozen: FloatArray | None = None
 
     def wrench(self, measured: FloatArray, now: float) -> FloatArray:

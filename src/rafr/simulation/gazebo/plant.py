@@ -228,6 +228,21 @@ class GazeboPlant:
     def loosen_pins(self, body: str) -> None:
         self._later("loosen_pins", body)
 
+    def break_pin(self, body: str) -> None:
+        self._later("break_pin", body)
+
+    def surge_traction(self) -> None:
+        self._later("surge_traction")
+
+    def stiffen_tissue(self, body: str) -> None:
+        self._later("stiffen_tissue", body)
+
+    def tether(self, body: str) -> None:
+        self._later("tether", body)
+
+    def slip_base(self) -> None:
+        self._later("slip_base")
+
     # ---- state --------------------------------------------------------------------------------
 
     @property

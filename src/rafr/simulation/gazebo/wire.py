@@ -19,7 +19,8 @@ CALLS = frozenset(
     (
         "command_joints", "stop_arm", "command_base", "set_brakes", "set_holding", "set_traction",
         "set_clamp", "fix_body", "insert_pins", "break_traction", "slip_traction",
-        "stick_joint", "loosen_pins", "cords",
+        "stick_joint", "loosen_pins", "break_pin", "surge_traction", "stiffen_tissue", "tether", "slip_base",
+        "cords",
     )
 )  # fmt: skip
 _ANSWERING = frozenset(("set_traction", "set_clamp"))

@@ -1,0 +1,135 @@
+"""Faults of processes and people, which `rafr sim` itself brings about in the middle of a reduction."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from rafr.errors import InputError
+from rafr.simulation.faults import FAULTS
+
+if TYPE_CHECKING:
+    from rafr.nodes.console import Console
+    from rafr.review.run import RunRecord
+    from rafr.supervisor import Supervisor
+
+_PROGRESS = 0.3  # of the reduction
+
+
+class SupervisedFault:
+    """Happens once.
+
+    Attributes:
+        about: one line for `--faults help`.
+        of_node: whether a node can be named, `NAME:NODE`.
+    """
+
+    about: ClassVar[str] = ""
+    of_node: ClassVar[bool] = False
+
+    def __init__(self, node: str = "") -> None:
+        self.node = node
+        self.done = False
+
+    def due(self, record: RunRecord) -> bool:
+        if self.done or not record.samples:
+            return False
+        sample = record.samples[-1]
+        return sample.state == "REDUCING" and sample.progress >= _PROGRESS
+
+    def happen(self, supervisor: Supervisor, console: Console) -> None:
+        raise NotImplementedError
+
+
+class _OfNode(SupervisedFault):
+    of_node = True
+
+    def __init__(self, node: str = "") -> None:
+        super().__init__(node or "arm_controller")
+
+
+class NodeKill(_OfNode):
+    about = "a node's process is killed with SIGKILL (node-kill:NODE; the arm controller's by default)"
+
+    def happen(self, supervisor: Supervisor, console: Console) -> None:
+        if self.node in supervisor.names:
+            supervisor.kill(self.node)
+
+
+class NodeHang(_OfNode):
+    about = "a node's process hangs: it is there, but does nothing more (node-hang:NODE)"
+
+    def happen(self, supervisor: Supervisor, console: Console) -> None:
+        if self.node in supervisor.names:
+            supervisor.hang(self.node)
+
+
+class DiskFull(SupervisedFault):
+    about = "the disk is full: whatever recorder, simulator and procedure write from then on fails"
+    writers = ("recorder", "or_simulator", "procedure")
+
+    def happen(self, supervisor: Supervisor, console: Console) -> None:
+        for name in set(self.writers) & set(supervisor.names):
+            supervisor.forbid_writing(name)
+
+
+class PlanChanged(SupervisedFault):
+    about = "another plan, its target 5 mm further, is published after the approval"
+
+    def happen(self, supervisor: Supervisor, console: Console) -> None:
+        console.publish_another_plan()
+
+
+class DoubleApproval(SupervisedFault):
+    about = "a second person approves the plan that is being carried out"
+
+    def happen(self, supervisor: Supervisor, console: Console) -> None:
+        console.decide(approve=True, approver="a second person")
+
+
+class OperatorStop(SupervisedFault):
+    about = "somebody presses stop (service safety/stop)"
+
+    def happen(self, supervisor: Supervisor, console: Console) -> None:
+        console.stop()
+
+
+SUPERVISED: Mapping[str, type[SupervisedFault]] = {
+    "node-kill": NodeKill,
+    "node-hang": NodeHang,
+    "disk-full": DiskFull,
+    "plan-changed": PlanChanged,
+    "double-approval": DoubleApproval,
+    "operator-stop": OperatorStop,
+}
+
+
+def fault_lines() -> list[str]:
+    """Every fault, one line each, name first."""
+    about = FAULTS | {name: kind.about for name, kind in SUPERVISED.items()}
+    return [f"{name:<24} {text}" for name, text in about.items()]
+
+
+def split_faults(text: str, nodes: Collection[str]) -> tuple[tuple[str, ...], dict[str, SupervisedFault]]:
+    """Names for the simulator, and what `rafr sim` itself does, by what it was asked for with.
+
+    Raises:
+        InputError: a fault or a node is unknown.
+    """
+    simulated, supervised = [], {}
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        base, _, node = name.partition(":")
+        kind = SUPERVISED.get(base)
+        if kind is None and name in FAULTS:
+            simulated.append(name)
+        elif kind is None or (node and not kind.of_node):
+            close = difflib.get_close_matches(base, [*FAULTS, *SUPERVISED], n=1)
+            hint = f"{close[0]}, or " if close else ""
+            raise InputError("--faults", f"no fault {name!r}", f"{hint}a name that --faults help lists")
+        elif node and node not in nodes:
+            raise InputError("--faults", f"no node {node!r}", f"one of {', '.join(nodes)}")
+        else:
+            fault = kind(node)
+            supervised[f"{base}:{fault.node}" if kind.of_node else base] = fault
+    return tuple(simulated), supervised
