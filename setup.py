@@ -40,6 +40,7 @@ NODES = (
     "or_simulator",
     "gazebo_bridge",
     "gazebo_devices",
+    "arm_endpoint",
 )
 
 setup(
