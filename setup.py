@@ -41,6 +41,8 @@ NODES = (
     "gazebo_bridge",
     "gazebo_devices",
     "arm_endpoint",
+    "bench",
+    "wrist",
 )
 
 setup(

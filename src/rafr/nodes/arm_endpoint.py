@@ -36,6 +36,7 @@ _FAULTS = ", ".join(fault.value for fault in EndpointFault)
 @dataclass(frozen=True, slots=True)
 class ArmEndpointNodeConfig:
     arm: str = option("ur16e", "robot arm of the description")
+    stream: str = option("joint_trajectory", "active controller: joint_trajectory or position")
     fault: str = option("none", f"one of {_FAULTS}")
     joint_state_rate: float = option(100.0, "of joint_states", unit="Hz", lower=1.0, upper=1000.0)
 
@@ -47,6 +48,10 @@ class ArmEndpointNode(RafrNode):
         config = self.config(EndpointConfig)
         arm = ArmModel.named(self._config.arm)
         self._endpoint = ArmEndpoint(arm.joint_names, arm.parked, arm.limits, config)
+        if self._config.stream not in ("joint_trajectory", "position"):
+            expected = "joint_trajectory or position"
+            raise InputError("node arm_endpoint", f"parameter stream is {self._config.stream!r}", expected)
+        self._endpoint.use_forward(self._config.stream == "position")
         self._endpoint.set_fault(fault_named(self._config.fault))
         self._states = self.create_publisher(JointState, "joint_states", RELIABLE)
         self._next_state = -np.inf
