@@ -41,6 +41,9 @@ NODES = (
     "or_simulator",
     "gazebo_bridge",
     "gazebo_devices",
+    "arm_endpoint",
+    "bench",
+    "wrist",
 )
 
 setup(

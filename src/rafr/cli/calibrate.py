@@ -1,4 +1,4 @@
-"""`rafr calibrate pivot | phantom | hand-eye`: tracked tools, from recordings; `camera`: from pictures."""
+"""`rafr calibrate pivot | phantom | hand-eye | payload`, from recordings; `camera`: from pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rafr.assessment import Assessment
-from rafr.cli import calibrate_camera
+from rafr.cli import calibrate_camera, calibrate_payload
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, check_json_target, made_folder, write_json
 from rafr.errors import InfeasibleError, InputError
@@ -40,6 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     hand_eye = actions.add_parser("hand-eye", help="where a tool sits on the flange, and the tracker")
     calibrate_camera.configure(
         actions.add_parser("camera", help="intrinsics of a camera, from pictures of a board")
+    )
+    calibrate_payload.configure(
+        actions.add_parser("payload", help="weight of the tool and bias of the wrist sensor")
     )
     for command in (pivot, phantom, hand_eye):
         command.add_argument("recording", metavar="RECORDING", help="PLUS sequence file (.igs.mha), mm")
@@ -85,6 +88,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.action == "camera":
         return calibrate_camera.run(args)
+    if args.action == "payload":
+        return calibrate_payload.run(args)
     check_json_target(args.json)
     actions = {"pivot": _pivot, "phantom": _phantom, "hand-eye": _hand_eye}
     try:

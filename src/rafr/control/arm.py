@@ -237,13 +237,15 @@ class ArmController:
         self._target = np.array(q, dtype=float)
 
     def _wait(self, now: Moment) -> Step:
-        """No task: slow down, then stand; a load that is too high may push a held fragment a little."""
+        """No task: come to rest and stand; a load that is too high may push a fragment that is held."""
         self._stopping = self._stopping and self._smoother.moving
-        if self._relief is None or not now.may_yield or self._stopping:
+        if self._mode == ArmMode.HOLDING and (self._stopping or self._relief is None or not now.may_yield):
             self._target = self._smoother.halt(now.dt)
-        else:
+        elif self._relief is not None:
             self._target = self._relief.tick(now)
             self._smoother.follow(self._target, now.dt)
+        elif self._target is not None and not self._smoother.stands_at(self._target):
+            self._smoother.follow(self._target, now.dt)  # the rest of what the last task wanted
         return Step(self._held_q(), self._progress)
 
     def _run(self, task: Task, now: Moment) -> ArmCommand:

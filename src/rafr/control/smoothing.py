@@ -9,6 +9,7 @@ from rafr.control.config import ArmControlConfig
 from rafr.geometry.rigid_transform import FloatArray
 
 _USABLE = 0.98  # of its speed a target may have: what is left is for catching up
+_SAME = 1e-9  # rad
 _AT_REST = np.array([[1e-6], [1e-3]])  # rad/s, rad/s²
 
 
@@ -36,6 +37,10 @@ class JointSmoother:
     def moving(self) -> bool:
         """Whether the command changes by itself: something is still to be slowed down."""
         return bool(np.any(np.abs([self._qd, self._qdd]) > _AT_REST))
+
+    def stands_at(self, q: FloatArray) -> bool:
+        """Whether the command rests at joint positions (dof,)."""
+        return self.q is not None and not self.moving and bool(np.abs(self.q - q).max() < _SAME)
 
     def start_at(self, q: FloatArray) -> None:
         """Stand at joint positions (dof,)."""

@@ -19,6 +19,7 @@ from rafr_msgs.action import MoveArm
 from rafr_msgs.msg import Approval, ArmState, PathAdjustment, Plan, Registration, SafetyState, ToolPoses
 from rafr_msgs.srv import SetClamp
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -50,9 +51,10 @@ _KINDS = ("approach", "clamp", "reduction", "release", "retrace", "retreat")
 _STATE_PERIOD = 0.05  # s, wall time
 _REPORT_PERIOD = 1.0  # s, wall time: deadlines in the diagnostics
 _PERIOD = 0.01  # s, nominal, of the loop
-# s after the joint state it answers, when a command's position is to be reached: a period for the answer's
-# way and one for the motion; a joint trajectory controller refuses what comes later than that
-_REACH = 0.02
+_STREAMS: dict[str, tuple[Any, str]] = {
+    "joint_trajectory": (JointTrajectory, "joint_trajectory_controller/joint_trajectory"),
+    "position": (Float64MultiArray, "forward_position_controller/commands"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,19 @@ class ArmControllerNodeConfig:
     arm: str = option("ur16e", "robot arm of the description")
     safety_age: float = option(
         2.0, "age of safety/state that stops (wall time)", unit="s", lower=0.2, upper=10.0
+    )
+    stream: str = option(
+        "joint_trajectory",
+        "controller that takes the commands: joint_trajectory, or position (forward_position_controller)",
+    )
+    # a period for the answer's way and one for the motion
+    reach: float = option(
+        0.02,
+        "after the joint state it answers, when a command's position is to be reached; a joint trajectory "
+        "controller refuses what comes later than that",
+        unit="s",
+        lower=0.005,
+        upper=0.5,
     )
     realtime_priority: int = option(20, "SCHED_RR priority, 0 = ordinary scheduling", lower=0, upper=90)
 
@@ -96,9 +111,7 @@ class ArmControllerNode(RafrNode):
         return surface_points(case_of(self._config.case)) if self._config.case else {}
 
     def _wire(self) -> None:
-        self._commands = self.create_publisher(
-            JointTrajectory, "joint_trajectory_controller/joint_trajectory", RELIABLE
-        )
+        self._commands = self._command_publisher()
         self._states = self.create_publisher(ArmState, "arm/state", RELIABLE)
         self._clamp = self.create_client(SetClamp, "clamp")
         self.create_service(Trigger, "arm/reset", self._reset)
@@ -113,6 +126,12 @@ class ArmControllerNode(RafrNode):
         self.create_wall_timer(_STATE_PERIOD, self._tick_in_silence)
         self.create_wall_timer(_STATE_PERIOD, self._publish_state)
         self.create_wall_timer(_REPORT_PERIOD, self._report_deadlines)
+
+    def _command_publisher(self) -> Any:
+        stream = self._config.stream
+        if stream not in _STREAMS:
+            raise InputError("node arm_controller", f"parameter stream is {stream!r}", " or ".join(_STREAMS))
+        return self.create_publisher(*_STREAMS[stream], RELIABLE)
 
     # -- inputs --------------------------------------------------------------------------------------
 
@@ -212,7 +231,12 @@ class ArmControllerNode(RafrNode):
         return np.array([positions.get(name, np.nan) for name in self._arm.joint_names])
 
     def _send(self, q: FloatArray, stamp: Any) -> None:
-        point = JointTrajectoryPoint(positions=q.tolist(), time_from_start=duration_message(_REACH))
+        if self._config.stream == "position":
+            self._commands.publish(Float64MultiArray(data=q.tolist()))
+            return
+        point = JointTrajectoryPoint(
+            positions=q.tolist(), time_from_start=duration_message(self._config.reach)
+        )
         command = JointTrajectory(joint_names=list(self._arm.joint_names), points=[point])
         command.header.stamp = stamp
         self._commands.publish(command)

@@ -18,6 +18,7 @@ from rafr.errors import InputError, RafrError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
+from rafr.simulation.endpoint import TrajectoryRequest, Waypoint
 from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
 from rafr.units import METRES_PER_MM, to_metres
 
@@ -174,6 +175,25 @@ def arm_trajectory_from_message(message: JointTrajectory) -> ArmTrajectory:
         raise InputError("joint trajectory", f"{len(points)} points", "two or more with increasing times")
     q, qd, qdd = rows
     return ArmTrajectory(tuple(message.joint_names), t, q, qd, qdd, np.gradient(qdd, t, axis=0))
+
+
+def trajectory_request(message: JointTrajectory) -> TrajectoryRequest:
+    """The request in a message, as it is: nothing in it is judged."""
+
+    def array(values: Any) -> FloatArray:
+        return np.array(values, dtype=float)
+
+    points = tuple(
+        Waypoint(
+            seconds(p.time_from_start),
+            array(p.positions),
+            array(p.velocities),
+            array(p.accelerations),
+            array(p.effort),
+        )
+        for p in message.points
+    )
+    return TrajectoryRequest(tuple(message.joint_names), points, seconds(message.header.stamp))
 
 
 def _rows(points: Iterable[Any], name: str, dof: int) -> FloatArray:

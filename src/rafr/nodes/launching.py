@@ -116,7 +116,10 @@ def companion_arguments(companion: Companion) -> dict[str, Any]:
         "package": companion.package,
         "executable": companion.executable,
         "arguments": list(companion.arguments),
-        "parameters": [dict(companion.parameters)] if companion.parameters else [],
+        "parameters": [
+            *companion.parameter_files,
+            *([dict(companion.parameters)] if companion.parameters else []),
+        ],
         "output": "screen",
         **named,
     }

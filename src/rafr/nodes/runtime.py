@@ -158,8 +158,9 @@ def run_node(factory: Callable[[], RafrNode], argv: list[str] | None = None) -> 
         print(f"rafr: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
         code = 2
     except Exception:
-        traceback.print_exc()
-        code = 1
+        if rclpy.ok():  # what an interrupt overtook in the middle of a callback is no defect
+            traceback.print_exc()
+            code = 1
     finally:
         if node is not None:
             close = getattr(node, "close", None)

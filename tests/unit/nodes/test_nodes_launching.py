@@ -2,7 +2,6 @@
 
 import importlib.util
 import runpy
-import sys
 import types
 from pathlib import Path
 
@@ -120,44 +119,6 @@ def test_ros2_control_changes_who_serves_the_room_and_brings_spawner_and_bridge(
 def test_ros2_control_is_refused_where_it_moves_nothing(everything_installed, change, what):
     with pytest.raises(InputError, match=what):
         graph_options({**DEFAULTS, "sim": "gazebo", **change}, Path("c"), Path("o"))
-
-
-class Recorded:
-    """Stands in for a launch class: keeps what it was made with."""
-
-    def __init__(self, *args, **kwargs):
-        self.args, self.kwargs = args, kwargs
-
-
-@pytest.fixture
-def stub_launch(monkeypatch):
-    """Modules that look like launch and launch_ros."""
-
-    class Configuration:
-        values: dict = {}  # noqa: RUF012
-
-        def __init__(self, name):
-            self.name = name
-
-        def perform(self, context):
-            return self.values[self.name]
-
-    kinds = {
-        "launch": {"LaunchDescription": type("LaunchDescription", (Recorded,), {})},
-        "launch.actions": {
-            n: type(n, (Recorded,), {})
-            for n in ("DeclareLaunchArgument", "EmitEvent", "ExecuteProcess", "OpaqueFunction")
-        },
-        "launch.events": {"Shutdown": type("Shutdown", (Recorded,), {})},
-        "launch.substitutions": {"LaunchConfiguration": Configuration},
-        "launch_ros": {},
-        "launch_ros.actions": {"Node": type("Node", (Recorded,), {})},
-    }
-    for name, content in kinds.items():
-        module = types.ModuleType(name)
-        vars(module).update(content)
-        monkeypatch.setitem(sys.modules, name, module)
-    return Configuration
 
 
 def kinds_of(actions):
