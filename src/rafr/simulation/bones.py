@@ -94,6 +94,10 @@ class Bones:
         """Clamp the reference to the table where it lies now, or let it lie on the mattress."""
         self._holding.set(on, self._engine.place(self._names[self.reference]))
 
+    def bump_table(self, shift: FloatArray, turn: FloatArray) -> None:
+        """Knock the table, and with it the reference: shift (3,) m and rotation vector (3,), room's axes."""
+        self._holding.bump(shift, turn)
+
     def give_way(self) -> None:
         """The reference slides under more than the holding device can hold."""
         self._holding.give_way(self._engine.place(self._names[self.reference]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from rafr.config import option
 from rafr.geometry.rigid_transform import FloatArray
@@ -45,6 +46,11 @@ class HoldingDevice:
         self.on = on
         self._rotation, self._point = place[0].copy(), place[1].copy()
         self._stiffen(c.held_stiffness if on else c.free_stiffness)
+
+    def bump(self, shift: FloatArray, turn: FloatArray) -> None:
+        """Hold the pelvis elsewhere: shift (3,) m and rotation vector (3,), room's axes."""
+        self._point = self._point + shift
+        self._rotation = Rotation.from_rotvec(turn).as_matrix() @ self._rotation
 
     def _stiffen(self, stiffness: float) -> None:
         """The same in all directions, so that no axes are needed; critically damped."""
