@@ -2,8 +2,8 @@
 
     python benchmarks/online.py CASE PLAN.json [--seeds N] [-o OUT.json]
 
-Each runs in the closed loop (`rafr.simulation.closed_loop`); with a moved target or an obstacle both with the
-path adjusted on the way and with the approved one. Errors are the fragment's true ones, mean over its surface.
+Each runs in the closed loop (`rafr.simulation.closed_loop`); a moved target and an obstacle both with the
+path adjusted on the way and with the approved one. Errors are true ones, mean over the surface.
 """
 
 from __future__ import annotations

@@ -183,6 +183,11 @@ class Console:
                 force_limit=message.force_limit,
                 torque_limit=message.torque_limit,
                 tracked=message.fragment_tracked,
+                warnings=tuple(message.warnings),
+                stiffness=message.stiffness,
+                expected_force=message.expected_force,
+                adjustment=message.adjustment,
+                adjustment_reason=message.adjustment_reason,
             )
         )
 

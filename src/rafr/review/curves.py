@@ -61,5 +61,8 @@ def _force(axis, t, samples) -> None:  # type: ignore[no-untyped-def]
     limit = np.array([s.force_limit for s in samples])
     if (limit > 0).any():
         axis.plot(t, np.where(limit > 0, limit, np.nan), "k--", lw=1, label="limit, N")
+    expected = np.array([s.expected_force for s in samples])
+    if np.isfinite(expected).any():
+        axis.plot(t, expected, color="C4", lw=1, ls=":", label="still to come, as learnt, N")
     axis.set_ylabel("force")
     axis.set_ylim(bottom=0)

@@ -52,6 +52,8 @@ def build_report(
         "phases": [phase.to_json() for phase in record.phases],
         "registration": _registration(record, meshes),
         "holds": [*record.holds, *record.lost],
+        "adjustments": record.adjustments,
+        "tissue_stiffness": next((s.stiffness for s in reversed(held) if math.isfinite(s.stiffness)), None),
         "seed": seed,
         "versions": versions(),
         "residual_reference": "plan" if truth is None else "truth",

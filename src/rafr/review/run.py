@@ -20,6 +20,8 @@ class Sample:
         t: s, on the procedure's clock.   state: name of the ArmState constant.
         distance: m, mean over the fragment's surface to the target.   angle: rad, to the target.
         path_error: m.   force, torque: at the clamp, N and N m.   progress: 0..1 along the path.
+        warnings: of the controller.   stiffness: of the tissue, in parts of the plan's; NaN: not learnt.
+        expected_force: N, still to come by it.   adjustment: m.   adjustment_reason: what it answers.
     """
 
     t: float
@@ -34,6 +36,11 @@ class Sample:
     force_limit: float
     torque_limit: float
     tracked: bool
+    warnings: tuple[str, ...] = ()
+    stiffness: float = float("nan")
+    expected_force: float = float("nan")
+    adjustment: float = 0.0
+    adjustment_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +159,11 @@ class RunRecord:
     def reduction_samples(self) -> list[Sample]:
         """The samples in which the robot held a fragment."""
         return [s for s in self.samples if s.state in REDUCTION_STATES]
+
+    @property
+    def adjustments(self) -> list[str]:
+        """What the path was adjusted to, or why it was not, in order."""
+        return list(dict.fromkeys(s.adjustment_reason for s in self.samples if s.adjustment_reason))
 
     def enter(self, phase: str, seconds: float, history: list[str]) -> None:
         """Note the phases already left ("name: outcome", oldest first) and the one that runs now.

@@ -101,6 +101,12 @@ def _arm_lines(sample: Sample) -> list[Text]:
     share = sample.force / sample.force_limit if sample.force_limit > 0 else 0.0
     force = f"force     {bar(share)} {sample.force:.0f} of {sample.force_limit:.0f} N"
     lines.append(Text(force, style="red" if share > _HIGH_FORCE else ""))
+    if math.isfinite(sample.stiffness):
+        learnt = f"{sample.stiffness:.1f} times as stiff as planned, {sample.expected_force:.0f} N to come"
+        lines.append(Text(f"tissue    {learnt}"))
+    if sample.adjustment > 0.0:
+        lines.append(Text(f"adjusted  by {1e3 * sample.adjustment:.1f} mm: {sample.adjustment_reason}"))
+    lines += [Text(f"warning   {text}", style="yellow") for text in sample.warnings]
     return lines
 
 
@@ -131,6 +137,7 @@ class PlainLines:
         lines += self._change("message", record.message, f"  {record.message}")
         if record.safety == "STOPPED" and record.phases:
             lines += self._change("safety", "; ".join(record.safety_reasons), "safety stop: ")
+        lines += self._change("adjustment", next(reversed(record.adjustments), ""), "  path: ")
         lines += self._change("tenth", _tenth(record), "  ")
         return lines
 

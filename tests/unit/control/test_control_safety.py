@@ -161,3 +161,15 @@ def test_a_base_that_moves_while_a_fragment_is_held_stops():
     room.core.heard_base(np.array([0.5, 0.002]))
     decision = room.run()
     assert any("base moved 2.0 mm" in reason for reason in decision.reasons)
+
+
+def test_a_held_fragment_may_give_way_after_a_fault_but_not_after_a_persons_stop():
+    room = Room()
+    assert room.run().compliant
+    room.silent.add("tracker")
+    decision = room.run(5.0)
+    assert decision.level == SafetyLevel.STOPPED
+    assert decision.compliant
+    room.core.stop("a person")
+    assert not room.run().compliant
+    assert not Room().core.update(0.1).compliant, "nothing is known yet"

@@ -1,6 +1,7 @@
 """The terminal's views of a run."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,24 @@ def test_the_panel_shows_phase_progress_error_force_and_nodes():
     for piece in ("reduction", "approach", "40 %", "8.10 mm", "2.01°", "60 of 200 N", "1/2 nodes", "press a"):
         assert piece in text
     assert "waiting for safety" in text
+
+
+def test_the_panel_shows_what_was_learnt_adjusted_and_is_near_a_limit():
+    record = running()
+    record.samples = [
+        replace(
+            sample(),
+            warnings=("force 150 N (limit 200)",),
+            stiffness=1.4,
+            expected_force=170.0,
+            adjustment=1.2e-3,
+            adjustment_reason="target moved by 1.2 mm [1]",
+        )
+    ]
+    text = drawn(panel(record))
+    for piece in ("1.4 times as stiff", "170 N to come", "adjusted  by 1.2 mm", "target moved", "limit 200"):
+        assert piece in text
+    assert "  path: target moved by 1.2 mm [1]" in PlainLines().news(record)
 
 
 def test_the_panel_shows_what_went_wrong_and_what_is_still_to_come():
