@@ -255,7 +255,7 @@ class ArmController:
         if step.stop is not None:
             return self._stop(step.stop, now, step)
         self._target, self._progress = step.q, step.progress
-        self._smoother.follow(step.q, now.dt)
+        self._smoother.follow(step.q, now.dt, step.qd)
         self._clamped = self._clamped or step.clamp is True
         if step.done is None:
             return self._command(step)

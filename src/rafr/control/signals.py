@@ -163,7 +163,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """What a task wants at a tick: a joint target, and whether it ended or must stop."""
+    """What a task wants at a tick: a joint target, and whether it ended or must stop.
+
+    `qd` (dof,), rad/s: the target's own speed, where the task knows it.
+    """
 
     q: FloatArray
     progress: float = 0.0
@@ -172,3 +175,4 @@ class Step:
     clamp: bool | None = None
     path_error: float = field(default=float("nan"))
     warnings: tuple[str, ...] = ()
+    qd: FloatArray | None = None

@@ -8,6 +8,7 @@ from ruckig import ControlInterface, InputParameter, Ruckig, RuckigError, Synchr
 from rafr.control.config import ArmControlConfig
 from rafr.geometry.rigid_transform import FloatArray
 
+_ESTIMATE = 0.1  # s
 _USABLE = 0.98  # of its speed a target may have: what is left is for catching up
 _SAME = 1e-9  # rad
 _AT_REST = np.array([[1e-6], [1e-3]])  # rad/s, rad/s²
@@ -30,7 +31,7 @@ class JointSmoother:
         self._input.max_acceleration = [config.joint_acceleration] * dof
         self._input.max_jerk = [config.joint_jerk] * dof
         self.q: FloatArray | None = None
-        self._qd = self._qdd = np.zeros(dof)
+        self._qd = self._qdd = self._speed = np.zeros(dof)
         self._target: FloatArray | None = None
 
     @property
@@ -46,15 +47,23 @@ class JointSmoother:
         """Stand at joint positions (dof,)."""
         self.q = np.array(q, dtype=float)
         self._target = self.q
-        self._qd = self._qdd = np.zeros_like(self.q)
+        self._qd = self._qdd = self._speed = np.zeros_like(self.q)
 
-    def follow(self, target: FloatArray, dt: float) -> FloatArray:
-        """(dof,) rad to command for the end of a tick of dt (s) at which the target (dof,) is to be met."""
+    def follow(self, target: FloatArray, dt: float, speed: FloatArray | None = None) -> FloatArray:
+        """(dof,) rad to command for the end of a tick of dt (s) at which the target (dof,) is to be met.
+
+        `speed` (dof,), rad/s, is the target's own. Where it is not known it is estimated, slowly: taken from two
+        ticks alone, a tracker's noise would be mistaken for speed, and the command would chase it.
+        """
         assert self.q is not None
         assert self._target is not None
-        most = _USABLE * self._speeds
-        speed = np.clip((target - self._target) / dt, -most, most)
-        self._target = target
+        if speed is None:
+            share = 1.0 - float(np.exp(-dt / _ESTIMATE))
+            self._speed = self._speed + share * ((target - self._target) / dt - self._speed)
+        else:
+            self._speed = speed
+        self._target, most = target, _USABLE * self._speeds
+        speed = np.clip(self._speed, -most, most)
         self._input.control_interface = ControlInterface.Position
         return self._advance(dt, target - speed * dt, speed)
 
@@ -65,7 +74,8 @@ class JointSmoother:
             self.start_at(self.q)
             return self.q
         self._input.control_interface = ControlInterface.Velocity
-        self._target = self._advance(dt, self.q, np.zeros_like(self.q))
+        self._speed = np.zeros_like(self.q)
+        self._target = self._advance(dt, self.q, self._speed)
         return self._target
 
     def _advance(self, dt: float, place: FloatArray, speed: FloatArray) -> FloatArray:

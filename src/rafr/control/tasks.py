@@ -67,7 +67,7 @@ class FreeMotion:
         q = limited_step(q, goal, self._speeds, now.dt)
         progress = self._clock.t / self._clock.duration
         if not self._clock.at_end:
-            return Step(q, progress)
+            return Step(q, progress, qd=(q - now.q_target) / now.dt)
         self._waited += now.dt
         if float(np.abs(now.q - goal).max()) < _ARRIVED:
             return Step(q, 1.0, done="arrived")
