@@ -52,8 +52,8 @@ class JointSmoother:
     def follow(self, target: FloatArray, dt: float, speed: FloatArray | None = None) -> FloatArray:
         """(dof,) rad to command for the end of a tick of dt (s) at which the target (dof,) is to be met.
 
-        `speed` (dof,), rad/s, is the target's own. Where it is not known it is estimated, slowly: taken from two
-        ticks alone, a tracker's noise would be mistaken for speed, and the command would chase it.
+        `speed` (dof,), rad/s, is the target's own. Where it is not known it is estimated, slowly: taken from
+        two ticks alone, a tracker's noise would be mistaken for speed, and the command would chase it.
         """
         assert self.q is not None
         assert self._target is not None
