@@ -155,7 +155,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
         NodeSpec("reduction_planner", "reduction_planner", case),
         NodeSpec("trajectory", "trajectory", {**case, **arm}),
         NodeSpec("arm_controller", "arm_controller", {**sim_time, **case, **arm, **_stream(hardware)}),
-        NodeSpec("base_controller", "base_controller", {**sim_time}),
+        NodeSpec("base_controller", "base_controller", {**sim_time, **arm}),
         NodeSpec("safety", "safety", {**sim_time}),
         NodeSpec("procedure", "procedure", {**sim_time, **case, "out": options.out}),
         NodeSpec("risk", "risk", {**sim_time}, essential=False),
