@@ -56,7 +56,7 @@ class Companion:
         package, executable: where ROS finds it.
         arguments: before `--ros-args`.
         name: node name; "" leaves the executable its own, and its namespace.
-        parameter_files: YAML files, before `parameters`.
+        parameter_files: YAML files, before `parameters`.   remappings: (from, to).
         lasting: False where it ends by itself when its work is done.
     """
 
@@ -66,14 +66,16 @@ class Companion:
     name: str = ""
     parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     parameter_files: tuple[str, ...] = ()
+    remappings: tuple[tuple[str, str], ...] = ()
     lasting: bool = True
 
     def command_arguments(self) -> list[str]:
         """Command-line arguments after the executable."""
         if not self.name:
             return list(self.arguments)
+        spec = NodeSpec(self.executable, self.name, self.parameters, self.remappings)
         files = [word for path in self.parameter_files for word in ("--params-file", path)]
-        return [*self.arguments, *NodeSpec(self.executable, self.name, self.parameters).arguments(), *files]
+        return [*self.arguments, *spec.arguments(), *files]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,8 @@ def _arm_companions(arm: str, hardware: HardwareOptions) -> tuple[Companion, ...
             "robot_state_publisher",
             name="robot_state_publisher",
             parameters={"robot_description": urdf},
+            # the node `view` publishes the links' frames, from the base and with the base's place
+            remappings=tuple((name, f"robot_state_publisher{name}") for name in ("/tf", "/tf_static")),
         ),
         Companion(
             "controller_manager", "ros2_control_node", name="controller_manager", parameter_files=paths
