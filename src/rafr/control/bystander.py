@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.integrate import cumulative_trapezoid
 from scipy.interpolate import CubicHermiteSpline
 
 from rafr.config import option
@@ -74,26 +75,27 @@ def base_speed(mass: float, config: BystanderConfig) -> SpeedLimit:
 def slowed_base(
     trajectory: BaseTrajectory, limit: SpeedLimit, half_length: float, half_width: float
 ) -> tuple[BaseTrajectory, str]:
-    """The same way, stretched in time until no corner (m from the middle) is too fast; and what was done.
+    """The same way, slower wherever a corner (m from the middle) is too fast; and what was done.
 
     Room is left for the feedback that keeps the base on its way.
     """
     omega = np.abs(trajectory.omega)
     along = np.abs(trajectory.v) + omega * half_width
     across = np.abs(trajectory.sideways) + omega * half_length
-    share = float(np.hypot(along, across).max()) / (_FEEDBACK_ROOM * limit.speed)
-    if share <= 1.0:
+    share = np.maximum(1.0, np.hypot(along, across) / (_FEEDBACK_ROOM * limit.speed))
+    if share.max() <= 1.0:
         return trajectory, ""
     lateral = None if trajectory.lateral is None else trajectory.lateral / share
     slower = replace(
         trajectory,
-        t=trajectory.t * share,
+        # dt' = share dt: as share changes without jumps, so does the speed
+        t=trajectory.t[0] + cumulative_trapezoid(share, trajectory.t, initial=0.0),
         v=trajectory.v / share,
         omega=trajectory.omega / share,
-        wheel=trajectory.wheel / share,
+        wheel=trajectory.wheel / share[:, None],
         lateral=lateral,
     )
-    return slower, _said(share, limit)
+    return slower, _said(float(share.max()), limit)
 
 
 class Bystanders:
@@ -145,7 +147,9 @@ class Bystanders:
 
 
 def _said(times: float, limit: SpeedLimit) -> str:
-    return f"slowed {times:.1f} times: {limit.speed:.2f} m/s at most for the {limit.region} of a bystander"
+    return (
+        f"slowed up to {times:.1f} times: {limit.speed:.2f} m/s at most for the {limit.region} of a bystander"
+    )
 
 
 def stretched(trajectory: ArmTrajectory, times: float) -> ArmTrajectory:

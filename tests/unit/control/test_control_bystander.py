@@ -193,6 +193,22 @@ def test_no_corner_of_the_base_is_faster_than_legs_may_bear(v, omega):
     assert slow.poses == pytest.approx(drive(v, omega).poses)
 
 
+def test_the_base_is_slowed_where_it_is_too_fast_only_and_covers_the_same_way():
+    t = np.linspace(0.0, 5.0, 501)
+    v = 0.4 * np.sin(np.pi * t / 5.0) ** 2
+    zero = np.zeros_like(t)
+    x = 0.4 * (t / 2 - 5 / (4 * np.pi) * np.sin(2 * np.pi * t / 5))
+    fast = BaseTrajectory(t, x, zero, zero, v, zero, np.zeros((len(t), 2)))
+    slow, _ = slowed_base(fast, SpeedLimit(0.2, "lower legs"), 0.4, 0.3)
+    assert slow.v.max() == pytest.approx(0.85 * 0.2)
+    untouched = fast.v < 0.16
+    assert slow.v[untouched] == pytest.approx(fast.v[untouched])
+    assert np.trapezoid(slow.v, slow.t) == pytest.approx(x[-1], rel=1e-3)
+    assert np.gradient(slow.x, slow.t)[5:-5] == pytest.approx(slow.v[5:-5], abs=2e-3)
+    # no harder acceleration than before
+    assert np.abs(np.gradient(slow.v, slow.t)).max() <= np.abs(np.gradient(fast.v, fast.t)).max() * 1.01
+
+
 def test_a_base_that_is_slow_enough_is_left_alone():
     slow = drive(0.05)
     assert slowed_base(slow, SpeedLimit(0.13, "lower legs"), 0.4, 0.3) == (slow, "")
