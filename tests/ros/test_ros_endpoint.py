@@ -104,6 +104,7 @@ def test_a_free_motion_arrives_through_the_emulated_controllers(bench):
     result = bench.lab.wait_result(bench.move(0.2, 2.0)).result
     assert result.success, result.message
     assert bench.q == pytest.approx(goal, abs=3e-3)  # rad: the controller calls 2e-3 arrived
+    assert bench.lab.stop("arm_endpoint") == 0
 
 
 def test_a_lost_connection_holds_and_so_does_an_arm_that_was_stopped(bench):

@@ -8,6 +8,7 @@ import numpy as np
 
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.control.adjustment import Adjustment
+from rafr.control.bystander import Bystanders
 from rafr.control.config import ArmControlConfig
 from rafr.control.correction import fragment_error
 from rafr.control.course import Course
@@ -54,6 +55,7 @@ class ArmController:
         arm: kinematics in `arm_base` axes.
         T_base_armbase: where the arm stands on the mobile base, m.
         surfaces: per body (n, 3) points of its surface in its CT frame, m, for the distance to the target.
+        bystanders: slows free motions for them; None: nobody is about.
     """
 
     def __init__(
@@ -62,7 +64,9 @@ class ArmController:
         T_base_armbase: RigidTransform,
         config: ArmControlConfig,
         surfaces: Mapping[str, FloatArray] | None = None,
+        bystanders: Bystanders | None = None,
     ) -> None:
+        self._bystanders = bystanders
         self._arm = arm
         self._T_base_armbase = T_base_armbase
         self._T_armbase_base = T_base_armbase.inverse()
@@ -117,8 +121,9 @@ class ArmController:
             return _refused(*reasons)
         if not self._senses.force.tare():
             return _refused("no wrench to tare before free motion")
-        self._start(FreeMotion(self._arm, trajectory, self._config), "")
-        return ACCEPTED
+        slow, said = (trajectory, "") if self._bystanders is None else self._bystanders.slowed(trajectory)
+        self._start(FreeMotion(self._arm, slow, self._config), "")
+        return Assessment(True, (said,)) if said else ACCEPTED
 
     def request_clamp(self, body: str) -> Assessment:
         """Close on the pins of a body; when already closed, measure again how it is held."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rafr.config import option
-from rafr.limits import FORCE_LIMIT, TORQUE_LIMIT
+from rafr.limits import BYSTANDER_FORCE, FORCE_LIMIT, TORQUE_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class ArmControlConfig:
     """Limits, gains and patience of `ArmController` (SI).
 
-    The force and torque limits are what the tissue may bear (`rafr.limits`), not what a bystander may.
+    The limits of a reduction are what the tissue may bear, those of free motion what a bystander may; both
+    are in `rafr.limits`.
     """
 
     force_limit: float = option(
@@ -29,7 +30,7 @@ class ArmControlConfig:
         0.7, "share of a limit from which the path is slowed", lower=0.1, upper=0.99
     )
     free_force_limit: float = option(
-        60.0, "contact force that stops free motion", unit="N", lower=5.0, upper=200.0
+        60.0, "contact force that stops free motion", unit="N", lower=5.0, upper=BYSTANDER_FORCE
     )
     joint_speed: float = option(1.0, "largest commanded joint speed", unit="rad/s", lower=0.01, upper=2.0)
     linear_speed: float = option(

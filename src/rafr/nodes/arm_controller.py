@@ -25,6 +25,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from rafr.config import option
 from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode, Tracking
+from rafr.control.bystander import BystanderConfig, Bystanders
 from rafr.control.deadline import DeadlineMonitor
 from rafr.control.feed import JointFeed
 from rafr.control.live import LiveChain, surface_points
@@ -87,7 +88,11 @@ class ArmControllerNode(RafrNode):
         self._control_config = self.config(ArmControlConfig)
         self._arm = ArmModel.named(self._config.arm)
         self._core = ArmController(
-            self._arm, self._arm.T_base_armbase, self._control_config, self._surfaces()
+            self._arm,
+            self._arm.T_base_armbase,
+            self._control_config,
+            self._surfaces(),
+            Bystanders(self._arm, self.config(BystanderConfig)),
         )
         self._T_base_marker = OperatingRoom.from_yaml().T_base_marker
         self._chain: LiveChain | None = None
@@ -268,7 +273,11 @@ class ArmControllerNode(RafrNode):
             answer = self._request(request)
         except InputError as error:
             return str(error)
-        return "" if answer.accepted else "; ".join(answer.reasons)
+        if not answer.accepted:
+            return "; ".join(answer.reasons)
+        if answer.reasons:
+            self.diagnose(WARN, "; ".join(answer.reasons))
+        return ""
 
     def _request(self, request: Any) -> Any:
         if request.kind == "clamp":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,15 @@ from std_srvs.srv import SetBool, Trigger
 
 from rafr.config import option
 from rafr.control.base import BaseCommand, BaseControlConfig, BaseController, BaseInput, BaseMode
+from rafr.control.bystander import BystanderConfig, base_speed, slowed_base
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import base_trajectory_from_message, seconds, transform_from_pose
 from rafr.nodes.long_goal import LongGoal
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
+from rafr.robot.description import urdf_text
+from rafr.robot.mobile import DifferentialDrive
+from rafr.robot.urdf import description_mass
 
 _PERIOD = 0.02  # s of the node's clock
 _STATE_PERIOD = 0.1  # s, wall time
@@ -29,6 +33,7 @@ _STATE_PERIOD = 0.1  # s, wall time
 
 @dataclass(frozen=True, slots=True)
 class BaseControllerNodeConfig:
+    arm: str = option("ur16e", "robot arm that stands on the base")
     other_age: float = option(
         2.0, "age of safety/state or arm/state that stops (wall time)", unit="s", lower=0.2, upper=10.0
     )
@@ -38,7 +43,13 @@ class BaseControllerNode(RafrNode):
     def __init__(self) -> None:
         super().__init__("base_controller")
         self._config = self.config(BaseControllerNodeConfig)
-        self._core = BaseController(self.config(BaseControlConfig))
+        self._bystander_limit = base_speed(
+            description_mass(urdf_text(self._config.arm)), self.config(BystanderConfig)
+        )
+        config = self.config(BaseControlConfig)
+        fastest = min(config.linear_speed, self._bystander_limit.speed)
+        self._core = BaseController(replace(config, linear_speed=fastest))
+        self._body = DifferentialDrive.from_yaml().body
         self._pose: FloatArray | None = None
         self._odometry_t = -math.inf
         self._safety = (False, -math.inf)
@@ -121,7 +132,15 @@ class BaseControllerNode(RafrNode):
         try:
             # the wheels' own rates are the driver's business
             wheel = np.zeros((len(request.trajectory.t), 2))
-            answer = self._core.request(base_trajectory_from_message(request.trajectory, wheel))
+            trajectory, said = slowed_base(
+                base_trajectory_from_message(request.trajectory, wheel),
+                self._bystander_limit,
+                0.5 * self._body.length,
+                0.5 * self._body.width,
+            )
+            if said:
+                self.diagnose(WARN, said)
+            answer = self._core.request(trajectory)
         except InputError as error:
             return str(error)
         return "" if answer.accepted else "; ".join(answer.reasons)

@@ -5,96 +5,23 @@ This module imports no ROS, so that the command line and tests can read it anywh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 from typing import Any
 
+from rafr.nodes.arm_companions import HardwareOptions, arm_companions
+from rafr.nodes.specs import NAMESPACE, Companion, NodeSpec
 from rafr.resources import resource_path
-from rafr.robot.description import urdf_text
-from rafr.robot.driver import driver_of, resolved
 from rafr.simulation.gazebo.ros2_control import CONTROLLERS
 
-NAMESPACE = "/rafr"
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSpec:
-    """One process of the graph.
-
-    Attributes:
-        executable: `rafr`'s console script, and the module `rafr.nodes.<executable>`.
-        name: node name; unique.
-        parameters: overrides of the node's own defaults.
-        remappings: (from, to).
-        essential: its loss stops every motion (the safety supervisor watches it).
-        condition: started only when this option is true ("" = always).
-    """
-
-    executable: str
-    name: str
-    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    remappings: tuple[tuple[str, str], ...] = ()
-    essential: bool = True
-    condition: str = ""
-
-    def arguments(self) -> list[str]:
-        """Command-line arguments after the executable (`--ros-args …`)."""
-        arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-r", f"__node:={self.name}"]
-        for source, target in self.remappings:
-            arguments += ["-r", f"{source}:={target}"]
-        for key, value in self.parameters.items():
-            arguments += ["-p", f"{key}:={_yaml(value)}"]
-        return arguments
-
-
-@dataclass(frozen=True, slots=True)
-class Companion:
-    """A process of another package.
-
-    Attributes:
-        package, executable: where ROS finds it.
-        arguments: before `--ros-args`.
-        name: node name; "" leaves the executable its own, and its namespace.
-        parameter_files: YAML files, before `parameters`.
-        lasting: False where it ends by itself when its work is done.
-    """
-
-    package: str
-    executable: str
-    arguments: tuple[str, ...] = ()
-    name: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    parameter_files: tuple[str, ...] = ()
-    lasting: bool = True
-
-    def command_arguments(self) -> list[str]:
-        """Command-line arguments after the executable."""
-        if not self.name:
-            return list(self.arguments)
-        files = [word for path in self.parameter_files for word in ("--params-file", path)]
-        return [*self.arguments, *NodeSpec(self.executable, self.name, self.parameters).arguments(), *files]
-
-
-@dataclass(frozen=True, slots=True)
-class HardwareOptions:
-    """An arm behind ros2_control instead of a simulator.
-
-    Attributes:
-        mode: mock | emulated | hardware.   robot_ip: of the arm's controller.
-        tracker: parameters of the tracker node.
-        payload: file of `rafr calibrate payload`.   record: file the wrist node records to.
-        stream: which controller takes the commands, as in `arm_controller`.
-        remappings: names of the lab's own devices.
-    """
-
-    mode: str = "mock"
-    robot_ip: str = ""
-    tracker: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    payload: str = ""
-    record: str = ""
-    stream: str = "joint_trajectory"
-    remappings: tuple[tuple[str, str], ...] = ()
+__all__ = [
+    "NAMESPACE",
+    "Companion",
+    "GraphOptions",
+    "HardwareOptions",
+    "NodeSpec",
+    "build_companions",
+    "build_graph",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +83,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
         NodeSpec("trajectory", "trajectory", {**case, **arm}),
         NodeSpec("adjustment", "adjustment", {**sim_time, **case}),
         NodeSpec("arm_controller", "arm_controller", {**sim_time, **case, **arm, **_stream(hardware)}),
-        NodeSpec("base_controller", "base_controller", {**sim_time}),
+        NodeSpec("base_controller", "base_controller", {**sim_time, **arm}),
         NodeSpec("safety", "safety", {**sim_time}),
         NodeSpec("procedure", "procedure", {**sim_time, **case, "out": options.out}),
         NodeSpec("risk", "risk", {**sim_time}, essential=False),
@@ -175,7 +102,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
 def build_companions(options: GraphOptions) -> tuple[Companion, ...]:
     """Processes of other packages that ros2_control needs beside the nodes."""
     if options.hardware is not None:
-        return _arm_companions(options.arm, options.hardware)
+        return arm_companions(options.arm, options.hardware)
     if options.control != "ros2_control":
         return ()
     manager = ("--controller-manager", f"{NAMESPACE}/controller_manager")
@@ -204,56 +131,6 @@ def _renamed(spec: NodeSpec, hardware: HardwareOptions) -> NodeSpec:
     return replace(spec, remappings=(*spec.remappings, *hardware.remappings))
 
 
-def _arm_companions(arm: str, hardware: HardwareOptions) -> tuple[Companion, ...]:
-    """Description, controller manager, controllers and the vendor's own programs; none of an emulated arm."""
-    if hardware.mode == "emulated":
-        return ()
-    driver = driver_of(arm) if hardware.mode == "hardware" else None
-    address = hardware.robot_ip or "0.0.0.0"
-    urdf = resolved(urdf_text(arm, hardware.mode, robot_ip=address))
-    files = ["controllers.yaml", f"controllers_{arm}.yaml"]
-    if driver is not None:
-        files.append(f"hardware_{arm}.yaml")
-    paths = tuple(str(resource_path(f"config/{name}")) for name in files)
-    streaming = ["joint_trajectory_controller", "forward_position_controller"]
-    if hardware.stream == "position":
-        streaming.reverse()
-    extra = () if driver is None else driver.controllers
-    active = ("joint_state_broadcaster", *extra, streaming[0])
-    manager = (
-        "--controller-manager",
-        f"{NAMESPACE}/controller_manager",
-        "--controller-manager-timeout",
-        "60",
-    )
-    programs = () if driver is None else driver.programs
-    return (
-        Companion(
-            "robot_state_publisher",
-            "robot_state_publisher",
-            name="robot_state_publisher",
-            parameters={"robot_description": urdf},
-        ),
-        Companion(
-            "controller_manager", "ros2_control_node", name="controller_manager", parameter_files=paths
-        ),
-        Companion("controller_manager", "spawner", (*active, *manager), lasting=False),
-        Companion("controller_manager", "spawner", (streaming[1], "--inactive", *manager), lasting=False),
-        *(
-            Companion(p.package, p.executable, name=p.name, parameters={"robot_ip": hardware.robot_ip})
-            for p in programs
-        ),
-    )
-
-
 def _watching(safety: NodeSpec, essential: list[str]) -> NodeSpec:
     """The safety node with the list of nodes whose heartbeat it needs."""
     return replace(safety, parameters={**safety.parameters, "required_nodes": ",".join(essential)})
-
-
-def _yaml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return repr(value)

@@ -120,6 +120,7 @@ def companion_arguments(companion: Companion) -> dict[str, Any]:
             *companion.parameter_files,
             *([dict(companion.parameters)] if companion.parameters else []),
         ],
+        "remappings": list(companion.remappings),
         "output": "screen",
         **named,
     }

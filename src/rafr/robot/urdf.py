@@ -133,6 +133,11 @@ def link_inertia(urdf: str, link: str) -> Inertia:
     raise InputError("URDF", f"no link {link!r} with a mass", "one")
 
 
+def description_mass(urdf: str) -> float:
+    """kg of all links together."""
+    return sum(_inertia(link.find("inertial")).mass for link in ET.fromstring(urdf).findall("link"))
+
+
 def _joint(element: ET.Element, inertia: Inertia) -> Joint:
     kind = element.get("type", "")
     if kind not in ("fixed", "revolute"):

@@ -128,6 +128,7 @@ def test_companions_bring_the_description_the_manager_and_the_controllers(arm, s
     publisher, manager, active, inactive, *programs = (companion_arguments(c) for c in companions)
     urdf = ET.fromstring(publisher["parameters"][0]["robot_description"])
     assert urdf.find("ros2_control/hardware/plugin") is not None
+    assert ("/tf", "robot_state_publisher/tf") in publisher["remappings"]  # `view` has these frames
     assert publisher["namespace"] == manager["namespace"] == NAMESPACE
     files = [Path(path).name for path in manager["parameters"]]
     extra = [f"hardware_{arm}.yaml"] if mode == "hardware" else []

@@ -144,3 +144,40 @@ def test_after_a_pause_of_the_machine_the_command_has_gone_on_and_the_arm_catche
     assert np.abs(e.q - q).max() < 0.01  # rad: one update of the inner loop
     _, qd = look(e, 1.0, 15.0)
     assert np.abs(np.diff(qd, axis=0)).max() / DT < 15.1
+
+
+def halfway(**config):
+    """Joints after half a second of a motion of one, and how its goal stands."""
+    e = endpoint(**config)
+    e.trajectory.take_goal(Goal(motion(0.5)))
+    look(e, 0.5)
+    return e.q, [o.code for o in e.trajectory.outcomes]
+
+
+@pytest.mark.parametrize(
+    ("change", "least"),
+    [({"update_rate": 50.0}, 1e-3), ({"bandwidth": 5.0}, 0.03), ({"acceleration": 0.5}, 0.1)],
+)
+def test_rate_bandwidth_and_acceleration_change_how_closely_it_follows(change, least):
+    assert np.abs(halfway(**change)[0] - halfway()[0]).max() > least  # rad
+
+
+def test_tolerances_of_the_bench_are_those_of_goals_that_bring_none():
+    assert halfway(path_tolerance=1e-4)[1] == [ErrorCode.PATH_TOLERANCE_VIOLATED]
+    missed = endpoint(goal_tolerance=1e-3, goal_time=0.05, acceleration=0.5)
+    missed.trajectory.take_goal(Goal(motion(0.5)))
+    look(missed, 1.5)
+    assert [o.code for o in missed.trajectory.outcomes] == [ErrorCode.GOAL_TOLERANCE_VIOLATED]
+
+
+def test_it_may_take_over_from_where_the_joints_are():
+    outputs = []
+    for from_desired in (True, False):
+        e = endpoint(from_desired=from_desired, acceleration=1.0)
+        e.trajectory.take(motion(0.5, t=0.0), 10.0)  # a jump: the joints are far behind the command
+        look(e, 0.1)
+        e.trajectory.take(motion(0.5, t=1.0), 10.1)
+        look(e, 0.02, 10.1)
+        outputs.append(np.abs(e.trajectory.state.output - ARM.parked).max())
+    assert outputs[0] == pytest.approx(0.5, abs=1e-6)
+    assert outputs[1] < 0.1
