@@ -2,6 +2,9 @@
 .PHONY: help setup sim test test-fast check format clean
 PYTHON ?= python3
 VENV := .venv/bin
+# test files side by side; `make test WORKERS=0` runs one after the other
+WORKERS ?= 2
+PYTEST = $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,13 +16,13 @@ sim: setup  ## the whole procedure on a virtual patient, in the embedded simulat
 	@$(VENV)/rafr sim --auto-approve $(ARGS)
 
 test: setup  ## every test
-	@$(VENV)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-fast: setup  ## the tests that take seconds (a few minutes in all)
-	@$(VENV)/python -m pytest -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
 
 check: setup  ## ruff, mypy and the fast tests
-	@$(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && $(VENV)/python -m pytest -q -m "not slow"
+	@$(VENV)/ruff check . && $(VENV)/ruff format --check . && $(VENV)/mypy && $(PYTEST) -q -m "not slow"
 
 format: setup  ## format the sources
 	@$(VENV)/ruff check --fix . && $(VENV)/ruff format .

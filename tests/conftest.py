@@ -1,4 +1,4 @@
-"""What tests of every room share: the public data, and a real browser for the page.
+"""What tests of every room share: how they run side by side, the public data, a real browser for the page.
 
 The browser is Chromium without a window, driven over DevTools.
 """
@@ -17,11 +17,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
+# beside another worker a test has one core, and so have the processes it starts
+if SIDE_BY_SIDE:
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    os.environ.setdefault("ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS", "1")
+
+# a busy machine is slow now and then: pytest-timeout is the guard, not 0.2 s for every example
+hypothesis.settings.register_profile("rafr", deadline=None)
+hypothesis.settings.load_profile("rafr")
 
 # a shell without job control starts background jobs deaf to Ctrl-C, and their children with them
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, files with slow tests go first: none is left to one worker while the others are done."""
+    if SIDE_BY_SIDE:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

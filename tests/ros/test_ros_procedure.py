@@ -241,6 +241,7 @@ def theatre(lab, case_folder, tmp_path):
     return build
 
 
+@pytest.mark.slow
 def test_a_run_with_automatic_approval_goes_through_every_step_and_measures_the_residual(theatre):
     theatre = theatre()
     result = theatre.result(theatre.run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from rafr.errors import InputError
@@ -36,12 +37,17 @@ def urdf_text(
         raise InputError("arm", f"{arm!r} is unknown", f"one of {', '.join(ARMS)}")
     if mode not in MODES:
         raise InputError("mode", f"{mode!r} is unknown", f"one of {', '.join(MODES)}")
-    import xacro
-
     files = ";".join(map(str, controllers))
     mappings = {"arm": arm, "mode": mode, "robot_ip": robot_ip, "controllers": files}
     if posture is not None:
         mappings["posture"] = " ".join(f"{q:.12g}" for q in posture)
-    document = xacro.process_file(str(resource_path("urdf/rafr.urdf.xacro")), mappings=mappings)
-    text: str = document.toprettyxml(indent="  ")
+    return _expanded(resource_path("urdf/rafr.urdf.xacro"), tuple(mappings.items()))
+
+
+@lru_cache(maxsize=32)
+def _expanded(file: Path, mappings: tuple[tuple[str, str], ...]) -> str:
+    """What xacro makes of the file: asked for several times by whoever sets up a robot, and slow to make."""
+    import xacro
+
+    text: str = xacro.process_file(str(file), mappings=dict(mappings)).toprettyxml(indent="  ")
     return text

@@ -1,6 +1,7 @@
 """Whatever is said to the arm controller in whatever order, it moves nothing it may not move."""
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -113,6 +114,7 @@ class Chaos:
             assert command.state == ArmMode.MOVING or command.finished is not None
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     events=st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(1, 60)), min_size=3, max_size=25),

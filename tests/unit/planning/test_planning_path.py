@@ -50,6 +50,11 @@ def planned(*obstacles: TriangleMesh, pull: Pull | None = None, **options):
     return plan_path("body", BODY, [FLOOR, *obstacles], START, TARGET, pull or spring(), **options)
 
 
+@pytest.fixture(scope="module")
+def over_step():
+    return planned(STEP)
+
+
 def test_where_the_straight_path_is_clear_and_no_load_lies_between_it_cannot_be_bettered():
     path = planned()
     assert np.array_equal(path.poses[0].T_path_displaced.matrix, START.matrix)
@@ -59,8 +64,8 @@ def test_where_the_straight_path_is_clear_and_no_load_lies_between_it_cannot_be_
     assert path.summary.peak_force_n == pytest.approx(path.straight.summary.peak_force_n, abs=0.1)
 
 
-def test_the_body_goes_over_a_step_that_the_straight_path_would_run_through():
-    path = planned(STEP)
+def test_the_body_goes_over_a_step_that_the_straight_path_would_run_through(over_step):
+    path = over_step
     assert path.assessment.accepted
     assert min(p.clearance_mm for p in path.poses) > -PathConfig().slack_mm
     assert path.straight.summary.min_clearance_mm < -3.0
@@ -109,9 +114,8 @@ def test_no_point_of_the_body_moves_further_than_a_step_between_poses():
     assert max(np.linalg.norm(b - a, axis=1).max() for a, b in pairwise(moved)) < 2.05
 
 
-def test_the_same_plan_comes_out_twice():
-    first, second = planned(STEP), planned(STEP)
-    for a, b in zip(first.poses, second.poses, strict=True):
+def test_the_same_plan_comes_out_twice(over_step):
+    for a, b in zip(over_step.poses, planned(STEP).poses, strict=True):
         assert np.array_equal(a.T_path_displaced.matrix, b.T_path_displaced.matrix)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from rafr.cases.virtual import virtual_pelvis
+from rafr.cases.virtual import VariationConfig, virtual_pelvis
 from rafr.geometry import Plane, RigidTransform, TriangleMesh
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.estimate import Estimate
@@ -19,7 +19,8 @@ TURNS = ([0.0, 0.0, 0.0], [0.0, 0.0, np.pi], [1.2, -0.7, 0.4], [np.pi, 0.0, 0.0]
 
 @pytest.fixture(scope="module")
 def pelvis() -> dict[int, TriangleMesh]:
-    whole = virtual_pelvis(np.random.default_rng(3))
+    # handedness is a matter of the whole: 3 mm show it
+    whole = virtual_pelvis(np.random.default_rng(3), VariationConfig(spacing_mm=3.0))
     return {1: whole.sacrum, 11: whole.left_hip, 21: whole.right_hip}
 
 

@@ -6,8 +6,9 @@ import pytest
 from rafr.simulation.cords import TRACTION, cords_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bones(blocks):
+    """At rest under traction; the pictures only look at them."""
     plant = blocks.clamped()
     plant.set_traction(120.0)
     for _ in range(40):

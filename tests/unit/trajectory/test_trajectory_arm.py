@@ -58,6 +58,7 @@ def test_acceleration_is_gentle_at_the_patient(arm, motion):
     assert (np.abs(motion.trajectory.qddd) <= gentleness * arm.limits.jerk).all()
 
 
+@pytest.mark.slow
 def test_a_path_with_a_corner_is_followed_within_tolerance(arm, folded):
     start = arm.forward(folded)
     corner = start @ RigidTransform.from_translation((0.02, 0.0, 0.0))

@@ -116,6 +116,7 @@ def test_together_the_arm_is_before_the_pins_when_the_base_arrives(folder, plan_
     assert "left_hip: base and arm together" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_file, tmp_path):
     save(folder, np.array([0.0, -1.0, 0.0]))  # from below the table
     result = tmp_path / "trajectory.json"

@@ -118,6 +118,7 @@ def test_a_door_that_is_too_narrow_boxes_the_base_in_and_is_not_taken_for_a_fail
     assert caught.value.cause is Cause.BOXED_IN
 
 
+@pytest.mark.slow
 def test_the_least_change_that_frees_a_boxed_in_base_is_named(drive):
     _, radius = drive.footprint()
     start, goal = np.zeros(3), np.array([3.0, 0.0, 0.0])

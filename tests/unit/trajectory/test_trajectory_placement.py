@@ -99,6 +99,7 @@ def test_the_base_stands_where_the_arm_holds_the_load(robot, path):
     assert any("in any direction beside the load" in reason for reason in assessment.reasons)
 
 
+@pytest.mark.slow
 def test_the_approach_takes_a_branch_that_holds_the_load_though_another_is_nearer(robot, path):
     load = pulling(path, 0.0, 0.0, -200.0)
     base, _ = choose_docking_pose(robot.arm, path, robot.room, load=load, config=SMALL)

@@ -17,6 +17,12 @@ def swing(arm, folded):
     return joint_path(arm, np.stack([folded, folded + np.array([1.5, 0.2, -0.3, 0.1, 0.4, -0.5])]), FREE)
 
 
+@pytest.fixture(scope="module")
+def timed(arm, swing):
+    """(trajectory, remarks) of the swing with the usual tunables."""
+    return time_path(arm.joint_names, swing)
+
+
 def usage(trajectory, limits):
     return [
         float((np.abs(value) / bound).max())
@@ -28,16 +34,16 @@ def usage(trajectory, limits):
     ]
 
 
-def test_limits_hold_and_one_of_them_is_used(arm, swing):
-    trajectory, remarks = time_path(arm.joint_names, swing)
+def test_limits_hold_and_one_of_them_is_used(arm, timed):
+    trajectory, remarks = timed
     assert remarks == ()
     shares = usage(trajectory, arm.limits)
     assert max(shares) <= 1.0
     assert max(shares) > 0.9
 
 
-def test_derivatives_belong_to_the_positions(arm, swing):
-    t = time_path(arm.joint_names, swing)[0]
+def test_derivatives_belong_to_the_positions(arm, timed):
+    t, _ = timed
     h = t.t[1] - t.t[0]
     for value, rate, bound in ((t.q, t.qd, arm.limits.acceleration), (t.qd, t.qdd, arm.limits.jerk)):
         # the mean slope of an interval lies within the change of the rate over it: h/2 times its bound
@@ -46,8 +52,8 @@ def test_derivatives_belong_to_the_positions(arm, swing):
         assert (np.abs(slope - middle) <= h / 2 * bound).all()
 
 
-def test_jerk_limits_cost_time_over_the_toppra_bound_and_never_beat_it(arm, swing):
-    duration = time_path(arm.joint_names, swing)[0].duration
+def test_jerk_limits_cost_time_over_the_toppra_bound_and_never_beat_it(arm, swing, timed):
+    duration = timed[0].duration
     bound = toppra_duration([swing])
     assert bound <= duration < 1.25 * bound
     # the looser the jerk, the nearer to the bound
@@ -84,8 +90,8 @@ def test_the_clamps_speed_limit_rules_a_slow_path(arm, folded):
         {"max_iterations": 1},
     ],
 )
-def test_every_tunable_changes_the_result(arm, swing, change):
-    usual = time_path(arm.joint_names, swing)[0]
+def test_every_tunable_changes_the_result(arm, swing, timed, change):
+    usual, _ = timed
     other = time_path(arm.joint_names, swing, TimingConfig(**change))[0]
     assert len(other.t) != len(usual.t) or not np.allclose(other.q, usual.q, atol=1e-6)
 
@@ -104,8 +110,8 @@ def test_without_convergence_the_smooth_timing_is_used_and_said(arm, swing):
     assert trajectory.q[-1] == pytest.approx(swing.spline(1.0), abs=1e-9)
 
 
-def test_joined_motions_follow_each_other_without_a_jump(arm, swing, folded):
-    there = time_path(arm.joint_names, swing)[0]
+def test_joined_motions_follow_each_other_without_a_jump(arm, swing, timed, folded):
+    there, _ = timed
     back = time_path(arm.joint_names, joint_path(arm, swing.spline(np.array([1.0, 0.0])), FREE))[0]
     both = joined([there, back])
     assert (np.diff(both.t) > 0).all()

@@ -89,6 +89,7 @@ def test_the_fragments_centre_stays_in_the_tube(arm, reduction_path, load, carri
     assert np.linalg.norm(line) > 0.02
 
 
+@pytest.mark.slow
 def test_a_redundant_arm_keeps_to_the_middle_of_its_null_space_and_is_as_fast(load):
     arm = ArmModel.named("lbr_med14")
     start = arm.forward(arm.parked)
@@ -102,6 +103,7 @@ def test_a_redundant_arm_keeps_to_the_middle_of_its_null_space_and_is_as_fast(lo
     assert away.max() < 0.012  # rad: the bound of the problem and the samples of the middle
 
 
+@pytest.mark.slow
 def test_a_wider_tube_is_faster_round_a_corner(arm, folded):
     start = arm.forward(folded)
     ends = [RigidTransform.from_translation(p) for p in ((0.02, 0.0, 0.0), (0.02, 0.02, 0.0))]
@@ -113,12 +115,14 @@ def test_a_wider_tube_is_faster_round_a_corner(arm, folded):
     assert durations[1] < 0.97 * durations[0]
 
 
+@pytest.mark.slow
 def test_both_solvers_find_the_same_motion(arm, folded, reduction_path, load, carried):
     config = ArmPathConfig(tube=TubeConfig(solver="fatrop"))
     motion = path_motion(arm, reduction_path, folded, load=load, config=config)
     assert motion.trajectory.duration == pytest.approx(carried.trajectory.duration, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_too_much_force_is_refused_with_the_force_and_the_least_violating_motion(
     arm, folded, reduction_path, load, carried
 ):
@@ -152,6 +156,7 @@ def test_a_joint_too_weak_for_the_load_is_named(arm, folded, reduction_path, loa
     assert refused.value.cause is Cause.TOO_MUCH_FORCE
 
 
+@pytest.mark.slow
 def test_a_path_close_to_a_singularity_is_refused_as_such(arm, folded, reduction_path):
     singular = arm.manipulability(folded)
     config = ArmPathConfig(tube=TubeConfig(min_manipulability=min(1.5 * singular, 0.3)))

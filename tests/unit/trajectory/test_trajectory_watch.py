@@ -65,6 +65,7 @@ def test_the_base_stands_where_no_tool_is_hidden(robot, path):
     assert not any("hides" in reason for reason in assessment.reasons)
 
 
+@pytest.mark.slow
 def test_where_a_tool_is_always_hidden_the_surgeon_is_told(robot, path):
     inside = path[0].translation  # the clamp's own place: hidden from anywhere
     watch = Watch(robot.arm, tools(inside), path[0])
