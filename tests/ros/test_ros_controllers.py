@@ -22,6 +22,7 @@ class Driver:
     def __init__(self, lab):
         from geometry_msgs.msg import WrenchStamped
         from rafr_msgs.msg import ArmState, SafetyState
+        from rosgraph_msgs.msg import Clock
         from sensor_msgs.msg import JointState
         from trajectory_msgs.msg import JointTrajectory
 
@@ -32,6 +33,7 @@ class Driver:
         self.t = 1.0
         self.names = list(ArmModel.named().joint_names)
         self.q = list(HOME)
+        self.clock = lab.node.create_publisher(Clock, "/clock", 10)
         self.joints = lab.node.create_publisher(JointState, "joint_states", SENSOR)
         self.wrench = lab.node.create_publisher(WrenchStamped, "wrench", SENSOR)
         self.safety = lab.node.create_publisher(SafetyState, "safety/state", LATCHED)
@@ -59,17 +61,19 @@ class Driver:
         if self.allowed is not None:
             self.safety.publish(SafetyState(state=SafetyState.OK if self.allowed else SafetyState.STOPPED))
 
-    def tick(self, q=None, names=None, follow=True, seconds=30.0):
-        """Publish one tick and return the command that answers it, or None."""
+    def tick(self, q=None, names=None, follow=True, seconds=30.0, off=0.0):
+        """Publish one tick, its joint state stamped `off` s wrongly; the command that answers it, or None."""
         from geometry_msgs.msg import WrenchStamped
+        from rosgraph_msgs.msg import Clock
         from sensor_msgs.msg import JointState
 
         self.t += 0.01
+        self.clock.publish(Clock(clock=stamp(self.t)))
         force = WrenchStamped()
         force.header.stamp = stamp(self.t)
         self.wrench.publish(force)
         message = JointState(name=names or self.names, position=list(self.q if q is None else q))
-        message.header.stamp = stamp(self.t)
+        message.header.stamp = stamp(self.t + off)
         before = len(self.commands)
         self.joints.publish(message)
         self.lab.wait(lambda: len(self.commands) > before, seconds)
@@ -83,8 +87,10 @@ class Driver:
 @pytest.fixture
 def driver(lab):
     driver = Driver(lab)
-    lab.start("arm_controller", realtime_priority=0, safety_age=10.0)
+    # on a clock of its own the test does not depend on the machine's load
+    lab.start("arm_controller", realtime_priority=0, safety_age=10.0, use_sim_time=True)
     lab.wait_ready("arm_controller")
+    assert lab.wait(lambda: driver.clock.get_subscription_count() > 0)
     assert lab.wait(lambda: driver.joints.get_subscription_count() > 0)
     assert lab.wait(lambda: driver.safety.get_subscription_count() > 0)
     # best-effort joint states may be lost while the processes still find each other
@@ -189,6 +195,61 @@ def test_motion_is_refused_without_safety_and_reduction_without_clamp_and_approv
     assert not result.success
     assert "CLAMPED" in result.message
     assert driver.q == pytest.approx(HOME, abs=1e-12)
+
+
+def begin(driver, goal):
+    """Send a goal that takes long; its result to come."""
+    from rafr_msgs.action import MoveArm
+    from rclpy.action import ActionClient
+
+    client = ActionClient(driver.lab.node, MoveArm, "move_arm")
+    assert driver.lab.wait(client.server_is_ready)
+    return driver.lab.wait_result(client.send_goal_async(goal)).get_result_async()
+
+
+def test_a_driver_whose_clock_leaps_or_that_falls_silent_ends_the_motion_and_is_named(driver):
+    from rosgraph_msgs.msg import Clock
+
+    driver.allow()
+    for _ in range(40):
+        driver.tick()
+    away = [q + 0.2 for q in HOME]
+    result = begin(driver, move_goal(driver, "approach", goal_q=away, seconds=20.0))
+    for _ in range(5):
+        driver.tick()
+    for _ in range(8):  # answered or not: the driver would refuse the answer
+        driver.tick(off=5.0, follow=False, seconds=0.5)
+    ended = driver.lab.wait_result(result).result
+    assert not ended.success
+    assert ended.message == "joint states are stamped 5.00 s ahead"
+
+    reset(driver)
+    result = begin(driver, move_goal(driver, "approach", goal_q=away, seconds=20.0))
+    for _ in range(5):
+        driver.tick()
+
+    def time_passes_in_silence():
+        driver.t += 0.05
+        driver.clock.publish(Clock(clock=stamp(driver.t)))
+        driver.lab.wait(lambda: False, 0.1)
+        return result.done()
+
+    assert driver.lab.wait(time_passes_in_silence)
+    assert result.result().result.message.startswith("no joint state for")
+
+
+def reset(driver):
+    """A person frees the arm."""
+    from std_srvs.srv import Trigger
+
+    client = driver.lab.node.create_client(Trigger, "arm/reset")
+    assert driver.lab.wait(client.service_is_ready)
+
+    def released():
+        driver.tick()
+        return driver.lab.wait_result(client.call_async(Trigger.Request())).success
+
+    assert driver.lab.wait(released)
 
 
 def test_a_stop_from_safety_ends_free_motion_and_holds_until_reset(driver):

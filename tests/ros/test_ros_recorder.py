@@ -1,6 +1,7 @@
 """The recorder writes what was said on the graph, and a crash costs seconds, not the file."""
 
 import contextlib
+import resource
 import signal
 
 import pytest
@@ -43,22 +44,51 @@ def test_a_recording_reads_back_with_every_message(lab, tmp_path):
     assert forces(arm) == [2.0 * k for k in range(30)]
 
 
-@pytest.mark.slow
-def test_what_was_flushed_survives_a_kill(lab, tmp_path):
+def read_unfinished(folder):
+    """Forces of the truth in a recording without its end."""
     from mcap.exceptions import EndOfFile
     from mcap.reader import NonSeekingReader
     from mcap_ros2.decoder import DecoderFactory
 
-    process = speak(lab, tmp_path)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=10)
     found = []
-    with (tmp_path / "recording" / "recording.mcap").open("rb") as stream:
+    with (folder / "recording" / "recording.mcap").open("rb") as stream:
         reader = NonSeekingReader(stream, decoder_factories=[DecoderFactory()])
         messages = reader.iter_decoded_messages(["/rafr/simulation/truth"], log_time_order=False)
         with contextlib.suppress(EndOfFile):  # no footer: the reader runs to the end
             found.extend(message.force for _, _, _, message in messages)
-    assert found == [float(k) for k in range(30)]
+    return found
+
+
+@pytest.mark.slow
+def test_what_was_flushed_survives_a_kill(lab, tmp_path):
+    process = speak(lab, tmp_path)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    assert read_unfinished(tmp_path) == [float(k) for k in range(30)]
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_and_what_was_recorded_before_stays_readable(lab, tmp_path):
+    from diagnostic_msgs.msg import DiagnosticArray
+    from rafr_msgs.msg import ArmState
+
+    lab.listen(DiagnosticArray, "/diagnostics")
+    process = speak(lab, tmp_path)
+    arm = lab.node.create_publisher(ArmState, "arm/state", 10)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
+
+    def said():
+        arm.publish(ArmState(state=ArmState.REDUCING))
+        return any(
+            "nothing more is recorded" in status.message
+            for array in lab.received["/diagnostics"]
+            for status in array.status
+        )
+
+    assert lab.wait(said), lab.log("recorder")
+    assert process.poll() is None, "the node lives on"
+    assert lab.stop("recorder") == 0
+    assert read_unfinished(tmp_path)[:30] == [float(k) for k in range(30)]
 
 
 def test_a_second_recording_does_not_overwrite_the_first(lab, tmp_path):

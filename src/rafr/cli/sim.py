@@ -151,7 +151,7 @@ class _Run:
                 essential=frozenset(spec.name for spec in graph if spec.essential),
                 auto_approve=self.args.auto_approve,
                 page=f"http://localhost:{self.options.page_port}" if self.options.page else "",
-                faults=tuple(self.supervised.values()),
+                faults=self.supervised,
                 attached=attached,
             ).run()
 

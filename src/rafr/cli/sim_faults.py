@@ -18,7 +18,7 @@ _PROGRESS = 0.3  # of the reduction
 
 
 class SupervisedFault:
-    """Happens once.
+    """Something that happens in the middle of a reduction.
 
     Attributes:
         about: one line for `--faults help`.
@@ -30,10 +30,10 @@ class SupervisedFault:
 
     def __init__(self, node: str = "") -> None:
         self.node = node
-        self.done = False
 
     def due(self, record: RunRecord) -> bool:
-        if self.done or not record.samples:
+        """Whether the reduction has come far enough."""
+        if not record.samples:
             return False
         sample = record.samples[-1]
         return sample.state == "REDUCING" and sample.progress >= _PROGRESS

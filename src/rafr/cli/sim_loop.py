@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ class Follower:
     essential: frozenset[str]
     auto_approve: bool
     page: str = ""
-    faults: tuple[SupervisedFault, ...] = ()
+    faults: Mapping[str, SupervisedFault] = field(default_factory=dict)
     attached: bool = False
     config: LoopConfig = field(default_factory=LoopConfig)
     _lost_at: float | None = None
@@ -106,9 +107,9 @@ class Follower:
             self._lost_at = time.monotonic()
 
     def _inject_faults(self) -> None:
-        for fault in self.faults:
-            if fault.due(self.record):
-                fault.done = True
+        for name, fault in self.faults.items():
+            if name not in self.record.injected and fault.due(self.record):
+                self.record.injected[name] = time.time()
                 fault.happen(self.supervisor, self.console)
 
     def _conclude_after_loss(self) -> None:

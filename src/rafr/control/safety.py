@@ -41,7 +41,7 @@ class SafetyConfig:
     )
     wrench_samples: int = option(5, "consecutive samples above a limit that stop", lower=1, upper=50)
     wrench_step: float = option(
-        35.0,
+        30.0,
         "change of the raw force within 30 ms that stops a reduction",
         unit="N",
         lower=5.0,
@@ -98,6 +98,7 @@ class _Latest:
     risks: dict[str, tuple[float, float, str]] = field(default_factory=dict)
     base: FloatArray | None = None
     base_held: FloatArray | None = None
+    traction: str = ""
 
 
 class SafetySupervisor:
@@ -139,6 +140,10 @@ class SafetySupervisor:
     def heard_risk(self, source: str, probability: float, reason: str, t: float) -> None:
         self._latest.risks[source] = (t, probability, reason)
 
+    def heard_traction(self, complaint: str) -> None:
+        """What the traction device has to say against itself; empty when nothing."""
+        self._latest.traction = complaint
+
     def heard_wrench(self, wrench: FloatArray) -> bool:
         """Raw wrench (6,) at the clamp, N and N m; whether it is a cause to judge at once.
 
@@ -153,10 +158,9 @@ class SafetySupervisor:
         latest.forces.append(wrench[:3])
         step = self._force_step()
         if step > config.wrench_step and latest.arm_mode == ArmMode.REDUCING:
-            reason = (
-                f"the load on the clamp changed by {step:.0f} N within 30 ms: something gave way or caught"
-            )
-            self._latched.setdefault("wrench step", reason)
+            changed = f"the load on the clamp changed by {step:.0f} N within 30 ms"
+            why = "something gave way or caught, or the wrist sensor is off"
+            self._latched.setdefault("wrench step", f"{changed}: {why}")
             return True
         return latest.over_limit >= config.wrench_samples
 
@@ -221,6 +225,8 @@ class SafetySupervisor:
         if moved > config.base_moved:
             causes["base"] = f"the base moved {1e3 * moved:.1f} mm while a fragment is held"
         if latest.arm_mode == ArmMode.REDUCING:
+            if latest.traction:
+                causes["traction"] = latest.traction
             if t - latest.tracker_t > config.tracker_age:
                 causes["tracker"] = "the tracker is silent during a reduction"
             if latest.path_error > config.path_error:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import WrenchStamped
 from nav_msgs.msg import Odometry
 from rafr_msgs.msg import MuscleSignals, SimulationTruth, ToolPose, ToolPoses
@@ -36,6 +37,7 @@ class DeviceOutputs:
         self._emg = node.create_publisher(MuscleSignals, "emg", SENSOR)
         self._imu = node.create_publisher(Imu, "imu", SENSOR)
         self._truth = node.create_publisher(SimulationTruth, "simulation/truth", RELIABLE)
+        self._traction = node.create_publisher(DiagnosticStatus, "traction/state", RELIABLE)
         self._tissue = node.create_publisher(MarkerArray, TOPIC, QOS)
         self._next_picture = 0.0
 
@@ -93,6 +95,13 @@ class DeviceOutputs:
         )
         message.header.stamp = time_message(now)
         self._truth.publish(message)
+
+    def traction(self, tension: float, complaint: str) -> None:
+        """The winch's load cell, N, and what the winch has to say against itself."""
+        message = DiagnosticStatus(name="traction", message=complaint or "pulls as asked")
+        message.level = DiagnosticStatus.ERROR if complaint else DiagnosticStatus.OK
+        message.values = [KeyValue(key="tension", value=f"{tension:.1f}")]
+        self._traction.publish(message)
 
     def tissue(self, now: float, cords: Callable[[], Mapping[str, Cords]]) -> None:
         """The soft tissue as a picture, at a steady rate of wall time and only while somebody looks."""

@@ -24,6 +24,7 @@ from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
 from rafr.config import option
+from rafr.control.traction import TractionWatch
 from rafr.errors import InputError, RafrError
 from rafr.nodes.convert import seconds, time_message
 from rafr.nodes.or_outputs import DeviceOutputs, Outputs
@@ -73,7 +74,7 @@ class OrSimulator(RafrNode):
         self._plant, self._sensors = open_room(self._case, c.seed, c.arm, c.faults, self.carry)
         self._outputs = self.outputs(self, self._plant.joint_names)
         self._ticks, self._cbcts, self._paused = 0, 0, False
-        self._arm_line = ArmLine()
+        self._arm_line, self._winch = ArmLine(), TractionWatch()
         self._command_wall = -np.inf
         self._velocity_t = -np.inf
         self._next_wall = time.monotonic()
@@ -147,6 +148,8 @@ class OrSimulator(RafrNode):
             out.tracker(item.frame, item.unseen_is_valid)
         if self._ticks % _ODOM_TICKS == 0:
             out.odometry(now, *sensors.odometry(self._plant))
+            tension = sensors.traction(self._plant)
+            out.traction(tension, self._winch.complaint(tension, now))
         if self._ticks % _TRUTH_TICKS == 0:
             out.truth(now, self._plant.truth())
         out.tissue(now, self._plant.cords)
@@ -227,6 +230,8 @@ class OrSimulator(RafrNode):
 
     def _traction(self, request: Any, response: Any) -> Any:
         response.success = self._plant.set_traction(request.tension)
+        if response.success:
+            self._winch.ask(request.tension)
         response.message = "" if response.success else "no leg to pull at, or not a finite tension"
         return response
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import WrenchStamped
 from nav_msgs.msg import Odometry
 from rafr_msgs.msg import ArmState, Heartbeat, Risk, SafetyState, ToolPoses
@@ -46,6 +47,7 @@ class SafetyNode(RafrNode):
         self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
         self.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
         self.create_subscription(Odometry, "odom", self._take_odometry, SENSOR)
+        self.create_subscription(DiagnosticStatus, "traction/state", self._take_traction, RELIABLE)
         self.create_subscription(Risk, "risk", self._take_risk, RELIABLE)
         self.create_wall_timer(_PERIOD, self._judge)
         self.set_ready()
@@ -73,6 +75,9 @@ class SafetyNode(RafrNode):
         place = message.pose.pose.position
         if np.isfinite((place.x, place.y)).all():
             self._core.heard_base(np.array([place.x, place.y]))
+
+    def _take_traction(self, message: DiagnosticStatus) -> None:
+        self._core.heard_traction("" if message.level == OK else message.message)
 
     def _take_risk(self, message: Risk) -> None:
         self._core.heard_risk(message.source, message.probability, message.reason, time.monotonic())

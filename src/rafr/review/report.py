@@ -62,6 +62,7 @@ def build_report(
         "plan_hash": record.plan.hash if record.plan is not None else None,
         "peak_true_force_n": max((s.force for s in record.truth), default=None),
         "wall_s": record.wall_seconds,
+        "injected": dict(record.injected),
     }
     cleaned: dict[str, Any] = _finite(report)
     return cleaned

@@ -111,6 +111,7 @@ class RunRecord:
         registrations: in their order; the first is that of the plan, the last that of the X-ray check.
         wall_seconds: from start to end.
         approver: who approved the plan; `automatic` when nobody did.
+        injected: faults that `rafr sim` itself brought about, and when (s since 1970, as in the recording).
     """
 
     nodes: dict[str, bool] = field(default_factory=dict)
@@ -126,6 +127,7 @@ class RunRecord:
     registrations: list[Registered] = field(default_factory=list)
     approver: str = ""
     automatic: bool = False
+    injected: dict[str, float] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     truth: list[TrueSample] = field(default_factory=list)
     outcome: str = ""

@@ -38,6 +38,8 @@ from rafr.units import METRES_PER_MM
 
 _ODOMETRY_NOISE = np.array([1e-4, 1e-4, 1e-4])  # m, m, rad
 
+_TENSION_NOISE = 0.5  # N
+
 
 @dataclass(slots=True, eq=False)
 class SensorSuite:
@@ -75,6 +77,10 @@ class SensorSuite:
     def odometry(self, plant: LivePlant) -> tuple[FloatArray, float, float]:
         pose, v, omega = plant.base_state()
         return pose + _ODOMETRY_NOISE * self.wheels.standard_normal(3), v, omega
+
+    def traction(self, plant: LivePlant) -> float:
+        """N, by the winch's load cell."""
+        return plant.truth().traction + _TENSION_NOISE * float(self.wheels.standard_normal())
 
     def emg(self, duration: float, plant: LivePlant) -> FloatArray:
         return self.muscles.read(duration, float(np.linalg.norm(plant.wrench()[:3])))

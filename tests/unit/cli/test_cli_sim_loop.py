@@ -125,20 +125,20 @@ def test_a_killed_essential_node_is_named_and_what_stands_still_is_held(make):
     def stopped(record):
         record.safety = "STOPPED"
 
-    follower = make([begin, nothing, nothing, stopped], faults=(NodeKill("arm_controller"),))
+    follower = make([begin, nothing, nothing, stopped], faults={"it": NodeKill("arm_controller")})
     follower.run()
     assert follower.record.outcome == "held"
     assert follower.record.lost == ["arm_controller killed by SIGKILL"]
 
 
 def test_a_lost_essential_node_without_a_stop_is_an_abort(make):
-    follower = make([begin], faults=(NodeKill("arm_controller"),))
+    follower = make([begin], faults={"it": NodeKill("arm_controller")})
     follower.run()
     assert follower.record.outcome == "aborted"
 
 
 def test_a_lost_view_is_named_but_the_procedure_goes_on(make):
-    follower = make([begin, *[nothing] * 10, finish("reduced")], faults=(NodeKill("view"),))
+    follower = make([begin, *[nothing] * 10, finish("reduced")], faults={"it": NodeKill("view")})
     follower.run()
     assert follower.record.outcome == "reduced"
     assert follower.record.lost == ["view killed by SIGKILL"]
@@ -157,7 +157,7 @@ def test_the_kill_waits_for_the_middle_of_a_reduction():
 
 def test_a_hung_node_does_nothing_more_is_no_death_and_still_ends_with_the_run(make):
     code = "import time\nwhile True:\n    print('alive', flush=True); time.sleep(0.01)"
-    follower = make([begin, *[nothing] * 30, finish("held")], codes=(code, SLEEP), faults=(NodeHang(),))
+    follower = make([begin, *[nothing] * 30, finish("held")], codes=(code, SLEEP), faults={"it": NodeHang()})
     pid = follower.supervisor.pid("arm_controller")
     follower.run()
     assert follower.record.lost == []
@@ -182,12 +182,13 @@ def test_what_is_written_after_the_disk_was_full_fails(make, tmp_path):
 
 
 def test_what_people_do_happens_once(make):
-    faults = (PlanChanged(), OperatorStop(), DoubleApproval())
+    faults = {"plan": PlanChanged(), "stop": OperatorStop(), "again": DoubleApproval()}
     follower = make([begin, *[nothing] * 10, finish("held")], faults=faults)
     follower.run()
     console = follower.console
     assert (console.stops, console.other_plans) == (1, 1)
     assert console.decisions == [(True, "a second person")]
+    assert set(follower.record.injected) == set(faults)
 
 
 def test_a_node_that_dies_at_start_ends_the_run_with_its_last_words(make):

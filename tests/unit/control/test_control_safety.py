@@ -23,6 +23,7 @@ class Room:
         self.silent = set()
         self.mode = ArmMode.REDUCING
         self.path_error = 1e-3
+        self.traction = ""
         self.wrench = (50.0, 2.0)
 
     def run(self, seconds=1.0):
@@ -36,6 +37,7 @@ class Room:
             if "tools" not in self.silent:
                 self.core.heard_tools({"reference": 1e-4}, self.t)
             self.core.heard_wrench(wrench(*self.wrench))
+            self.core.heard_traction(self.traction)
             decision = self.core.update(self.t)
         return decision
 
@@ -62,8 +64,9 @@ def test_a_start_that_takes_too_long_is_latched():
         (lambda r: setattr(r, "wrench", (500.0, 2.0)), "wrench"),
         (lambda r: setattr(r, "wrench", (50.0, 100.0)), "wrench"),
         (lambda r: setattr(r, "path_error", 0.03), "off its path"),
+        (lambda r: setattr(r, "traction", "the traction pulls 0 N where 80 N were asked for"), "traction"),
     ],
-    ids=["dead node", "stale arm", "silent tracker", "force", "torque", "path error"],
+    ids=["dead node", "stale arm", "silent tracker", "force", "torque", "path error", "traction"],
 )
 def test_every_cause_stops_latches_and_can_be_reset_only_when_it_is_gone(break_it, said):
     room = Room()
@@ -74,7 +77,7 @@ def test_every_cause_stops_latches_and_can_be_reset_only_when_it_is_gone(break_i
     assert any(said in reason for reason in decision.reasons)
     assert not room.core.reset(room.t).accepted
     room.silent.clear()
-    room.wrench, room.path_error = (50.0, 2.0), 1e-3
+    room.wrench, room.path_error, room.traction = (50.0, 2.0), 1e-3, ""
     assert room.run(5.0).level == SafetyLevel.STOPPED, "the stop outlives its cause"
     assert room.core.reset(room.t).accepted
     assert room.run().level == SafetyLevel.OK

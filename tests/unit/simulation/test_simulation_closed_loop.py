@@ -1,5 +1,7 @@
 """One reduction in the closed loop: it ends where it should, faults or not, and the same seed repeats it."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from rafr.procedure.residual import Residual
 from rafr.simulation.closed_loop import run_reduction
 from rafr.simulation.closed_loop.outcome import judged
 from rafr.simulation.faults import FaultConfig
+from rafr.simulation.faults.injector import KINDS
 
 SOON = FaultConfig(earliest=1.0, latest=1.0)
 
@@ -35,6 +38,33 @@ def test_the_same_seed_gives_the_same_run_and_a_fault_ends_it(start):
     assert first.reaction <= 0.12  # s: the age at which silence holds, and a tick
     for name, column in first.series.items():
         assert np.array_equal(column, second.series[name], equal_nan=True), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["clock-forward", "joint-freeze", "wrench-bias", "traction-break"])
+def test_what_a_reading_gives_away_holds_at_once_and_is_named(start, fault):
+    run = run_reduction(start, [fault], when=SOON, after=0.3)
+    assert run.outcome == "held"
+    assert re.search(KINDS[fault].said, run.reason)
+    assert run.stood <= 0.11  # s: a tenth, and the tick in which it is seen
+    assert run.standstill <= 0.2  # s: the drive comes to rest, too
+    assert run.peak_force < ArmControlConfig().force_limit
+
+
+@pytest.mark.slow
+def test_slipping_brakes_hold_before_the_base_has_rolled_two_millimetres(start):
+    moved = []
+    run = run_reduction(
+        start,
+        ["base-slip"],
+        when=SOON,
+        after=0.0,
+        hooks=[lambda loop, t: moved.append(loop.plant.base_state()[0][:2])],
+    )
+    assert run.outcome == "held"
+    assert re.search(KINDS["base-slip"].said, run.reason)
+    # m: 1 mm is the limit, 10 mm/s for the supervisor's 0.1 s beyond it
+    assert np.linalg.norm(moved[-1] - moved[0]) < 2.3e-3
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInp
 from rafr.control.feed import JointFeed
 from rafr.control.live import surface_points
 from rafr.control.safety import SafetyConfig, SafetyDecision, SafetySupervisor
+from rafr.control.traction import TractionWatch
 from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.procedure.traction import TractionFollower
@@ -74,7 +75,7 @@ class ClosedLoop:
         self._chain = registration(self.sensors.markers, start.seed, self.robot.room.T_base_marker)
         self._judge = ToolJudge(ToolGate(), ToolNames.parse(""))
         self._history, self._last_frame = ToolHistory(), -np.inf
-        self._line = ArmLine()
+        self._line, self._winch = ArmLine(), TractionWatch()
         self._feed = JointFeed()
         self._tracking: Tracking | None = None
         self._wrench: tuple[float, FloatArray | None] = (-np.inf, None)
@@ -169,14 +170,15 @@ class ClosedLoop:
                 self._pull(self.traction.ask(command.fragment))
         if self._ticks % _ODOMETRY_TICKS == 0:
             self.safety.heard_base(self.sensors.odometry(self.plant)[0][:2])
+            self.safety.heard_traction(self._winch.complaint(self.sensors.traction(self.plant), now))
         if self._ticks % _SAFETY_TICKS == 0:
             for node in _NODES:
                 self.safety.heard_heartbeat(node, now, ready=True)
             self.decision = self.safety.update(now)
 
     def _pull(self, tension: float | None) -> None:
-        if tension is not None:
-            self.plant.set_traction(tension)
+        if tension is not None and self.plant.set_traction(tension):
+            self._winch.ask(tension)
 
     # -- before the reduction ------------------------------------------------------------------------
 

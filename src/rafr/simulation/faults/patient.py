@@ -8,8 +8,7 @@ from rafr.simulation.live import LivePlant
 
 class TractionBreak(Fault):
     about = "the traction cord snaps"
-    said = "traction|force|torque"
-    at_once = False
+    said = "the traction pulls"
 
     def begin(self, plant: LivePlant) -> None:
         plant.break_traction()
@@ -17,8 +16,7 @@ class TractionBreak(Fault):
 
 class TractionSlip(Fault):
     about = "the boot slips on the foot: the cord has 20 mm more to reel in"
-    said = "traction|force|torque"
-    at_once = False
+    said = "the traction pulls"
 
     def begin(self, plant: LivePlant) -> None:
         plant.slip_traction()
@@ -36,7 +34,7 @@ class PinLoosen(Fault):
 
 class PinBreak(Fault):
     about = "one of the two Schantz pins breaks: the other holds alone"
-    said = "loose pins|force|torque"
+    said = "loose pins|gave way"
     at_once = False
 
     def begin(self, plant: LivePlant) -> None:
@@ -46,8 +44,7 @@ class PinBreak(Fault):
 
 class TractionSurge(Fault):
     about = "the winch runs away: 400 N within a second, whatever it is asked for"
-    said = "force|torque|traction"
-    at_once = False
+    said = "the traction pulls"
 
     def begin(self, plant: LivePlant) -> None:
         plant.surge_traction()

@@ -35,8 +35,7 @@ class WrenchNan(Fault):
 
 class WrenchBias(Fault):
     about = "the wrist sensor is 40 N off from then on"
-    said = "force|torque|wrist"
-    at_once = False
+    said = "wrist sensor is off"
 
     def wrench(self, measured: FloatArray, now: float) -> FloatArray:
         biased: FloatArray = measured + _BIAS
