@@ -6,6 +6,8 @@ ros2 launch rafr hardware.launch.py case:=FOLDER [arm:=ur16e|ur10e|lbr_med14|fr3
     (--show-args lists them all)
 """
 
+from pathlib import Path
+
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
@@ -13,13 +15,14 @@ from launch_ros.actions import Node
 
 from rafr.cli.sim_case import run_folder
 from rafr.nodes.graph import build_companions, build_graph
-from rafr.nodes.hardware_launching import HARDWARE_ARGUMENTS, hardware_options
+from rafr.nodes.hardware_launching import HARDWARE_ARGUMENTS, hardware_options, new_folder
 from rafr.nodes.launching import companion_arguments, node_arguments
 
 
 def start(context):
     values = {name: LaunchConfiguration(name).perform(context) for name in HARDWARE_ARGUMENTS}
     options = hardware_options(values, run_folder(values["out"] or None))
+    new_folder(Path(options.out))
     companions = [Node(**companion_arguments(companion)) for companion in build_companions(options)]
     return [*companions, *(Node(**node_arguments(spec)) for spec in build_graph(options))]
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from rafr.cases.case import load_case
+from rafr.cli.sim_case import check_folder
 from rafr.errors import InputError
 from rafr.nodes.graph import GraphOptions, HardwareOptions
 from rafr.nodes.launching import flag, integer
@@ -86,6 +87,19 @@ def hardware_options(values: Mapping[str, str], out: Path) -> GraphOptions:
         page_port=integer(values, "page_port"),
         hardware=hardware,
     )
+
+
+def new_folder(out: Path) -> Path:
+    """Make the run's folder before any node needs it.
+
+    Raises:
+        InputError: a run lies there already, which with an arm nothing may overwrite, or it cannot be made.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError("out", f"{out} is not empty", "a new folder for the run")
+    check_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
+    return out
 
 
 def _one_of(values: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> None:

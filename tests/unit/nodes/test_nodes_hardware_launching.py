@@ -222,6 +222,16 @@ def test_the_hardware_launch_file_starts_the_list_and_its_companions(stub_launch
     options = hardware_options(stub_launch.values, tmp_path / "run")
     started = [n.kwargs for n in module["start"](None)]
     assert started == [node_arguments(s) for s in build_graph(options)]
+    assert (tmp_path / "run").is_dir()  # the procedure asks for it at once
+
+
+def test_a_run_is_never_written_over_another(stub_launch, case, tmp_path):
+    out = tmp_path / "run"
+    (out / "recording").mkdir(parents=True)
+    stub_launch.values = {**DEFAULTS, "case": case, "mode": "emulated", "out": str(out)}
+    module = runpy.run_path(str(ROOT / "launch" / "hardware.launch.py"))
+    with pytest.raises(InputError, match=r"out: .* is not empty; expected a new folder"):
+        module["start"](None)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("launch_ros") is None, reason="launch_ros is not installed")
