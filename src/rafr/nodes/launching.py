@@ -20,6 +20,7 @@ CONTROLS = ("rafr", "ros2_control")
 _ARM_FAULTS = (
     "joint-stuck",
     "arm-connection-lost",
+    "power-loss",
     "arm-lag",
     "arm-limit",
     "network-drop",

@@ -30,6 +30,16 @@ class ArmConnectionLost(Fault):
     reaches_arm = False
 
 
+class PowerLoss(Fault):
+    about = "the mains fail: brakes of arm, base and winch fall in, the arm reports nothing any more"
+    said = "no joint state|no wrench"
+    reaches_arm = False
+
+    def begin(self, plant: LivePlant) -> None:
+        plant.stop_arm()  # brakes hold the joints where they are; the winch is self-locking anyway
+        plant.set_brakes(True)
+
+
 class ArmLag(Fault):
     about = "the arm follows every command 0.25 s late"
     said = "not follow"

@@ -41,6 +41,7 @@ KINDS: Mapping[str, type[Fault]] = {
     "base-slip": arm.BaseSlip,
     "arm-connection-lost": arm.ArmConnectionLost,
     "arm-lag": arm.ArmLag,
+    "power-loss": arm.PowerLoss,
     "arm-limit": arm.ArmLimit,
     "joint-stuck": arm.JointStuck,
     "joint-freeze": stream.JointFreeze,
