@@ -12,20 +12,22 @@ import numpy as np
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from rafr_msgs.action import DockBase
-from rafr_msgs.msg import ArmState, BaseState, SafetyState
+from rafr_msgs.msg import ArmState, BaseState, SafetyState, ToolPoses
 from std_srvs.srv import SetBool, Trigger
 
 from rafr.config import option
 from rafr.control.base import BaseCommand, BaseControlConfig, BaseController, BaseInput, BaseMode
+from rafr.control.base_pose import BasePose, BasePoseConfig
 from rafr.control.bystander import BystanderConfig, base_speed, slowed_base
 from rafr.errors import InputError
-from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import base_trajectory_from_message, seconds, transform_from_pose
 from rafr.nodes.long_goal import LongGoal
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
 from rafr.robot.description import urdf_text
 from rafr.robot.mobile import DifferentialDrive
 from rafr.robot.urdf import description_mass
+from rafr.room import OperatingRoom
+from rafr.tracking.tools import BASE_TOOL
 
 _PERIOD = 0.02  # s of the node's clock
 _STATE_PERIOD = 0.1  # s, wall time
@@ -50,7 +52,7 @@ class BaseControllerNode(RafrNode):
         fastest = min(config.linear_speed, self._bystander_limit.speed)
         self._core = BaseController(replace(config, linear_speed=fastest))
         self._body = DifferentialDrive.from_yaml().body
-        self._pose: FloatArray | None = None
+        self._pose = BasePose(OperatingRoom.from_yaml().T_base_marker, self.config(BasePoseConfig))
         self._odometry_t = -math.inf
         self._safety = (False, -math.inf)
         self._arm_idle = (False, -math.inf)
@@ -69,6 +71,7 @@ class BaseControllerNode(RafrNode):
         self._brake_client = self.create_client(SetBool, "base/brakes")
         self.create_service(Trigger, "base/reset", self._reset)
         self.create_subscription(Odometry, "odom", self._take_odometry, SENSOR)
+        self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
         self.create_subscription(SafetyState, "safety/state", self._take_safety, LATCHED)
         self.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
         self.create_timer(_PERIOD, self._tick)
@@ -79,8 +82,14 @@ class BaseControllerNode(RafrNode):
         if pose is None:
             return  # not finite: it only grows older
         heading = math.atan2(pose.rotation[1, 0], pose.rotation[0, 0])
-        self._pose = np.array([pose.translation[0], pose.translation[1], heading])
+        self._pose.moved(np.array([pose.translation[0], pose.translation[1], heading]))
         self._odometry_t = seconds(message.header.stamp)
+
+    def _take_tools(self, message: ToolPoses) -> None:
+        seen = next((t.pose for t in message.tools if t.valid and t.name == BASE_TOOL), None)
+        pose = None if seen is None else transform_from_pose(seen)
+        if pose is not None:
+            self._pose.tracked_at(pose)
 
     def _take_safety(self, message: SafetyState) -> None:
         self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())
@@ -94,7 +103,7 @@ class BaseControllerNode(RafrNode):
     def _tick(self) -> None:
         signals = BaseInput(
             t=1e-9 * self.get_clock().now().nanoseconds,
-            pose=self._pose,
+            pose=self._pose.pose,
             odometry_t=self._odometry_t,
             brakes_engaged=self._brakes,
             safety_ok=self._fresh(self._safety),
@@ -164,7 +173,7 @@ class BaseControllerNode(RafrNode):
         )
 
     def _publish_state(self) -> None:
-        command, pose = self._command, self._pose
+        command, pose = self._command, self._pose.pose
         message = BaseState(
             state=int(BaseMode.BRAKED if command is None else command.state),
             reason="" if command is None else command.reason,

@@ -198,6 +198,19 @@ def test_the_holding_device_stiffens_the_pelvis(blocks):
     assert moved[1] < 0.2 * moved[0]
 
 
+def test_a_bumped_table_takes_the_held_pelvis_with_it(blocks):
+    plant = blocks.plant()
+    plant.set_holding(True)
+    plant.step(300)
+    before = plant.world_from_ct("reference")
+    plant.bones.bump_table(np.array([2e-3, 0.0, 1e-3]), np.array([0.0, 0.0, 0.01]))
+    plant.step(500)
+    moved = plant.world_from_ct("reference") @ before.inverse()
+    assert moved.angle == pytest.approx(0.01, abs=1e-3)
+    centre = before.apply(plant.bones.inertias["reference"].centroid)
+    assert moved.apply(centre) - centre == pytest.approx([2e-3, 0.0, 1e-3], abs=4e-4)  # m: tissue pulls
+
+
 def test_the_base_drives_with_brakes_off_and_stays_with_brakes_on(blocks):
     plant = blocks.plant(docked=False)
     start = plant.base_state()[0]
