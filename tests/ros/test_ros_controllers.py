@@ -412,6 +412,32 @@ def test_safety_waits_for_its_nodes_then_allows_and_latches_a_death_until_reset(
     assert lab.wait(lambda: states[-1].state == SafetyState.OK)
 
 
+def test_an_emergency_stop_latches_is_stiff_and_is_not_undone_by_letting_go(lab):
+    from rafr_msgs.msg import ArmState, Heartbeat, SafetyState
+    from std_msgs.msg import Bool
+
+    from rafr.nodes.runtime import LATCHED
+
+    lab.listen(SafetyState, "safety/state", LATCHED)
+    arm = lab.node.create_publisher(ArmState, "arm/state", 10)
+    beats = lab.node.create_publisher(Heartbeat, "heartbeat", 50)
+    switch = lab.node.create_publisher(Bool, "emergency_stop", 10)
+    lab.node.create_timer(0.05, lambda: arm.publish(ArmState(state=ArmState.IDLE)))
+    lab.node.create_timer(0.1, lambda: beats.publish(Heartbeat(node="arm_controller", ready=True)))
+    lab.start("safety", required_nodes="arm_controller")
+    lab.wait_ready("safety")
+    states = lab.received["safety/state"]
+    assert lab.wait(lambda: states and states[-1].state == SafetyState.OK)
+    assert lab.wait(lambda: switch.get_subscription_count() > 0)
+    switch.publish(Bool(data=True))
+    assert lab.wait(lambda: states[-1].state == SafetyState.STOPPED)
+    assert "emergency stop pressed" in states[-1].reasons
+    assert not states[-1].compliant
+    switch.publish(Bool(data=False))
+    lab.wait(lambda: False, 0.5)
+    assert states[-1].state == SafetyState.STOPPED
+
+
 @pytest.mark.slow
 def test_controllers_end_cleanly_on_an_interrupt_and_refuse_a_bad_parameter(lab):
     lab.start("base_controller")

@@ -12,6 +12,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import WrenchStamped
 from nav_msgs.msg import Odometry
 from rafr_msgs.msg import ArmState, Heartbeat, Risk, SafetyState, ToolPoses
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from rafr.config import option
@@ -42,6 +43,7 @@ class SafetyNode(RafrNode):
         self._publisher = self.create_publisher(SafetyState, "safety/state", LATCHED)
         self.create_service(Trigger, "safety/stop", self._stop)
         self.create_service(Trigger, "safety/reset", self._reset)
+        self.create_subscription(Bool, "emergency_stop", self._take_emergency_stop, RELIABLE)
         self.create_subscription(Heartbeat, "heartbeat", self._take_heartbeat, 50)
         self.create_subscription(WrenchStamped, "wrench", self._take_wrench, SENSOR)
         self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
@@ -92,6 +94,12 @@ class SafetyNode(RafrNode):
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self._publisher.publish(message)
+
+    def _take_emergency_stop(self, message: Bool) -> None:
+        """A switch: pressed it stops, let go it changes nothing (a person resets)."""
+        if message.data:
+            self._core.stop("emergency stop pressed")
+            self._judge()
 
     def _stop(self, _: Any, response: Any) -> Any:
         self._core.stop("stop requested")
