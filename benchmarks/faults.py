@@ -145,9 +145,13 @@ def table(rows: list[dict[str, Any]]) -> str:
             f"| {len(reduced)} | {_largest(held, 'stood_s')} | {_largest(held, 'held_s')} "
             f"| {_largest(own, 'peak_force_n', 0)} | {_largest(own, 'peak_torque_nm', 1)} "
             f"| {f'{named}/{len(held)}' if held else '–'} "
-            f"| {_largest(reduced, 'to_plan_mm')} mm, {_largest(reduced, 'to_plan_deg')}° |"
+            f"| {_to_plan(reduced)} |"
         )
     return "\n".join(lines)
+
+
+def _to_plan(rows: list[dict[str, Any]]) -> str:
+    return f"{_largest(rows, 'to_plan_mm')} mm, {_largest(rows, 'to_plan_deg')}°" if rows else "–"
 
 
 def _largest(rows: list[dict[str, Any]], key: str, digits: int = 2) -> str:
