@@ -12,6 +12,9 @@ from rafr.control.signals import Moment
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
+_JUMP_SAMPLES = (
+    3  # tracked samples in a row that must show a jump: pins give way slowly, a bumped marker at once
+)
 _STRAINED = 0.02  # rad a joint stands behind its command when the load is more than it can turn
 
 
@@ -33,22 +36,34 @@ class GripMonitor:
     def __init__(self, grip: Grip, config: ArmControlConfig) -> None:
         self._grip, self._config = grip, config
         self._slip = np.zeros(6)
+        self._jumped = 0
+        self._began = False
 
     def add(self, T_base_clamp: RigidTransform, T_base_fragment: RigidTransform, share: float) -> None:
         """Take a tracked sample with weight `share` 0..1."""
         clamp = self._grip.T_fragment_clamp
         slip = fragment_error(T_base_fragment, T_base_clamp @ clamp.inverse(), clamp.translation)
-        self._slip = self._slip + share * (slip - self._slip)
+        off = slip - self._slip
+        jumped = self._began and _beyond(off, self._config.grip_slip, self._config.grip_turn)
+        self._jumped, self._began = (self._jumped + 1 if jumped else 0), True
+        self._slip = self._slip + share * off
 
     def slipped(self, force: float, torque: float) -> str | None:
         """Why tracker and arm contradict each other more than pins under this load (N, N m) give way."""
         config = self._config
-        distance, angle = (float(np.linalg.norm(part)) for part in (self._slip[:3], self._slip[3:]))
-        too_far = distance > config.grip_slip + force / config.grip_stiffness
-        if not too_far and angle <= config.grip_turn + torque / config.grip_turn_stiffness:
+        if self._jumped >= _JUMP_SAMPLES:
+            return "the fragment jumped against the clamp that holds it: a marker that slipped, or loose pins"
+        allowed = config.grip_slip + force / config.grip_stiffness
+        if not _beyond(self._slip, allowed, config.grip_turn + torque / config.grip_turn_stiffness):
             return None
+        distance, angle = np.linalg.norm(self._slip.reshape(2, 3), axis=1)
         off = f"{1e3 * distance:.1f} mm and {np.degrees(angle):.1f} degrees"
         return f"the fragment is {off} from where the clamp holds it: loose pins, or a marker that slipped"
+
+
+def _beyond(off: FloatArray, distance: float, angle: float) -> bool:
+    sizes = np.linalg.norm(off.reshape(2, 3), axis=1)
+    return bool(sizes[0] > distance or sizes[1] > angle)
 
 
 def strained(now: Moment) -> str:

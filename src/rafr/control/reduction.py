@@ -23,6 +23,7 @@ from rafr.geometry.rigid_transform import FloatArray
 _LAG = (2e-3, 0.02)  # m, rad the command may lag behind the path before the path waits
 _ERROR_FILTER = 0.3  # s
 _MAX_SAMPLE_GAP = 0.1  # s: an error is never integrated over a longer gap
+_STIFFER = 1.2  # from which stiffer tissue is worth a word
 _RELIEVING = 0.3  # share of the speed at which a fragment is led back however hard it is pulled
 
 
@@ -121,12 +122,15 @@ class Reduction:
             return ()
         ahead = load_on(forecast.force, forecast.torque, self._config)
         where = f"expected at {100 * forecast.progress:.0f} % of the path"
-        return tuple(f"{text} {where}: {self._learnt}" for q in ahead if (text := q.stops) is not None)
+        learnt = f": {self._learnt}" if self._learnt else ""
+        return tuple(f"{text} {where}{learnt}" for q in ahead if (text := q.stops) is not None)
 
     @property
     def _learnt(self) -> str:
         stiffness = self._course.expectation.stiffness
-        return "" if stiffness is None else f"tissue {stiffness:.1f} times as stiff as planned"
+        if stiffness is None or stiffness < _STIFFER:
+            return ""
+        return f"tissue {stiffness:.1f} times as stiff as planned"
 
     @property
     def _rests_on_path(self) -> bool:
@@ -204,7 +208,9 @@ class Reduction:
 
     def _watch(self, now: Moment, step: Step, why: str) -> Step:
         if self._count("stalled", self._clock.rate < 0.02, now.dt) > self._config.stall_time:
-            return Step(now.q_target, step.progress, stop=f"no progress: waiting for {why}")
+            causes = "; ".join(text for text in (strained(now), self._learnt) if text)
+            reason = f"no progress: waiting for {why}{causes and f' ({causes})'}"
+            return Step(now.q_target, step.progress, stop=reason)
         return self._watch_bound(now, step)
 
     def _watch_bound(self, now: Moment, step: Step) -> Step:

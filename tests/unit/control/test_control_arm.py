@@ -294,6 +294,21 @@ def test_a_marker_that_slips_on_its_pin_holds_before_the_arm_has_followed_it_far
     assert bench.plant.t - began < 8.0  # s: 3 mm and what the force allows besides
 
 
+def test_a_marker_that_is_bumped_holds_at_once_and_is_named(tools):
+    bench = tools.bench().reducing()
+    bench.run(1.5)
+    began = bench.plant.t
+    for _ in range(100):
+        tracking = bench.plant.tracking()
+        bump = RigidTransform.from_translation([0.008, 0.0, 0.0])
+        bumped = {name: bump @ pose for name, pose in tracking.T_current_displaced.items()}
+        bench.tick(tracking=replace(tracking, T_current_displaced=bumped))
+        if bench.command.state != ArmMode.REDUCING:
+            break
+    assert "marker that slipped" in bench.command.reason
+    assert bench.plant.t - began < 0.1  # s
+
+
 def test_a_short_loss_of_the_tracker_pauses_the_path_and_a_long_one_holds(tools):
     bench = tools.bench().reducing()
     bench.run(2.0)
