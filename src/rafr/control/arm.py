@@ -188,6 +188,16 @@ class ArmController:
         if isinstance(task, Clamping | Releasing) and not success:
             task.refused = message or "no reason given"
 
+    def clamp_found(self, body: str) -> None:
+        """The end effector says, unasked, that it holds a body: this controller was started beside it.
+
+        How it holds it is not known; closing it again (`request_clamp`) measures that.
+        """
+        if not body or self._clamped or self._task is not None or self._mode != ArmMode.IDLE:
+            return
+        self._clamped = self._closed = True
+        self._mode, self._body = ArmMode.CLAMPED, body
+
     def hold(self, reason: str) -> None:
         """Stop at the next tick, latched."""
         self._pending_hold = reason

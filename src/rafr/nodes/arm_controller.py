@@ -19,7 +19,7 @@ from rafr_msgs.action import MoveArm
 from rafr_msgs.msg import Approval, ArmState, PathAdjustment, Plan, Registration, SafetyState, ToolPoses
 from rafr_msgs.srv import SetClamp
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -127,6 +127,7 @@ class ArmControllerNode(RafrNode):
         self.create_subscription(Plan, "plan", self._take_plan, LATCHED)
         self.create_subscription(Approval, "approval", self._take_approval, LATCHED)
         self.create_subscription(SafetyState, "safety/state", self._take_safety, LATCHED)
+        self.create_subscription(String, "clamp/state", self._take_clamp_state, LATCHED)
         self.create_subscription(PathAdjustment, "path_adjustment", self._take_adjustment, RELIABLE)
         self.create_wall_timer(_STATE_PERIOD, self._tick_in_silence)
         self.create_wall_timer(_STATE_PERIOD, self._publish_state)
@@ -170,6 +171,9 @@ class ArmControllerNode(RafrNode):
 
     def _take_approval(self, message: Approval) -> None:
         self._approved_hash = message.plan_hash
+
+    def _take_clamp_state(self, message: String) -> None:
+        self._core.clamp_found(message.data)
 
     def _take_safety(self, message: SafetyState) -> None:
         self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())

@@ -16,11 +16,12 @@ from geometry_msgs.msg import TwistStamped, WrenchStamped
 from nav_msgs.msg import Odometry
 from rafr_msgs.srv import SetClamp
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
 from rafr.config import option
 from rafr.control.wrist import Wrist, described_payload
-from rafr.nodes.runtime import RELIABLE, SENSOR, RafrNode, run_node
+from rafr.nodes.runtime import LATCHED, RELIABLE, SENSOR, RafrNode, run_node
 from rafr.robot.arm import ArmModel
 from rafr.robot.driver import wrist_of
 from rafr.simulation.base_drive import BaseDrive, BaseDriveConfig
@@ -52,6 +53,7 @@ class BenchNode(RafrNode):
         self._odometry = self.create_publisher(Odometry, "odom", SENSOR)
         self.create_subscription(JointState, "joint_states", self._sense, SENSOR)
         self.create_subscription(TwistStamped, "cmd_vel", self._drive, RELIABLE)
+        self._clamp_states = self.create_publisher(String, "clamp/state", LATCHED)
         self.create_service(SetClamp, "clamp", self._clamp)
         self.create_service(SetBool, "base/brakes", self._brake)
         self.create_wall_timer(_PERIOD, self._move)
@@ -89,6 +91,7 @@ class BenchNode(RafrNode):
 
     def _clamp(self, request: Any, response: Any) -> Any:
         response.success, response.message = True, "closed on air" if request.closed else "open"
+        self._clamp_states.publish(String(data=request.body if request.closed else ""))
         return response
 
     def _brake(self, request: Any, response: Any) -> Any:

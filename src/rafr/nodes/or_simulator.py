@@ -20,6 +20,7 @@ from geometry_msgs.msg import TwistStamped
 from rafr_msgs.srv import AcquireCbct, FixBody, SetClamp, SetTraction
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from std_msgs.msg import String
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
@@ -28,7 +29,7 @@ from rafr.control.traction import TractionWatch
 from rafr.errors import InputError, RafrError
 from rafr.nodes.convert import seconds, time_message
 from rafr.nodes.or_outputs import DeviceOutputs, Outputs
-from rafr.nodes.runtime import OK, RELIABLE, WARN, RafrNode
+from rafr.nodes.runtime import LATCHED, OK, RELIABLE, WARN, RafrNode
 from rafr.nodes.work import case_of
 from rafr.nodes.worker import WorkerError, run_in_process
 from rafr.simulation.arm_line import COMMAND_AGE, TICK, ArmLine
@@ -97,6 +98,8 @@ class OrSimulator(RafrNode):
 
     def _serve(self) -> None:
         plant = self._plant
+        self._clamp_states = self.create_publisher(String, "clamp/state", LATCHED)
+        self._clamp_states.publish(String(data=""))
         self.create_service(SetClamp, "clamp", self._clamp)
         self.create_service(SetBool, "holding_device", self._switch(plant.set_holding))
         self.create_service(SetBool, "base/brakes", self._switch(plant.set_brakes))
@@ -211,6 +214,7 @@ class OrSimulator(RafrNode):
 
     def _clamp(self, request: Any, response: Any) -> Any:
         response.success, response.message = self._plant.set_clamp(request.closed, request.body)
+        self._clamp_states.publish(String(data=self._plant.clamped or ""))
         return response
 
     def _switch(self, device: Any) -> Any:

@@ -438,6 +438,31 @@ def test_clamp_that_does_not_answer_counts_as_holding_the_fragment(tools):
     assert bench.controller.mode == ArmMode.IDLE
 
 
+def test_a_controller_started_beside_a_closed_clamp_measures_the_grip_and_goes_on(tools):
+    first = tools.bench().reducing()
+    first.run(2.0)
+    second = tools.bench(plan=first.plan)  # the first one died: same room, another process
+    second.plant = first.plant
+    second.ready()
+    second.controller.clamp_found("left")
+    second.run(0.1)
+    assert second.command.state == ArmMode.CLAMPED
+    lift = tools.joint_trajectory(np.array([0.0, 1.0]), np.tile(second.plant.q, (2, 1)))
+    assert "IDLE" in second.controller.request_free(lift).reasons[0]
+    second.approved = second.plan.hash
+    reasons = second.controller.request_reduction("left", first.trajectory(), second.approved).reasons
+    assert "not clamped and measured" in reasons[0]
+    assert not second.controller.request_clamp("right").accepted
+    assert second.controller.request_clamp("left").accepted
+    assert second.run(5.0).success
+    target = to_metres(second.plan.body("left").T_reduced_displaced)
+    rest = screw_interpolate(second.command.fragment, target, [0.0, 1.0])
+    answer = second.controller.request_reduction("left", second.trajectory(path=rest), second.approved)
+    assert answer.accepted, answer.reasons
+    assert second.run(60.0).success
+    assert second.error()[0] < TARGET_DISTANCE
+
+
 def test_the_measured_clamp_pose_does_not_carry_the_wrench_bias_into_the_force(tools):
     bench = tools.bench().clamped()
     assert bench.command.force < 3.0  # N: noise of the sensor, not its bias of 6 N
