@@ -171,10 +171,10 @@ class ArmControlConfig:
     retrace_speed: float = option(
         5e-3, "with which a fragment is led back the way it came", unit="m/s", lower=2e-4, upper=0.02
     )
-    joint_age: float = option(0.1, "age of the joint state that stops", unit="s", lower=0.02, upper=1.0)
-    wrench_age: float = option(0.1, "age of the wrench that stops", unit="s", lower=0.02, upper=1.0)
+    joint_age: float = option(0.08, "age of the joint state that stops", unit="s", lower=0.02, upper=1.0)
+    wrench_age: float = option(0.08, "age of the wrench that stops", unit="s", lower=0.02, upper=1.0)
     tracker_pause: float = option(
-        0.2, "age of the fragment's pose that pauses the path", unit="s", lower=0.02, upper=2.0
+        0.09, "age of the fragment's pose that pauses the path", unit="s", lower=0.02, upper=2.0
     )
     tracker_stop: float = option(
         1.0, "age of the fragment's pose that stops", unit="s", lower=0.05, upper=5.0

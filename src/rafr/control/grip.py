@@ -48,6 +48,11 @@ class GripMonitor:
         self._jumped, self._began = (self._jumped + 1 if jumped else 0), True
         self._slip = self._slip + share * off
 
+    @property
+    def jumping(self) -> bool:
+        """Whether the last sample is not where the clamp can have carried the fragment to."""
+        return self._jumped > 0
+
     def slipped(self, force: float, torque: float) -> str | None:
         """Why tracker and arm contradict each other more than pins under this load (N, N m) give way."""
         config = self._config

@@ -159,6 +159,8 @@ class Reduction:
         filtered = 1.0 - float(np.exp(-gap / _ERROR_FILTER))
         T_base_clamp = self._T_armbase_base.inverse() @ self._arm.forward(now.q)
         self._grip_monitor.add(T_base_clamp, now.T_base_pelvis @ now.fragment, filtered)
+        if self._grip_monitor.jumping:
+            return  # not followed before it is known for what it is
         # no wind-up: what an arm is asked for beyond its strength only waits to be released
         share = 0.0 if strained(now) else force_speed(now.force, now.torque, self._config)
         self._correction.integrate(error, gap, share)
@@ -208,8 +210,9 @@ class Reduction:
 
     def _watch(self, now: Moment, step: Step, why: str) -> Step:
         if self._count("stalled", self._clock.rate < 0.02, now.dt) > self._config.stall_time:
-            causes = "; ".join(text for text in (strained(now), self._learnt) if text)
-            reason = f"no progress: waiting for {why}{causes and f' ({causes})'}"
+            load = f"the load is {now.force:.0f} N, {now.torque:.1f} N m"
+            causes = "; ".join(text for text in (load, strained(now), self._learnt) if text)
+            reason = f"no progress: waiting for {why} ({causes})"
             return Step(now.q_target, step.progress, stop=reason)
         return self._watch_bound(now, step)
 
