@@ -41,6 +41,9 @@ from rafr.units import to_metres
 __all__ = ["ArmCommand", "ArmControlConfig", "ArmController", "ArmInput", "ArmMode", "Finished", "Tracking"]
 
 
+_REPEATS = "the arm repeats its joint state: it was stopped by its own safety, or its driver hangs"
+
+
 def _refused(*reasons: str) -> Assessment:
     return Assessment(False, tuple(reasons))
 
@@ -294,7 +297,8 @@ class ArmController:
         if self._task.mode == ArmMode.REDUCING and now.approved_hash != self._plan_hash:
             return "no live approval of exactly the loaded plan"
         if now.joint_age > config.joint_age:
-            return f"no joint state for {now.joint_age:.2f} s"
+            silent = f"no joint state for {now.joint_age:.2f} s"
+            return _REPEATS if now.joints_repeat else silent
         if not now.safety_ok:
             return "the safety supervisor does not allow motion"
         if now.wrench_frozen and self._task.mode == ArmMode.REDUCING:

@@ -29,6 +29,7 @@ class Senses:
         self._q: FloatArray | None = None
         self._q_t = -np.inf
         self._q_asked: FloatArray | None = None
+        self._repeats = False
         self._tracker_t = -np.inf
         self._sample_t = -np.inf
         self._T_base_pelvis: RigidTransform | None = None
@@ -75,6 +76,7 @@ class Senses:
             q_command=self._q if q_command is None else q_command,
             q_target=self._q if q_target is None else q_target,
             joint_age=joint_age if np.isfinite(joint_age) else 0.0,
+            joints_repeat=self._repeats,
             wrench_age=t - self.force.last_t,
             wrench_frozen=self.force.frozen,
             tracker_age=t - self._sample_t,
@@ -93,7 +95,8 @@ class Senses:
     def _take_joints(self, t: float, q: FloatArray, age: float, q_command: FloatArray | None) -> None:
         if q.shape != self._arm.limits.lower.shape or not np.isfinite(q).all():
             return
-        if self._frozen(q, q_command):
+        self._repeats = self._frozen(q, q_command)
+        if self._repeats:
             return
         # once the motion was stopped for the lack of joint states, whatever comes is the new truth
         if self._q is not None and age <= self._config.joint_age:

@@ -146,6 +146,7 @@ class Moment:
     q_command: FloatArray
     q_target: FloatArray
     joint_age: float
+    joints_repeat: bool
     wrench_age: float
     wrench_frozen: bool
     tracker_age: float
