@@ -32,10 +32,10 @@ _PASSES = 3  # how often arm and path are linearised anew when the check refuses
 class Replanner:
     """Plans the next second of a reduction again and again, each time from the last plan.
 
-    Meant for the arm controller's adjustment of an approved path while it runs (`rafr.control.reduction`):
-    the controller gives what it measures, follows the horizon's first part, and asks again; a horizon that is
-    not replaced ends at rest. What the independent check refuses is never returned. It keeps Pinocchio's and
-    the solvers' working memory: one per thread.
+    For whoever moves an arm by joint horizons: give what is measured, follow the horizon's first part, ask
+    again; a horizon that is not replaced ends at rest. The nodes do not use it: there `rafr.adjustment` changes
+    the path, and the controller follows it by resolved rates. What the independent check refuses is never
+    returned. It keeps Pinocchio's and the solvers' working memory: one per thread.
     """
 
     def __init__(
