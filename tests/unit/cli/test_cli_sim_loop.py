@@ -177,8 +177,9 @@ def test_what_is_written_after_the_disk_was_full_fails(make, tmp_path):
         time.sleep(0.01)
     follower.supervisor.forbid_writing("view")
     follower.run()
-    # the last words go to a log that cannot be written either: the exit code alone tells
-    assert follower.record.lost == ["view ended with exit code 1"]
+    # the last words go to a log that cannot be written either: the exit code alone tells (120: Python itself
+    # could not write them)
+    assert follower.record.lost in (["view ended with exit code 1"], ["view ended with exit code 120"])
 
 
 def test_what_people_do_happens_once(make):

@@ -33,9 +33,9 @@ class Replanner:
     """Plans the next second of a reduction again and again, each time from the last plan.
 
     For whoever moves an arm by joint horizons: give what is measured, follow the horizon's first part, ask
-    again; a horizon that is not replaced ends at rest. The nodes do not use it: there `rafr.adjustment` changes
-    the path, and the controller follows it by resolved rates. What the independent check refuses is never
-    returned. It keeps Pinocchio's and the solvers' working memory: one per thread.
+    again; a horizon that is not replaced ends at rest. The nodes do not use it: there `rafr.adjustment`
+    changes the path, and the controller follows it by resolved rates. What the independent check refuses is
+    never returned. It keeps Pinocchio's and the solvers' working memory: one per thread.
     """
 
     def __init__(
