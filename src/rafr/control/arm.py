@@ -13,10 +13,10 @@ from rafr.control.config import ArmControlConfig
 from rafr.control.correction import fragment_error
 from rafr.control.course import Course
 from rafr.control.grip import Grip
-from rafr.control.joints import check_joint_trajectory, speed_limits
+from rafr.control.joints import check_joint_trajectory
 from rafr.control.path import PathTiming
+from rafr.control.posture import Posture
 from rafr.control.reduction import Reduction
-from rafr.control.relief import Relief
 from rafr.control.senses import Senses
 from rafr.control.signals import (
     ArmCommand,
@@ -28,7 +28,6 @@ from rafr.control.signals import (
     Step,
     Tracking,
 )
-from rafr.control.smoothing import JointSmoother
 from rafr.control.tasks import Clamping, FreeMotion, Releasing, Task
 from rafr.control.watch import first_stop, load_on
 from rafr.errors import InfeasibleError
@@ -83,11 +82,8 @@ class ArmController:
         self._body = ""
         self._grip: Grip | None = None
         self._task: Task | None = None
-        self._smoother = JointSmoother(speed_limits(arm, config), config)
-        self._relief: Relief | None = None
-        self._stopping = False
+        self._posture = Posture(arm, config)
         self._course: Course | None = None
-        self._target: FloatArray | None = None
         self._moment: Moment | None = None
         self._progress = 0.0
         self._peaks = (0.0, 0.0)
@@ -219,8 +215,7 @@ class ArmController:
         if self._moment.joint_age > self._config.joint_age:
             return _refused("no joint states")
         if float(np.abs(self._q - self._moment.q).max()) > self._config.follow_tolerance:
-            self._stand_at(self._moment.q)
-        self._relief = None
+            self._posture.stand_at(self._moment.q)
         self._mode = ArmMode.CLAMPED if self._clamped else ArmMode.IDLE
         self._reason = ""
         self._pending_hold = None
@@ -230,41 +225,27 @@ class ArmController:
 
     def update(self, signals: ArmInput) -> ArmCommand:
         """One tick: check the signals, run the task, answer with a command."""
-        now = self._senses.update(signals, self._q, self._target)
+        now = self._senses.update(signals, self._q, self._posture.target)
         if now is None:
             return self._command(Step(self._held_q()))
         self._moment = now
         if self._q is None:
-            self._stand_at(now.q)
+            self._posture.stand_at(now.q)
         self._peaks = (max(self._peaks[0], now.force), max(self._peaks[1], now.torque))
         reason = self._pending_hold or self._must_stop(now)
         self._pending_hold = None
         if reason is not None and self._mode != ArmMode.HOLDING:
             return self._stop(reason, now)
-        if self._task is None:
-            return self._command(self._wait(now))
-        return self._run(self._task, now)
+        if self._task is not None:
+            return self._run(self._task, now)
+        wait = self._posture.hold if self._mode == ArmMode.HOLDING else self._posture.rest
+        wait(now)
+        return self._command(Step(self._held_q(), self._progress))
 
     @property
     def _q(self) -> FloatArray | None:
         """(dof,) what the arm was sent last."""
-        return self._smoother.q
-
-    def _stand_at(self, q: FloatArray) -> None:
-        self._smoother.start_at(q)
-        self._target = np.array(q, dtype=float)
-
-    def _wait(self, now: Moment) -> Step:
-        """No task: come to rest and stand; a load that is too high may push a fragment that is held."""
-        self._stopping = self._stopping and self._smoother.moving
-        if self._mode == ArmMode.HOLDING and (self._stopping or self._relief is None or not now.may_yield):
-            self._target = self._smoother.halt(now.dt)
-        elif self._relief is not None:
-            self._target = self._relief.tick(now)
-            self._smoother.follow(self._target, now.dt)
-        elif self._target is not None and not self._smoother.stands_at(self._target):
-            self._smoother.follow(self._target, now.dt)  # the rest of what the last task wanted
-        return Step(self._held_q(), self._progress)
+        return self._posture.q
 
     def _run(self, task: Task, now: Moment) -> ArmCommand:
         step = task.tick(now)
@@ -272,8 +253,8 @@ class ArmController:
             step = self._inside_joint_limits(step)
         if step.stop is not None:
             return self._stop(step.stop, now, step)
-        self._target, self._progress = step.q, step.progress
-        self._smoother.follow(step.q, now.dt, step.qd)
+        self._progress = step.progress
+        self._posture.follow(step, now.dt)
         self._clamped = self._clamped or step.clamp is True
         if step.done is None:
             return self._command(step)
@@ -324,9 +305,7 @@ class ArmController:
     def _stop(self, reason: str, now: Moment, step: Step | None = None) -> ArmCommand:
         finished = None if self._task is None else Finished(False, reason, *self._peaks)
         self._mode, self._reason, self._task = ArmMode.HOLDING, reason, None
-        self._target, self._stopping = self._smoother.halt(now.dt), True
-        if self._clamped:
-            self._relief = Relief(self._arm, self._target, self._senses.force.centre, self._config)
+        self._posture.stop(now, self._senses.force.centre if self._clamped else None)
         path_error = float("nan") if step is None else step.path_error
         return self._command(Step(self._held_q(), self._progress, path_error=path_error), finished)
 

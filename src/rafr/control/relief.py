@@ -28,11 +28,6 @@ class Relief:
         self._band = share * config.force_limit, share * config.torque_limit
         self._spring = Admittance(config, (config.hold_linear, config.hold_angular))
 
-    @property
-    def offset(self) -> float:
-        """m, by which it has given way."""
-        return float(np.linalg.norm(self._spring.value[:3]))
-
     def tick(self, now: Moment) -> FloatArray:
         """(dof,) joints to go for; those of now while the wrist's word is not to be trusted."""
         config = self._config
