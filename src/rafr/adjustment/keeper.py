@@ -23,7 +23,7 @@ class AdjustmentKeeper:
         self._balls: dict[str, Ball] = {}
         self._stiffness = 1.0
         self._taken: Adjustment | None = None
-        self._offered: Adjustment | None = None
+        self._offered: dict[str, tuple[str, Adjustment]] = {}  # why and what, by reason; not answered yet
         self._why = ""
         self._count = 0
 
@@ -40,8 +40,11 @@ class AdjustmentKeeper:
 
     def heard(self, reason: str) -> None:
         """The controller's last word on adjustments."""
-        if self._offered is not None and reason == self._offered.reason:
-            self._taken, self._offered = self._offered, None
+        if reason not in self._offered:
+            return
+        why, self._taken = self._offered[reason]
+        self._offered.clear()
+        if why == self._why:  # nothing else was wished for meanwhile
             self._why = ""
 
     def due(self, progress: float, stiffness: float | None) -> bool:
@@ -58,5 +61,6 @@ class AdjustmentKeeper:
         underway = Underway(start, offset, self._target, self._stiffness, tuple(self._balls.values()))
         self._count += 1
         answer = self._adjuster.adjust(underway, f"{self._why} [{self._count}]")
-        self._offered = joined(self._taken, answer.adjustment, progress)
-        return Adjusted(self._offered, answer.outlook, answer.unadjusted, answer.assessment, answer.seconds)
+        offer = joined(self._taken, answer.adjustment, progress)
+        self._offered[offer.reason] = self._why, offer
+        return Adjusted(offer, answer.outlook, answer.unadjusted, answer.assessment, answer.seconds)

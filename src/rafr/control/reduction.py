@@ -149,7 +149,11 @@ class Reduction:
         wanted = self._wanted(self._u)
         error = fragment_error(wanted, now.fragment, self._path.pivot)
         if self._error is None or self._sample_t is None:
-            self._correction.start_at(error)
+            # the first command is to be the present one to the last digit: by arm and grip, without the noise of
+            # one tracked sample, which would be a jump
+            T_base_clamp = self._T_armbase_base.inverse() @ self._arm.forward(now.q_target)
+            carried = now.T_base_pelvis.inverse() @ T_base_clamp @ self._grip.T_fragment_clamp.inverse()
+            self._correction.start_at(fragment_error(wanted, carried, self._path.pivot))
             self._pelvis.add(now.T_base_pelvis, 0.0)
             self._error, self._sample_t = error, now.t
             return

@@ -41,7 +41,7 @@ class SafetyConfig:
     )
     wrench_samples: int = option(5, "consecutive samples above a limit that stop", lower=1, upper=50)
     wrench_step: float = option(
-        30.0,
+        35.0,
         "change of the raw force within 30 ms that stops a reduction",
         unit="N",
         lower=5.0,

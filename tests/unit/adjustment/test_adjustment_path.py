@@ -131,8 +131,24 @@ def test_changes_follow_each_other_without_a_jump_and_only_when_there_is_a_reaso
     keeper.set_obstacles({"tool": Ball("tool", np.array([0.0, 100.0, 0.0]), 5.0)})
     assert keeper.due(0.95, None)
     keeper.adjusted(0.95)
+    keeper.adjusted(0.95)
     keeper.heard("something else")
     assert keeper.due(0.95, None), "not taken: asked again"
+
+
+def test_an_answer_that_comes_late_counts_and_a_newer_wish_stands(adjuster):
+    keeper = AdjustmentKeeper(adjuster)
+    keeper.wish(np.array([0.0, 1e-3, 0.0, 0.0, 0.0, 0.0]))
+    first = keeper.adjusted(0.2)
+    keeper.adjusted(0.22)  # asked again before the first answer came
+    keeper.heard(first.adjustment.reason)
+    assert not keeper.due(0.25, None)
+    keeper.wish(np.array([0.0, 2e-3, 0.0, 0.0, 0.0, 0.0]))
+    second = keeper.adjusted(0.3)
+    assert second.adjustment.at(0.3) == pytest.approx(first.adjustment.at(0.3), abs=1e-9)
+    keeper.wish(np.array([0.0, -1e-3, 0.0, 0.0, 0.0, 0.0]))
+    keeper.heard(second.adjustment.reason)
+    assert keeper.due(0.35, None)
 
 
 def test_an_adjustment_is_followed_as_before_until_it_begins():
