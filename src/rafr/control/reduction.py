@@ -149,8 +149,8 @@ class Reduction:
         wanted = self._wanted(self._u)
         error = fragment_error(wanted, now.fragment, self._path.pivot)
         if self._error is None or self._sample_t is None:
-            # the first command is to be the present one to the last digit: by arm and grip, without the noise of
-            # one tracked sample, which would be a jump
+            # the first command is to be the present one to the last digit: by arm and grip, without the noise
+            # of one tracked sample, which would be a jump
             T_base_clamp = self._T_armbase_base.inverse() @ self._arm.forward(now.q_target)
             carried = now.T_base_pelvis.inverse() @ T_base_clamp @ self._grip.T_fragment_clamp.inverse()
             self._correction.start_at(fragment_error(wanted, carried, self._path.pivot))
