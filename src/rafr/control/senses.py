@@ -94,6 +94,7 @@ class Senses:
 
     def _take_joints(self, t: float, q: FloatArray, age: float, q_command: FloatArray | None) -> None:
         if q.shape != self._arm.limits.lower.shape or not np.isfinite(q).all():
+            self._repeats = False  # it says nothing, not the same again
             return
         self._repeats = self._frozen(q, q_command)
         if self._repeats:
