@@ -90,9 +90,12 @@ class PathAdjuster:
         knots = table[table.nearest(shares)]
         present, goal = (o * MILLI * self._terrain.scale for o in (underway.offset, underway.target))
         d = present + np.linspace(0.0, 1.0, len(shares))[:, None] * (goal - present)
+        slope = underway.stiffness * knots.slope / self._limits[:, None]
+        load = self._loads(knots.tissue, knots.poses, underway.stiffness) / self._limits
         solved = True
         for _ in range(self._config.rounds):
-            found = self._programme.solve(self._linearised(d, knots, bones, underway))
+            gap, push = self._room(d, knots, bones)
+            found = self._programme.solve(Linearised(d, load, slope, gap, push))
             solved = found is not None
             if found is None:
                 break
@@ -105,22 +108,13 @@ class PathAdjuster:
         assessment = self._judged(adjustment, outlook, solved)
         return Adjusted(adjustment, outlook, unadjusted, assessment, time.perf_counter() - began)
 
-    def _linearised(self, d: FloatArray, knots: Approved, bones: Bones, underway: Underway) -> Linearised:
+    def _room(self, d: FloatArray, knots: Approved, bones: Bones) -> tuple[FloatArray, FloatArray]:
+        """Gap and push of `Linearised` at offsets d (n, 6), of the points that have the least room."""
         near = bones.nearness(knots.poses.displaced(d / self._terrain.scale, self._terrain.pivot))
         kept = np.minimum(self._config.clearance_mm, knots.bone)
         gap = np.minimum(near.bone - kept, near.ball - self._config.margin_mm)
         rows = np.argpartition(gap, self._config.rows - 1, axis=1)[:, : self._config.rows]
-        slope = underway.stiffness * knots.slope / self._limits[:, None]
-        load = self._loads(knots.tissue, knots.poses, underway.stiffness) / self._limits
-        return Linearised(
-            about=d,
-            load=load + np.einsum("kij,kj->ki", slope, d),
-            slope=slope,
-            gap=np.take_along_axis(gap, rows, axis=1),
-            push=np.take_along_axis(near.away, rows[:, :, None], axis=1),
-            present=d[0],
-            goal=d[-1],
-        )
+        return np.take_along_axis(gap, rows, axis=1), np.take_along_axis(near.away, rows[:, :, None], axis=1)
 
     def _loads(self, tissue: FloatArray, poses: Poses, stiffness: float) -> FloatArray:
         """(n, 6) N, N m with the cord, where the tissue as modelled pulls with (n, 6)."""

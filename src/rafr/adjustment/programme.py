@@ -18,10 +18,9 @@ class Linearised:
     """What is known at every knot about offsets d (n, 6) of it, mm (turns times the chart's radius).
 
     Attributes:
-        about: (n, 6) the offsets about which the rest is linear.
-        load: (n, 6) in parts of the limits.   slope: (n, 6, 6) of it by d.
-        gap: (n, m) mm by which distances exceed what is to be kept.   push: (n, m, 6) of it by d.
-        present, goal: (6,) offsets at the first knot and wished for at the last.
+        about: (n, 6) the offsets about which clearance is linear; the first and the last are given.
+        load: (n, 6) at no offset, in parts of the limits.   slope: (n, 6, 6) of it by d.
+        gap: (n, m) mm by which distances at `about` exceed what is to be kept.   push: (n, m, 6) of it by d.
     """
 
     about: FloatArray
@@ -29,14 +28,12 @@ class Linearised:
     slope: FloatArray
     gap: FloatArray
     push: FloatArray
-    present: FloatArray
-    goal: FloatArray
 
 
 class Programme:
     """min ease·|load|² + fidelity·|d - line|² + smoothness·|d''|² + price·missing², bounds on d (DAQP).
 
-    The first offset is the present one, the last the goal; d'' are second differences.
+    The first and the last offset are given; d'' are second differences.
     """
 
     def __init__(self, largest: FloatArray, config: AdjusterConfig) -> None:
@@ -62,8 +59,9 @@ class Programme:
         least = -at.gap + np.einsum("kmi,ki->km", at.push, at.about)
         lower = np.concatenate([np.tile(-self._largest, n), np.zeros(n)])
         upper = np.concatenate([np.tile(self._largest, n), np.full(n, 1e3)])
-        lower[:6] = upper[:6] = at.present
-        lower[6 * (n - 1) : 6 * n] = upper[6 * (n - 1) : 6 * n] = at.goal
+        for end in (0, n - 1):
+            given = slice(6 * end, 6 * end + 6)
+            lower[given] = upper[given] = at.about[end]
         found = self._solver(
             h=H, g=g, a=A, lba=least.ravel(), uba=np.full(n * m, np.inf), lbx=lower, ubx=upper
         )
@@ -75,13 +73,12 @@ class Programme:
     def _objective(self, at: Linearised) -> tuple[FloatArray, FloatArray]:
         config, n = self._config, self._config.knots
         H, g = np.zeros((self._size, self._size)), np.zeros(self._size)
-        line = at.present + np.linspace(0.0, 1.0, n)[:, None] * (at.goal - at.present)
+        line = at.about[0] + np.linspace(0.0, 1.0, n)[:, None] * (at.about[-1] - at.about[0])
         scale = 1.0 / self._largest
         for k in range(n):
             own = slice(6 * k, 6 * k + 6)
             H[own, own] += config.ease * at.slope[k].T @ at.slope[k] + config.fidelity * np.diag(scale**2)
-            constant = at.load[k] - at.slope[k] @ at.about[k]
-            g[own] += config.ease * at.slope[k].T @ constant - config.fidelity * scale**2 * line[k]
+            g[own] += config.ease * at.slope[k].T @ at.load[k] - config.fidelity * scale**2 * line[k]
         bend = np.kron(self._bend, np.diag(scale))
         H[: 6 * n, : 6 * n] += config.smoothness * bend.T @ bend
         H[6 * n :, 6 * n :] += _PRICE * np.eye(n)

@@ -84,7 +84,7 @@ class Terrain:
             if other != body
             for part in mesh.parts.values()
         ]
-        pivot = surface_points(case)[body].mean(axis=0)
+        pivot = surface_points(case, meshes)[body].mean(axis=0)
         poses = [p.T_path_displaced for p in plan.body(body).path]
         return Terrain.of(meshes[body].mesh, obstacles, poses, pivot, pull_on(case, meshes, body, goals))
 

@@ -136,7 +136,7 @@ class ArmController:
             return _refused(f"the clamp holds {self._body!r}")
         # what may already hold a fragment must not be tared: that would hide the fragment's force
         force = None if self._clamped else self._senses.force
-        task = Clamping(self._arm, force, self._config, self._T_base_armbase)
+        task = Clamping(force, self._config, self._T_base_armbase)
         task.closed = self._closed
         self._grip = None
         self._start(task, body)

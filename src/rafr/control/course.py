@@ -47,8 +47,7 @@ class Course:
         fragment, T_base_pelvis = _tracked(now, config)
         approved = self.path.approved
         T_pelvis_armbase = T_base_pelvis.inverse() @ T_base_armbase
-        T_clamp_fragment = grip.T_fragment_clamp.inverse()
-        carried = [T_pelvis_armbase @ arm.forward(q) @ T_clamp_fragment for q in trajectory.q]
+        carried = [grip.carried(T_pelvis_armbase @ arm.forward(q)) for q in trajectory.q]
         timing = time_path(approved, trajectory.t, carried, config.path_tolerance)
         off = approved.deviation(fragment, approved.at(timing.at(0.0)))
         if off > config.path_tolerance:

@@ -15,6 +15,11 @@ _MEDIAN = 5
 _FROZEN = 10
 
 
+def about(wrench: FloatArray, lever: FloatArray) -> FloatArray:
+    """(6,) the same wrench about a point at `lever` (3,), m, in its axes."""
+    return np.concatenate([wrench[:3], wrench[3:] - np.cross(lever, wrench[:3])])
+
+
 class ForceMonitor:
     """Compensated wrench, force and torque as medians over the last samples.
 
@@ -50,7 +55,7 @@ class ForceMonitor:
         self.last_t = t
         self._raw.append((t, wrench))
         net = wrench - self._bias
-        torque = net[3:] - np.cross(self.centre, net[:3])
+        torque = about(net, self.centre)[3:]
         self._recent.append(np.concatenate([net, [np.linalg.norm(net[:3]), np.linalg.norm(torque)]]))
         median = np.median(np.array(self._recent), axis=0)
         self.wrench, self.force, self.torque = median[:6], float(median[6]), float(median[7])

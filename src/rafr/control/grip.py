@@ -29,6 +29,10 @@ class Grip:
         """(3,) m in `clamp` of a point of the fragment."""
         return self.T_fragment_clamp.inverse().apply(pivot)
 
+    def carried(self, T_a_clamp: RigidTransform) -> RigidTransform:
+        """`T_a_fragment` where a clamp at `T_a_clamp` has it."""
+        return T_a_clamp @ self.T_fragment_clamp.inverse()
+
 
 class GripMonitor:
     """Compares where arm and grip have the fragment with where it is tracked, smoothed."""
@@ -41,8 +45,8 @@ class GripMonitor:
 
     def add(self, T_base_clamp: RigidTransform, T_base_fragment: RigidTransform, share: float) -> None:
         """Take a tracked sample with weight `share` 0..1."""
-        clamp = self._grip.T_fragment_clamp
-        slip = fragment_error(T_base_fragment, T_base_clamp @ clamp.inverse(), clamp.translation)
+        pivot = self._grip.T_fragment_clamp.translation
+        slip = fragment_error(T_base_fragment, self._grip.carried(T_base_clamp), pivot)
         off = slip - self._slip
         jumped = self._began and _beyond(off, self._config.grip_slip, self._config.grip_turn)
         self._jumped, self._began = (self._jumped + 1 if jumped else 0), True

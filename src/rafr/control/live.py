@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.registration.chain import base_from_pelvis, current_from_displaced, tracker_from_pelvis
 from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
 from rafr.units import METRES_PER_MM
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
 
 _SURFACE_POINTS = 400
 
@@ -48,14 +52,16 @@ class LiveChain:
         return Tracking(t, T_base_pelvis, fragments)
 
 
-def surface_points(case: Case, count: int = _SURFACE_POINTS) -> dict[str, FloatArray]:
-    """Per moving body (n <= count, 3) vertices spread over its surface, m, CT frame."""
+def surface_points(case: Case, meshes: Mapping[str, BodyMesh] | None = None) -> dict[str, FloatArray]:
+    """Per moving body (n <= 400, 3) vertices spread over its surface, m, CT frame; reads meshes not given."""
     from rafr.cases.meshes import body_meshes
 
-    meshes = body_meshes(case)
+    meshes = meshes or body_meshes(case)
     points = {}
     for body in case.moving:
         vertices = meshes[body.name].mesh.vertices
-        chosen = np.random.default_rng(0).choice(len(vertices), min(count, len(vertices)), replace=False)
+        chosen = np.random.default_rng(0).choice(
+            len(vertices), min(_SURFACE_POINTS, len(vertices)), replace=False
+        )
         points[body.name] = np.asarray(vertices[np.sort(chosen)], dtype=float) * METRES_PER_MM
     return points

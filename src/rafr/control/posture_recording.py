@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.tables import read_table
 
 WRENCH = ("fx", "fy", "fz", "tx", "ty", "tz")
 _STILL = 2e-3  # rad: joints that move less stand
@@ -39,18 +39,9 @@ def read_postures(path: Path | str, joints: Sequence[str]) -> PostureRecording:
             not increase; names the line.
     """
     path, header = Path(path), columns(joints)
-    expected = f"a CSV file with the columns {', '.join(header)}"
-    try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", expected) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(path, f"is no text table ({error})", expected) from None
-    if not lines or [cell.strip() for cell in lines[0]] != header:
-        raise InputError(path, f"its first line is {','.join(lines[0]) if lines else 'missing'!r}", expected)
-    rows = np.array([_row(path, k, line, len(header)) for k, line in enumerate(lines[1:], 2) if line])
+    rows = np.array([_row(path, number, line, len(header)) for number, line in read_table(path, header)])
     if not len(rows):
-        raise InputError(path, "no row in it", expected)
+        raise InputError(path, "no row in it", f"a CSV file with the columns {', '.join(header)}")
     late = np.flatnonzero(np.diff(rows[:, 0]) <= 0)
     if len(late):
         raise InputError(path, f"time does not increase after row {late[0] + 1}", "increasing times")

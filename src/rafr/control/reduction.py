@@ -10,7 +10,7 @@ from rafr.control.admittance import Admittance, beyond
 from rafr.control.config import ArmControlConfig
 from rafr.control.correction import Correction, SmoothedPose, displaced, fragment_error
 from rafr.control.course import Course
-from rafr.control.force import force_speed
+from rafr.control.force import about, force_speed
 from rafr.control.grip import Grip, GripMonitor, strained
 from rafr.control.joints import resolved_rate_step
 from rafr.control.path import PathTiming
@@ -152,7 +152,7 @@ class Reduction:
             # the first command is to be the present one to the last digit: by arm and grip, without the noise
             # of one tracked sample, which would be a jump
             T_base_clamp = self._T_armbase_base.inverse() @ self._arm.forward(now.q_target)
-            carried = now.T_base_pelvis.inverse() @ T_base_clamp @ self._grip.T_fragment_clamp.inverse()
+            carried = self._grip.carried(now.T_base_pelvis.inverse() @ T_base_clamp)
             self._correction.start_at(fragment_error(wanted, carried, self._path.pivot))
             self._pelvis.add(now.T_base_pelvis, 0.0)
             self._error, self._sample_t = error, now.t
@@ -161,7 +161,7 @@ class Reduction:
         self._sample_t = now.t
         self._pelvis.add(now.T_base_pelvis, gap)
         filtered = 1.0 - float(np.exp(-gap / _ERROR_FILTER))
-        T_base_clamp = self._T_armbase_base.inverse() @ self._arm.forward(now.q)
+        T_base_clamp = self._T_armbase_base.inverse() @ now.T_armbase_clamp
         self._grip_monitor.add(T_base_clamp, now.T_base_pelvis @ now.fragment, filtered)
         if self._grip_monitor.jumping:
             return  # not followed before it is known for what it is
@@ -190,9 +190,8 @@ class Reduction:
         """Learn what the tissue does, and give way to what is not expected of it."""
         assert self._pelvis.value is not None
         axes = (self._pelvis.value.inverse() @ self._T_armbase_base.inverse()).rotation
-        lever = self._arm.forward(now.q).rotation @ self._grip.centre(self._path.pivot)
-        force = now.load[:3]
-        measured = np.concatenate([axes @ force, axes @ (now.load[3:] - np.cross(lever, force))])
+        lever = now.T_armbase_clamp.rotation @ self._grip.centre(self._path.pivot)
+        measured = (axes @ about(now.load, lever).reshape(2, 3).T).T.ravel()
         surprise = self._course.expectation.learn(self._u, measured, now.dt)
         band = self._config.yield_force, self._config.yield_torque
         self._yielding.step(beyond(surprise, band), now.dt)

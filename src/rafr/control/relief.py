@@ -7,6 +7,7 @@ import numpy as np
 from rafr.control.admittance import Admittance, beyond
 from rafr.control.config import ArmControlConfig
 from rafr.control.correction import displaced
+from rafr.control.force import about
 from rafr.control.joints import resolved_rate_step
 from rafr.control.signals import ArmKinematics, Moment
 from rafr.geometry.rigid_transform import FloatArray
@@ -34,8 +35,7 @@ class Relief:
         if now.wrench_frozen or now.wrench_age > config.wrench_age or now.joint_age > config.joint_age:
             return now.q_target
         lever = self._home.rotation @ self._centre
-        about_centre = np.concatenate([now.load[:3], now.load[3:] - np.cross(lever, now.load[:3])])
-        offset = self._spring.step(beyond(about_centre, self._band), now.dt)
+        offset = self._spring.step(beyond(about(now.load, lever), self._band), now.dt)
         if not offset.any():
             return now.q_target
         goal = displaced(self._home, offset, self._centre)

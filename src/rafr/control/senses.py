@@ -68,7 +68,7 @@ class Senses:
         new_sample = self._take_tracking(t, signals.tracking)
         if self._q is None:
             return None
-        axes = self._arm.forward(self._q).rotation
+        T_armbase_clamp = self._arm.forward(self._q)
         return Moment(
             t=t,
             dt=dt,
@@ -84,7 +84,8 @@ class Senses:
             T_base_pelvis=self._T_base_pelvis,
             fragment=self._fragment,
             twist=self._twist,
-            load=(axes @ self.force.wrench.reshape(2, 3).T).T.ravel(),
+            T_armbase_clamp=T_armbase_clamp,
+            load=(T_armbase_clamp.rotation @ self.force.wrench.reshape(2, 3).T).T.ravel(),
             force=self.force.force,
             torque=self.force.torque,
             safety_ok=signals.safety_ok,

@@ -135,6 +135,7 @@ class Moment:
     Attributes:
         q_command: (dof,) rad, what the arm was last sent.
         q_target: (dof,) rad, what the task last wanted; the command follows it within its limits.
+        T_armbase_clamp: m, at the joints measured.
         twist: (6,) m/s, rad/s of the clamp, measured, `arm_base` axes.
         load: (6,) N, N m of the fragment on the tool, compensated, about the clamp, `arm_base` axes.
         force, torque: N, N m; the torque about a held fragment's centre.
@@ -153,6 +154,7 @@ class Moment:
     new_sample: bool
     T_base_pelvis: RigidTransform | None
     fragment: RigidTransform | None
+    T_armbase_clamp: RigidTransform
     twist: FloatArray
     load: FloatArray
     force: float

@@ -87,12 +87,10 @@ class Clamping:
 
     def __init__(
         self,
-        arm: ArmKinematics,
         force: ForceMonitor | None,
         config: ArmControlConfig,
         T_base_armbase: RigidTransform,
     ) -> None:
-        self._arm = arm
         self._force = force
         self._config = config
         self._T_base_armbase = T_base_armbase
@@ -134,7 +132,7 @@ class Clamping:
         settled = held > config.measure_time
         if settled and now.new_sample and now.T_base_pelvis is not None and now.fragment is not None:
             T_base_fragment = now.T_base_pelvis @ now.fragment
-            T_base_clamp = self._T_base_armbase @ self._arm.forward(now.q)
+            T_base_clamp = self._T_base_armbase @ now.T_armbase_clamp
             self._samples.append(T_base_fragment.inverse() @ T_base_clamp)
         if len(self._samples) >= 5 and held > 2.0 * config.measure_time:
             self.T_fragment_clamp = mean_transform(self._samples)

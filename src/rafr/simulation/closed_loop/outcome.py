@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rafr.control.arm import ArmCommand, ArmMode
+from rafr.control.force import about
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.procedure.residual import Residual, residual
@@ -95,7 +96,7 @@ def true_load(plant: LivePlant, body: str, pivot: FloatArray) -> tuple[float, fl
     """Force at the clamp (N) and torque about the fragment's centre `pivot` (3,), CT frame, m (N m)."""
     wrench = plant.wrench()
     centre = (plant.world_from("clamp").inverse() @ plant.world_from_ct(body)).apply(pivot)
-    torque = wrench[3:] - np.cross(centre, wrench[:3])
+    torque = about(wrench, centre)[3:]
     return float(np.linalg.norm(wrench[:3])), float(np.linalg.norm(torque))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.tables import read_table
 
 _COLUMNS = ["name", "x_mm", "y_mm", "z_mm"]
 
@@ -32,24 +32,14 @@ def read_points(path: Path | str) -> NamedPoints:
         InputError: it cannot be read, lacks the header, or a line is no point; names the line.
     """
     path = Path(path)
-    expected = f"a CSV file with the columns {', '.join(_COLUMNS)}"
-    try:
-        lines = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", expected) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(path, f"is no text table ({error})", expected) from None
-    if not lines or [cell.strip() for cell in lines[0]] != _COLUMNS:
-        raise InputError(path, f"its first line is {','.join(lines[0]) if lines else 'missing'!r}", expected)
     points = {}
-    for number, line in enumerate(lines[1:], 2):
-        if line:
-            name, point = _point(path, number, line)
-            if name in points:
-                raise InputError(path, f"line {number} repeats the name {name!r}", "every name once")
-            points[name] = point
+    for number, line in read_table(path, _COLUMNS):
+        name, point = _point(path, number, line)
+        if name in points:
+            raise InputError(path, f"line {number} repeats the name {name!r}", "every name once")
+        points[name] = point
     if not points:
-        raise InputError(path, "no point in it", expected)
+        raise InputError(path, "no point in it", f"a CSV file with the columns {', '.join(_COLUMNS)}")
     return NamedPoints(tuple(points), np.array(list(points.values())))
 
 
