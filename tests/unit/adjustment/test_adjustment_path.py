@@ -169,4 +169,4 @@ def test_bad_tunables_are_refused(terrain):
 def test_an_adjustment_takes_no_longer_than_a_control_horizon(adjuster):
     ball = Ball("retractor", np.array([0.0, 14.0, 0.0]), 5.0)
     seconds = [adjuster.adjust(Underway(0.1, NOTHING, NOTHING, balls=(ball,))).seconds for _ in range(20)]
-    assert np.median(seconds) < 0.3  # s: 20 ms on a quiet machine
+    assert np.median(seconds) < 0.3  # s: some 40 ms on a quiet machine
