@@ -86,6 +86,7 @@ class _Latest:
 
     heartbeats: dict[str, float] = field(default_factory=dict)
     ready: dict[str, bool] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
     arm_t: float = -np.inf
     arm_mode: ArmMode = ArmMode.IDLE
     arm_reason: str = ""
@@ -119,6 +120,21 @@ class SafetySupervisor:
     def heard_heartbeat(self, node: str, t: float, ready: bool) -> None:
         self._latest.heartbeats[node] = t
         self._latest.ready[node] = ready
+        self._latest.ended.discard(node)
+
+    def heard_end(self, node: str) -> bool:
+        """A node's process has ended; whether it is a cause to judge at once.
+
+        What nothing depends on (a view, the recorder) stops the arm too when it moves, for nobody knows why
+        it died; but a person may reset and go on without it.
+        """
+        if node in self._required:
+            self._latest.ended.add(node)
+            return True
+        if self._latest.arm_mode not in (ArmMode.MOVING, ArmMode.REDUCING):
+            return False
+        self._latched.setdefault(f"end {node}", f"{node} has ended")
+        return True
 
     def heard_arm(self, mode: ArmMode, reason: str, path_error: float, t: float) -> None:
         latest = self._latest
@@ -215,7 +231,9 @@ class SafetySupervisor:
         causes = {}
         for node in self._required:
             age = t - latest.heartbeats.get(node, -np.inf)
-            if age > config.heartbeat_age:
+            if node in latest.ended:
+                causes[f"end {node}"] = f"{node} has ended"
+            elif age > config.heartbeat_age:
                 causes[f"heartbeat {node}"] = f"no heartbeat of {node}"
         if "arm_controller" in self._required and t - latest.arm_t > config.arm_state_age:
             causes["arm state"] = "the arm controller's state is stale"

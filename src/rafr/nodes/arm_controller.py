@@ -42,6 +42,7 @@ from rafr.nodes.convert import (
     transform_from_pose,
     wrench_array,
 )
+from rafr.nodes.ends import Ends
 from rafr.nodes.long_goal import LongGoal
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
 from rafr.nodes.work import case_of
@@ -127,6 +128,7 @@ class ArmControllerNode(RafrNode):
         self.create_subscription(Plan, "plan", self._take_plan, LATCHED)
         self.create_subscription(Approval, "approval", self._take_approval, LATCHED)
         self.create_subscription(SafetyState, "safety/state", self._take_safety, LATCHED)
+        self._ends = Ends(self, ("safety",), self._unsupervised)
         self.create_subscription(String, "clamp/state", self._take_clamp_state, LATCHED)
         self.create_subscription(PathAdjustment, "path_adjustment", self._take_adjustment, RELIABLE)
         self.create_wall_timer(_STATE_PERIOD, self._tick_in_silence)
@@ -178,6 +180,11 @@ class ArmControllerNode(RafrNode):
     def _take_safety(self, message: SafetyState) -> None:
         self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())
         self._compliant = bool(message.compliant)
+
+    def _unsupervised(self, _: str) -> None:
+        self._safety = (False, -np.inf)
+        if self._core.busy:
+            self._core.hold("the safety supervisor has ended")
 
     def _take_adjustment(self, message: PathAdjustment) -> None:
         if message.needs_approval:

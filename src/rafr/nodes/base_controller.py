@@ -21,6 +21,7 @@ from rafr.control.base_pose import BasePose, BasePoseConfig
 from rafr.control.bystander import BystanderConfig, base_speed, slowed_base
 from rafr.errors import InputError
 from rafr.nodes.convert import base_trajectory_from_message, seconds, transform_from_pose
+from rafr.nodes.ends import Ends
 from rafr.nodes.long_goal import LongGoal
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
 from rafr.robot.description import urdf_text
@@ -74,6 +75,7 @@ class BaseControllerNode(RafrNode):
         self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
         self.create_subscription(SafetyState, "safety/state", self._take_safety, LATCHED)
         self.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
+        self._ends = Ends(self, ("safety", "arm_controller"), self._take_end)
         self.create_timer(_PERIOD, self._tick)
         self.create_wall_timer(_STATE_PERIOD, self._publish_state)
 
@@ -96,6 +98,12 @@ class BaseControllerNode(RafrNode):
 
     def _take_arm(self, message: ArmState) -> None:
         self._arm_idle = (message.state == ArmState.IDLE, time.monotonic())
+
+    def _take_end(self, node: str) -> None:
+        if node == "safety":
+            self._safety = (False, -math.inf)
+        else:
+            self._arm_idle = (False, -math.inf)
 
     def _fresh(self, heard: tuple[bool, float]) -> bool:
         return heard[0] and time.monotonic() - heard[1] < self._config.other_age

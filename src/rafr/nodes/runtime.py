@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from rafr.config import check_config
 from rafr.errors import InputError, RafrError
+from rafr.processes import machine
 
 ConfigT = TypeVar("ConfigT")
 
@@ -54,6 +56,7 @@ class RafrNode(Node):
         self.failure: Exception | None = None
         """What ends the node; set in a callback, where raising would print a traceback as of a defect."""
         self._ready = False
+        self._pid_space = machine()
         self._status: tuple[Any, str, dict[str, str]] = (STALE, "starting", {})
         self._heartbeat = self.create_publisher(Heartbeat, "heartbeat", 50)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -108,7 +111,7 @@ class RafrNode(Node):
         self._status = level, message, kept | {k: str(v) for k, v in values.items()}
 
     def _beat(self) -> None:
-        message = Heartbeat(node=self.get_name(), ready=self._ready)
+        message = Heartbeat(node=self.get_name(), ready=self._ready, pid=os.getpid(), machine=self._pid_space)
         message.header.stamp = self._system_clock.now().to_msg()
         self._heartbeat.publish(message)
 

@@ -20,6 +20,7 @@ from rafr.control.safety import SafetyConfig, SafetyDecision, SafetyLevel, Safet
 from rafr.control.signals import ArmMode
 from rafr.errors import InputError
 from rafr.nodes.convert import wrench_array
+from rafr.nodes.ends import Ends
 from rafr.nodes.runtime import ERROR, LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
 
 _PERIOD = 0.1  # s, wall time
@@ -44,7 +45,7 @@ class SafetyNode(RafrNode):
         self.create_service(Trigger, "safety/stop", self._stop)
         self.create_service(Trigger, "safety/reset", self._reset)
         self.create_subscription(Bool, "emergency_stop", self._take_emergency_stop, RELIABLE)
-        self.create_subscription(Heartbeat, "heartbeat", self._take_heartbeat, 50)
+        self._ends = Ends(self, (), self._take_end, self._take_heartbeat)
         self.create_subscription(WrenchStamped, "wrench", self._take_wrench, SENSOR)
         self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
         self.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
@@ -56,6 +57,10 @@ class SafetyNode(RafrNode):
 
     def _take_heartbeat(self, message: Heartbeat) -> None:
         self._core.heard_heartbeat(message.node, time.monotonic(), message.ready)
+
+    def _take_end(self, node: str) -> None:
+        if self._core.heard_end(node):
+            self._judge()
 
     def _take_wrench(self, message: WrenchStamped) -> None:
         wrench = wrench_array(message.wrench)

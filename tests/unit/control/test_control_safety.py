@@ -176,3 +176,35 @@ def test_a_held_fragment_may_give_way_after_a_fault_but_not_after_a_persons_stop
     room.core.stop("a person")
     assert not room.run().compliant
     assert not Room().core.update(0.1).compliant, "nothing is known yet"
+
+
+def test_a_required_node_that_ends_stops_until_it_is_back():
+    room = Room()
+    room.run()
+    assert room.core.heard_end("tracker")
+    decision = room.core.update(room.t)
+    assert decision.level == SafetyLevel.STOPPED
+    assert decision.reasons == ("tracker has ended",)
+    assert not room.core.reset(room.t).accepted
+    assert room.run().level == SafetyLevel.STOPPED  # it is back, but nobody has reset
+    assert room.core.reset(room.t).accepted
+    assert room.run().level == SafetyLevel.OK
+
+
+@pytest.mark.parametrize("mode", [ArmMode.MOVING, ArmMode.REDUCING])
+def test_any_node_that_ends_stops_a_motion_but_one_may_go_on_without_it(mode):
+    room = Room()
+    room.mode = mode
+    room.run()
+    assert room.core.heard_end("view")
+    assert room.core.update(room.t).reasons == ("view has ended",)
+    assert room.core.reset(room.t).accepted
+    assert room.run().level == SafetyLevel.OK
+
+
+def test_a_view_that_ends_while_nothing_moves_stops_nothing():
+    room = Room()
+    room.mode = ArmMode.CLAMPED
+    room.run()
+    assert not room.core.heard_end("view")
+    assert room.run().level == SafetyLevel.OK

@@ -41,12 +41,26 @@ def test_a_broken_cord_and_a_runaway_winch_are_named_within_a_tenth_of_a_second(
     assert said in words
 
 
+def test_a_leg_that_moves_faster_than_the_winch_is_left_alone():
+    def moving(t):
+        """For half a second 46 mm/s towards the winch at 2.5 N/mm, while it reels in 40 N/s."""
+        return min(wound_up(t), 80.0 - 75.0 * np.clip(t - 3.0, 0.0, 0.5) + 40.0 * max(t - 3.5, 0.0))
+
+    assert complaints(moving) == []
+
+
+def test_a_winch_that_stands_is_found_by_time():
+    found = complaints(lambda t: min(wound_up(t), 50.0), seconds=8.0)
+    assert 4.0 < found[0][0] < 5.5
+
+
 def test_every_tunable_changes_what_is_said():
     def lagging(t):
-        return min(30.0 * t, 80.0)
+        return min(10.0 * t, 80.0)
 
-    assert complaints(lagging, rate=30.0) == []
+    assert complaints(lagging, rate=10.0) == []
     assert complaints(lagging, rate=80.0)
+    assert complaints(lagging, rate=80.0, lasting=8.0) == []
     assert complaints(lambda t: wound_up(t) + 15.0, share=0.0)
     assert complaints(lambda t: wound_up(t) + 15.0, share=0.0, tolerance=20.0) == []
     assert complaints(lambda t: 1.3 * wound_up(t), share=0.3) == []
@@ -56,3 +70,9 @@ def test_every_tunable_changes_what_is_said():
 
     assert complaints(dips)
     assert complaints(dips, patience=0.2) == []
+
+    def falls(t):
+        return wound_up(t) - 200.0 * min(max(t - 3.0, 0.0), 0.2)
+
+    assert complaints(falls)
+    assert complaints(falls, drift=200.0) == []
