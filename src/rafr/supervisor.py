@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Literal
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -115,18 +116,27 @@ class Supervisor:
     def start(self) -> None:
         """Start every program; raises OSError when one cannot be started at all."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        prepare = _die_with_parent()
         for program in self._programs:
-            with self._log(program.name).open("wb") as log:
-                self._running[program.name] = subprocess.Popen(
-                    program.command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=self._environment,
-                    start_new_session=True,  # Ctrl-C of the terminal reaches the supervisor only
-                    preexec_fn=prepare,
-                )
+            self._start(program, "wb")
+
+    def restart(self, name: str) -> None:
+        """Start a program again, killed first if it runs; its log goes on."""
+        if name in self._running:
+            self.kill(name)
+            self._running.pop(name).wait()
+        self._start(next(program for program in self._programs if program.name == name), "ab")
+
+    def _start(self, program: Program, mode: Literal["wb", "ab"]) -> None:
+        with self._log(program.name).open(mode) as log:
+            self._running[program.name] = subprocess.Popen(
+                program.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,  # Ctrl-C of the terminal reaches the supervisor only
+                preexec_fn=_die_with_parent(),
+            )
 
     def deaths(self) -> list[Death]:
         """The processes that died since the last call."""

@@ -49,6 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--auto-approve", action="store_true", help="approve the plan without a person: demonstrations only"
     )
     parser.add_argument(
+        "--recover",
+        action="store_true",
+        help="after the first hold start again what died, reset and go on: with --auto-approve only",
+    )
+    parser.add_argument(
         "--fracture",
         choices=FRACTURE_KINDS,
         metavar="KIND",
@@ -71,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         require_gazebo("--sim gazebo")
     if args.seed < 0:
         raise InputError("--seed", f"{args.seed} is negative", "0 or more")
+    if args.recover and not (args.auto_approve and not args.attach):
+        raise InputError("--recover", "a person decides how to go on", "--auto-approve, and not --attach")
     nodes = [spec.name for spec in build_graph(GraphOptions(case="", out=""))]
     faults, supervised = split_faults(args.faults, nodes)
     check_control(args.control, args.sim, faults)
@@ -153,6 +160,7 @@ class _Run:
                 page=f"http://localhost:{self.options.page_port}" if self.options.page else "",
                 faults=self.supervised,
                 attached=attached,
+                recover=self.args.recover,
             ).run()
 
     def _report(self, record: RunRecord) -> dict[str, Any]:

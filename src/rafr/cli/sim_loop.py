@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rafr.cli.sim_faults import SupervisedFault
+from rafr.cli.sim_recovery import Recovery, RecoveryConfig
 from rafr.review.keys import Keys, no_keys
 from rafr.review.run import RunRecord
 from rafr.review.screen import Screen
@@ -30,6 +31,7 @@ class LoopConfig:
         settle: s listened on after the outcome, for the last measurement.
         silence: s without a heartbeat after which a node counts as dead that somebody else started.
         spin: s to wait for a message before looking at the processes again.
+        recovery: of a run that goes on after a hold.
     """
 
     start: float = 180.0
@@ -37,6 +39,7 @@ class LoopConfig:
     settle: float = 1.0
     silence: float = 10.0
     spin: float = 0.05
+    recovery: RecoveryConfig = field(default_factory=RecoveryConfig)
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Follower:
     page: str = ""
     faults: Mapping[str, SupervisedFault] = field(default_factory=dict)
     attached: bool = False
+    recover: bool = False
     config: LoopConfig = field(default_factory=LoopConfig)
     _lost_at: float | None = None
 
@@ -62,8 +66,9 @@ class Follower:
         try:
             if self._wait_until_ready():
                 self.console.start(auto_approve=self.auto_approve)
-                while not self.record.outcome:
-                    self._step()
+                self._until_outcome()
+                if self.recover and self.record.outcome == "held":
+                    self._go_on()
                 self._listen(self.config.settle)
         except KeyboardInterrupt:
             self.console.cancel()  # before there is an outcome: nothing is cancelled after it
@@ -72,6 +77,21 @@ class Follower:
         finally:
             self.record.wall_seconds = time.monotonic() - begin
             self.screen.show(self.record)
+
+    def _until_outcome(self) -> None:
+        while not self.record.outcome:
+            self._step()
+
+    def _go_on(self) -> None:
+        """After the first hold only: what holds twice wants a person."""
+        recovery = Recovery(self.record, self.supervisor, self.console, self.config.recovery)
+        why_not = recovery.go_on()
+        if why_not:
+            self.record.holds.append(f"not resumed: {why_not}")
+            return
+        self.record.recovered += 1
+        self._lost_at = None
+        self._until_outcome()
 
     def _wait_until_ready(self) -> bool:
         deadline = time.monotonic() + self.config.start
@@ -89,6 +109,7 @@ class Follower:
         self._notice_deaths()
         self._inject_faults()
         self._answer_key()
+        self._approve_again()
         self._conclude_after_loss()
         self.screen.show(self.record, self._hint())
 
@@ -133,6 +154,12 @@ class Follower:
     def _waiting_for_approval(self) -> bool:
         waiting = self.record.status == "WAITING" and self.record.plan is not None
         return waiting and not self.auto_approve and not self.record.approver
+
+    def _approve_again(self) -> None:
+        """A procedure that was started again knows of no approval."""
+        waiting = self.record.status == "WAITING" and not self.record.approver
+        if self.record.recovered and self.auto_approve and waiting:
+            self.console.decide(approve=True, approver="automatic (demonstration)", automatic=True)
 
     def _hint(self) -> str:
         if not self._waiting_for_approval() or self.record.plan is None:

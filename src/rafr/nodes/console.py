@@ -70,6 +70,8 @@ class Console:
         self._heard: dict[str, float] = {}
         self._action = ActionClient(self._node, RunProcedure, "run_procedure")
         self._stop = self._node.create_client(Trigger, "safety/stop")
+        resets = ("safety/reset", "arm/reset", "base/reset")
+        self._resets = [self._node.create_client(Trigger, name) for name in resets]
         self._plans: Any = None
         self._approve = self._node.create_client(ApprovePlan, "approve_plan")
         for message_type, topic, callback, qos in (
@@ -106,9 +108,9 @@ class Console:
         now = time.monotonic()
         return [name for name, heard in self._heard.items() if now - heard > seconds]
 
-    def start(self, *, auto_approve: bool) -> None:
-        """Ask the procedure to run; the outcome arrives in the record."""
-        goal = RunProcedure.Goal(auto_approve=auto_approve)
+    def start(self, *, auto_approve: bool, resume_from: str = "") -> None:
+        """Ask the procedure to run, or to go on at a phase; the outcome arrives in the record."""
+        goal = RunProcedure.Goal(auto_approve=auto_approve, resume_from=resume_from)
         self._action.send_goal_async(goal).add_done_callback(self._answered)
 
     def cancel(self) -> None:
@@ -116,18 +118,28 @@ class Console:
         if self._goal is not None and not self.record.outcome:
             self._goal.cancel_goal_async()
 
-    def decide(self, *, approve: bool, approver: str, reason: str = "") -> None:
-        """Approve or reject exactly the plan that was received."""
+    def decide(self, *, approve: bool, approver: str, reason: str = "", automatic: bool = False) -> None:
+        """Approve or reject exactly the plan that was received; `automatic` where no person does."""
         if self.record.plan is None or not self._approve.service_is_ready():
             return
         request = ApprovePlan.Request(
-            plan_hash=self.record.plan.hash, approver=approver, reject=not approve, reason=reason
+            plan_hash=self.record.plan.hash,
+            approver=approver,
+            automatic=automatic,
+            reject=not approve,
+            reason=reason,
         )
         self._approve.call_async(request).add_done_callback(self._decided)
 
     def stop(self) -> None:
         """Ask the safety supervisor to stop everything, as a person at the console would."""
         self._stop.call_async(Trigger.Request())
+
+    def reset(self) -> None:
+        """Ask supervisor, arm and base to leave their holds."""
+        for client in self._resets:
+            if client.service_is_ready():
+                client.call_async(Trigger.Request())
 
     def publish_another_plan(self) -> None:
         """As a planner that changes its mind: the same plan with every target 5 mm further (a fault)."""

@@ -5,6 +5,7 @@ Phases, conditions and ways back are in `rafr.procedure`; each action of the mac
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -282,13 +283,18 @@ class ProcedureNode(RafrNode):
         }
 
     def _acquire(self, done: Done) -> None:
-        path = str(Path(self._config.out) / f"cbct_{len(self._cbcts) + 1}.nii.gz")
+        path = str(self._next_cbct())
 
         def keep(response: Any) -> str:
             self._cbcts.append((path, response.stamp))
             return ""
 
         self._calls.service("acquire_cbct", AcquireCbct.Request(path=path), done, keep)
+
+    def _next_cbct(self) -> Path:
+        """A name nothing is kept under: a procedure that was started again finds earlier images."""
+        paths = (Path(self._config.out) / f"cbct_{number}.nii.gz" for number in itertools.count(1))
+        return next(path for path in paths if not path.exists())
 
     def _register(self, done: Done) -> None:
         path, stamp = self._cbcts[-1]

@@ -107,6 +107,8 @@ class ProcedureMachine:
             self.history, self.holds, self._body_index = [], [], 0
             self.facts = replace(self.facts, reduced=frozenset())
             self._withdraw()
+        elif self.facts.held_body in self.facts.order:  # a procedure that was started again finds its place
+            self._body_index = self.facts.order.index(self.facts.held_body)
         self._enter(resume_from or PHASES[0].name, t)
         return ACCEPTED
 

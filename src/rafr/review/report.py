@@ -49,7 +49,7 @@ def build_report(
         "force_limit_n": max(limits, default=None),
         "peak_torque_nm": max((s.torque for s in held), default=0.0),
         "duration_s": record.duration,
-        "phases": [phase.to_json() for phase in record.phases],
+        "phases": [phase.to_json() for phase in record.all_phases],
         "registration": _registration(record, meshes),
         "holds": [*record.holds, *record.lost],
         "adjustments": record.adjustments,
@@ -63,6 +63,7 @@ def build_report(
         "peak_true_force_n": max((s.force for s in record.truth), default=None),
         "wall_s": record.wall_seconds,
         "injected": dict(record.injected),
+        "recovered": record.recovered,
     }
     cleaned: dict[str, Any] = _finite(report)
     return cleaned

@@ -108,6 +108,8 @@ class RunRecord:
         nodes: every started node and whether it said it is ready.
         lost: why nodes died, one sentence each.
         phase, status, message: of the procedure now.   stage: of the action that works now.
+        earlier: phases of a procedure that died and was started again.
+        recovered: how often the run went on after a hold.
         registrations: in their order; the first is that of the plan, the last that of the X-ray check.
         wall_seconds: from start to end.
         approver: who approved the plan; `automatic` when nobody did.
@@ -117,6 +119,7 @@ class RunRecord:
     nodes: dict[str, bool] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
+    earlier: list[Phase] = field(default_factory=list)
     status: str = ""
     message: str = ""
     holds: list[str] = field(default_factory=list)
@@ -131,6 +134,7 @@ class RunRecord:
     samples: list[Sample] = field(default_factory=list)
     truth: list[TrueSample] = field(default_factory=list)
     outcome: str = ""
+    recovered: int = 0
     wall_seconds: float = 0.0
 
     @property
@@ -145,7 +149,17 @@ class RunRecord:
     @property
     def standing_still(self) -> bool:
         """Whether safety or the arm controller says that motion has been stopped."""
-        return self.safety == "STOPPED" or bool(self.samples and self.samples[-1].state == "HOLDING")
+        return self.safety == "STOPPED" or self.arm_holds
+
+    @property
+    def arm_holds(self) -> bool:
+        """Whether the arm controller says that it holds, until it is reset."""
+        return bool(self.samples and self.samples[-1].state == "HOLDING")
+
+    @property
+    def all_phases(self) -> list[Phase]:
+        """Those of a procedure that died, too."""
+        return [*self.earlier, *self.phases]
 
     @property
     def clock(self) -> float:
@@ -155,7 +169,8 @@ class RunRecord:
     @property
     def duration(self) -> float:
         """s on the simulation's clock, from the first phase to the last."""
-        return self.phases[-1].ended - self.phases[0].started if self.phases else 0.0
+        phases = self.all_phases
+        return phases[-1].ended - phases[0].started if phases else 0.0
 
     @property
     def reduction_samples(self) -> list[Sample]:
@@ -166,6 +181,14 @@ class RunRecord:
     def adjustments(self) -> list[str]:
         """What the path was adjusted to, or why it was not, in order."""
         return list(dict.fromkeys(s.adjustment_reason for s in self.samples if s.adjustment_reason))
+
+    def begin_anew(self) -> None:
+        """Another procedure takes over, which knows nothing of the phases before."""
+        for phase in self.phases:
+            if not phase.outcome:
+                phase.outcome, phase.ended = "lost with its procedure", self.clock
+        self.earlier.extend(self.phases)
+        self.phases = []
 
     def enter(self, phase: str, seconds: float, history: list[str]) -> None:
         """Note the phases already left ("name: outcome", oldest first) and the one that runs now.

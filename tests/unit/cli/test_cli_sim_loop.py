@@ -8,12 +8,14 @@ import pytest
 
 from rafr.cli.sim_faults import DoubleApproval, NodeHang, NodeKill, OperatorStop, PlanChanged
 from rafr.cli.sim_loop import Follower, LoopConfig
+from rafr.cli.sim_recovery import RecoveryConfig
 from rafr.review.keys import no_keys
 from rafr.review.run import RunRecord, Sample
 from rafr.supervisor import Program, Supervisor, SupervisorConfig
 
 SLEEP = "import time; time.sleep(60)"
-CONFIG = LoopConfig(start=5.0, stop=0.5, settle=0.0, spin=0.01)
+RECOVERY = RecoveryConfig(silence=0.1, start=1.0, reset=0.3, again=0.05, spin=0.01)
+CONFIG = LoopConfig(start=5.0, stop=0.5, settle=0.0, spin=0.01, recovery=RECOVERY)
 
 
 def sample(progress=0.5, state="REDUCING"):
@@ -28,7 +30,8 @@ class Script:
         self.refusal = ""
         self.silent_nodes = []
         self.started, self.decisions, self.cancelled = None, [], False
-        self.stops = self.other_plans = 0
+        self.stops = self.other_plans = self.resets = 0
+        self.stays_stopped = False
 
     def spin(self, timeout):
         time.sleep(timeout)
@@ -38,8 +41,14 @@ class Script:
     def ready(self):
         return self.is_ready
 
-    def start(self, *, auto_approve):
-        self.started = auto_approve
+    def start(self, *, auto_approve, resume_from=""):
+        self.started, self.resumed_from = auto_approve, resume_from
+
+    def reset(self):
+        self.resets += 1
+        if not self.stays_stopped:
+            self.record.safety = "OK"
+            self.record.samples.append(sample(state="CLAMPED"))
 
     def silent(self, seconds):
         return self.silent_nodes
@@ -53,7 +62,7 @@ class Script:
     def publish_another_plan(self):
         self.other_plans += 1
 
-    def decide(self, *, approve, approver, reason=""):
+    def decide(self, *, approve, approver, reason="", automatic=False):
         self.decisions.append((approve, approver))
         if approve:
             self.record.approver = approver
@@ -278,3 +287,69 @@ def test_a_silent_node_that_somebody_else_started_counts_as_lost(make):
     follower.run()
     assert follower.record.lost == ["arm_controller fell silent"]
     assert follower.record.outcome == "held"
+
+
+def hold(record):
+    record.safety, record.outcome = "STOPPED", "held"
+    record.samples.append(sample(state="HOLDING"))
+
+
+def revive(record):
+    """What the heartbeats of a node that was started again do."""
+    record.nodes = dict.fromkeys(record.nodes, True)
+
+
+def test_after_a_hold_the_dead_node_is_started_again_and_the_phase_resumed(make):
+    steps = [begin, nothing, hold, *[nothing] * 20, revive, *[nothing] * 30, finish("reduced")]
+    follower = make(steps, faults={"it": NodeKill("arm_controller")}, recover=True)
+    first = follower.supervisor.pid("arm_controller")
+    follower.run()
+    assert follower.record.outcome == "reduced"
+    assert follower.record.recovered == 1
+    assert follower.console.resumed_from == "reduction"
+    assert follower.console.resets == 1
+    assert follower.supervisor.pid("arm_controller") != first
+    assert follower.record.lost == ["arm_controller killed by SIGKILL"]
+
+
+def test_a_second_hold_is_left_to_a_person(make):
+    def hold_again(record):
+        record.outcome = "held"
+
+    follower = make([begin, hold, *[nothing] * 40, hold_again], recover=True)
+    follower.run()
+    assert (follower.record.outcome, follower.record.recovered) == ("held", 1)
+
+
+def test_what_stays_stopped_stays_held_and_says_why(make):
+    follower = make([begin, hold, *[nothing] * 100], recover=True)
+    follower.console.stays_stopped = True
+    follower.record.safety_reasons = ["raw wrench 400 N beyond its limit"]
+    follower.run()
+    assert follower.record.outcome == "held"
+    assert follower.record.holds == ["not resumed: no reset: raw wrench 400 N beyond its limit"]
+
+
+def test_a_procedure_that_was_started_again_is_given_the_approval_and_keeps_the_phases_before(make):
+    def waits(record):
+        record.enter("reduction", 0.1, [])
+        record.status, record.approver = "WAITING", ""
+
+    steps = [begin, hold, *[nothing] * 20, revive, *[nothing] * 20, waits, nothing, finish("reduced")]
+    follower = make(steps, recover=True, faults={"it": NodeKill("view")})
+    follower.record.nodes = {"procedure": True, "view": True}
+    follower.record.nodes["arm_controller"] = True
+    follower.supervisor._programs += (
+        Program("procedure", (sys.executable, "-S", "-c", SLEEP)),
+    )  # it has died: no process of this name runs
+    follower.run()
+    assert [p.outcome for p in follower.record.all_phases] == ["lost with its procedure", ""]
+    assert follower.console.decisions == [(True, "automatic (demonstration)")]
+
+
+def test_with_the_patients_simulator_everything_is_lost(make):
+    follower = make([begin, hold, *[nothing] * 40], recover=True)
+    follower.record.nodes["or_simulator"] = True
+    follower.run()
+    assert follower.record.outcome == "held"
+    assert "the patient" in follower.record.holds[0]

@@ -144,3 +144,18 @@ def test_a_program_that_may_end_dies_only_when_it_fails(tmp_path, code):
         found = []
         assert wait_until(lambda: found.extend(supervisor.deaths()) or not supervisor.names)
         assert [death.returncode for death in found] == ([code] if code else [])
+
+
+@pytest.mark.parametrize("end", ["kill", "hang"])
+def test_a_dead_or_hung_program_can_be_started_again_and_its_log_goes_on(tmp_path, end):
+    with Supervisor([program("node", SLEEP)], tmp_path, config=QUICK) as supervisor:
+        assert up(tmp_path, "node")
+        first = supervisor.pid("node")
+        getattr(supervisor, end)("node")
+        if end == "kill":
+            assert wait_until(supervisor.deaths)
+        supervisor.restart("node")
+        assert wait_until(lambda: (tmp_path / "node.log").read_text().split() == ["up", "up"])
+        assert not alive(first)
+        assert alive(supervisor.pid("node"))
+        assert supervisor.deaths() == []
