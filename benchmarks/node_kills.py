@@ -1,10 +1,11 @@
-"""Kill (or hang) a node in the middle of a real reduction: how soon the arm stands, and what is left to read.
+"""Kill (or hang) nodes in the middle of a real reduction: how soon the arm stands, and what comes after.
 
-    python benchmarks/node_kills.py CASE -o DIR [--fault node-kill|node-hang] [--nodes NAME,…]
+    python benchmarks/node_kills.py CASE -o DIR [--fault node-kill|node-hang] [--nodes NAME,…] [--together 4]
 
-One whole `rafr sim` per node. The moment comes from the report, everything else from the MCAP recording,
-whose messages carry both clocks: the wall's, by which they were received, and the simulated one in their
-stamps.
+Whole runs of `rafr sim --recover`, each with several nodes one after the other: every one dies further on the
+way, and after every hold what died is started again and the reduction resumed. The moments come from the
+report, everything else from the MCAP recording, whose messages carry both clocks: the wall's, by which they
+were received, and the simulated one in their stamps.
 """
 
 from __future__ import annotations
@@ -19,75 +20,104 @@ from typing import Any
 import numpy as np
 
 from rafr.errors import InputError
+from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import seconds
+from rafr.nodes.graph import GraphOptions, build_graph
 from rafr.nodes.recorder import FOLDER, rafr_messages
 from rafr.review.recording import read_recording, typestore
 
-NODES = "arm_controller,safety,or_simulator,tracker,procedure,base_controller,trajectory"
+_PATIENT = "or_simulator"  # with it the patient is gone: alone, and last
 _MOVING = 4e-3  # rad/s: the joints' noise is 0.2 mrad/s, a held arm settles with less
+_STILL = 0.3  # s without motion: the arm stands
+_FIRST, _LAST = 0.1, 0.7  # shares of the way between which nodes die
 _JOINTS, _ARM = "/rafr/joint_states", "/rafr/arm/state"
 
 
 def main() -> None:
+    nodes = [spec.name for spec in build_graph(GraphOptions(case="", out="", page=False))]
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("case", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--fault", choices=("node-kill", "node-hang"), default="node-kill")
-    parser.add_argument("--nodes", default=NODES)
+    parser.add_argument("--nodes", default=",".join(sorted(nodes, key=lambda n: n == _PATIENT)))
+    parser.add_argument("--together", type=int, default=4, help="nodes per run")
     parser.add_argument("--seed", default="1")
     args = parser.parse_args()
+    wanted = args.nodes.split(",")
     rows = []
-    for node in args.nodes.split(","):
-        fault = f"{args.fault}:{node}"
-        out = args.out / fault.replace(":", "-")
+    for run in range(0, len(wanted), args.together):
+        group = wanted[run : run + args.together]
+        shares = np.linspace(_FIRST, _LAST, len(group), endpoint=len(group) > 1)
+        faults = [f"{args.fault}:{n}@{s:.2g}" for n, s in zip(group, shares, strict=True)]
+        out = args.out / f"{args.fault}-{'-'.join(group)}"
         if not (out / "report.json").is_file():
-            _run(args.case, out, fault, args.seed)
-        rows.append(measure(out, fault))
-        print(json.dumps(rows[-1]), flush=True)
-        (args.out / "node_kills.json").write_text(json.dumps(rows, indent=1))
+            _run(args.case, out, faults, args.seed)
+        rows += measure(out, faults)
+        for row in rows[-len(group) :]:
+            print(json.dumps(row), flush=True)
+        (args.out / f"{args.fault}.json").write_text(json.dumps(rows, indent=1))
 
 
-def _run(case: Path, out: Path, fault: str, seed: str) -> None:
+def _run(case: Path, out: Path, faults: list[str], seed: str) -> None:
     command = [sys.executable, "-m", "rafr.cli.main", "sim", str(case), "--out", str(out), "--headless"]
-    subprocess.run([*command, "--seed", seed, "--auto-approve", "--faults", fault], check=False)
+    options = ["--seed", seed, "--auto-approve", "--recover", "--faults", ",".join(faults)]
+    subprocess.run([*command, *options], check=False)
 
 
-def measure(out: Path, fault: str) -> dict[str, Any]:
-    """What a run with one fault has left in its folder."""
+def measure(out: Path, faults: list[str]) -> list[dict[str, Any]]:
+    """What a run has left in its folder, by fault."""
     report = json.loads((out / "report.json").read_text())
-    row: dict[str, Any] = {"fault": fault, "outcome": report["outcome"], "said": report["holds"]}
-    happened = report["injected"].get(fault)
-    if happened is None:
-        return row | {"error": "the reduction did not come so far"}
-    node = fault.partition(":")[2]
-    row["named"] = any(node in reason for reason in report["holds"])
+    common = {"outcome": report["outcome"], "recovered": report["recovered"], "said": report["holds"]}
     try:
         messages = list(read_recording(out / FOLDER, typestore([rafr_messages()]), (_JOINTS, _ARM)))
     except InputError as error:
-        return row | {"readable": False, "error": str(error)}
-    return row | {"readable": True, "messages": len(messages)} | _motion(messages, happened)
-
-
-def _motion(messages: list[tuple[str, float, Any]], happened: float) -> dict[str, Any]:
-    """Simulated time from the fault to the last motion and to the first HOLDING; forces after it."""
-    joints = [
-        (received, seconds(m.header.stamp), float(np.abs(m.velocity).max()))
-        for topic, received, m in messages
-        if topic == _JOINTS
+        return [{"fault": f, "readable": False, "error": str(error)} | common for f in faults]
+    history = _History(messages)
+    return [
+        {"fault": fault, "readable": True, "messages": len(messages)}
+        | history.after(report["injected"].get(fault), fault.partition(":")[2].partition("@")[0])
+        | common
+        for fault in faults
     ]
-    before = [stamp for received, stamp, _ in joints if received <= happened]
-    if not before:
-        return {"error": "no joint states before the fault"}
-    moving = [stamp for _, stamp, speed in joints if speed > _MOVING]
-    states = [(received, m) for topic, received, m in messages if topic == _ARM]
-    held = [seconds(m.header.stamp) for received, m in states if received > happened and m.reason]
-    return {
-        "stops_after_s": max(0.0, moving[-1] - before[-1]) if moving else 0.0,
-        "held_after_s": held[0] - before[-1] if held else None,
-        "watched_for_s": joints[-1][1] - before[-1],
-        "peak_force_n": max((float(m.force) for _, m in states), default=None),
-    }
+
+
+class _History:
+    """The arm's motion and what its controller said, from a recording."""
+
+    def __init__(self, messages: list[tuple[str, float, Any]]) -> None:
+        joints = [
+            (received, seconds(m.header.stamp), float(np.abs(m.velocity).max()))
+            for topic, received, m in messages
+            if topic == _JOINTS
+        ]
+        self._joints: FloatArray = np.array(joints).reshape(-1, 3)
+        self._states = [(received, m) for topic, received, m in messages if topic == _ARM]
+
+    def after(self, happened: float | None, node: str) -> dict[str, Any]:
+        """Simulated time from the fault to the last motion and to the first hold; the force until then."""
+        if happened is None:
+            return {"error": "the reduction did not come so far"}
+        received, stamps, speeds = self._joints.T
+        if not (received <= happened).any():
+            return {"error": "no joint states before the fault"}
+        t = stamps[received <= happened][-1]
+        later = stamps >= t
+        moving = stamps[later & (speeds > _MOVING)]
+        # the arm stands at the first gap between motions, or after the last of them
+        gaps = np.flatnonzero(np.diff(np.concatenate([[t], moving, [np.inf]])) > _STILL)
+        stands = np.concatenate([[t], moving])[gaps[0]]
+        said = [(seconds(m.header.stamp), m) for r, m in self._states if r > happened]
+        held = next(((stamp, m.reason) for stamp, m in said if m.reason), (np.nan, ""))
+        forces = [float(m.force) for stamp, m in said if stamp <= stands + _STILL]
+        return {
+            "stands_after_s": round(stands - t, 3),
+            "held_after_s": round(held[0] - t, 3),
+            "reason": held[1],
+            "moved_again": bool((moving > stands + _STILL).any()),
+            "watched_for_s": round(float(stamps[-1] - t), 3),
+            "peak_force_n": round(max(forces, default=float("nan")), 1),
+        }
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recover",
         action="store_true",
-        help="after the first hold start again what died, reset and go on: with --auto-approve only",
+        help="after a hold start again what died, reset and go on, once (or once a fault of processes "
+        "or people): with --auto-approve only",
     )
     parser.add_argument(
         "--fracture",

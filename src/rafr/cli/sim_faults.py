@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from rafr.review.run import RunRecord
     from rafr.supervisor import Supervisor
 
-_PROGRESS = 0.3  # of the reduction
+_PROGRESS = 0.3  # of the reduction, where nothing else is asked for
 
 
 class SupervisedFault:
@@ -23,20 +24,21 @@ class SupervisedFault:
     Attributes:
         about: one line for `--faults help`.
         of_node: whether a node can be named, `NAME:NODE`.
+        share: of the reduction's way, from which on it happens (`NAME@SHARE`).
     """
 
     about: ClassVar[str] = ""
     of_node: ClassVar[bool] = False
 
-    def __init__(self, node: str = "") -> None:
-        self.node = node
+    def __init__(self, node: str = "", share: float = _PROGRESS) -> None:
+        self.node, self.share = node, share
 
     def due(self, record: RunRecord) -> bool:
         """Whether the reduction has come far enough."""
         if not record.samples:
             return False
         sample = record.samples[-1]
-        return sample.state == "REDUCING" and sample.progress >= _PROGRESS
+        return sample.state == "REDUCING" and sample.progress >= self.share
 
     def happen(self, supervisor: Supervisor, console: Console) -> None:
         raise NotImplementedError
@@ -45,8 +47,8 @@ class SupervisedFault:
 class _OfNode(SupervisedFault):
     of_node = True
 
-    def __init__(self, node: str = "") -> None:
-        super().__init__(node or "arm_controller")
+    def __init__(self, node: str = "", share: float = _PROGRESS) -> None:
+        super().__init__(node or "arm_controller", share)
 
 
 class NodeKill(_OfNode):
@@ -108,7 +110,8 @@ SUPERVISED: Mapping[str, type[SupervisedFault]] = {
 def fault_lines() -> list[str]:
     """Every fault, one line each, name first."""
     about = FAULTS | {name: kind.about for name, kind in SUPERVISED.items()}
-    return [f"{name:<24} {text}" for name, text in about.items()]
+    later = "what processes and people do happens at 30 % of the reduction's way, or at NAME@SHARE of it"
+    return [*(f"{name:<24} {text}" for name, text in about.items()), later]
 
 
 def split_faults(text: str, nodes: Collection[str]) -> tuple[tuple[str, ...], dict[str, SupervisedFault]]:
@@ -119,7 +122,8 @@ def split_faults(text: str, nodes: Collection[str]) -> tuple[tuple[str, ...], di
     """
     simulated, supervised = [], {}
     for name in filter(None, (part.strip() for part in text.split(","))):
-        base, _, node = name.partition(":")
+        named, share = _split_share(name)
+        base, _, node = named.partition(":")
         kind = SUPERVISED.get(base)
         if kind is None and name in FAULTS:
             simulated.append(name)
@@ -130,6 +134,21 @@ def split_faults(text: str, nodes: Collection[str]) -> tuple[tuple[str, ...], di
         elif node and node not in nodes:
             raise InputError("--faults", f"no node {node!r}", f"one of {', '.join(nodes)}")
         else:
-            fault = kind(node)
-            supervised[f"{base}:{fault.node}" if kind.of_node else base] = fault
+            fault = kind(node, _PROGRESS if share is None else share)
+            key = f"{base}:{fault.node}" if kind.of_node else base
+            supervised[key if share is None else f"{key}@{share:g}"] = fault
     return tuple(simulated), supervised
+
+
+def _split_share(name: str) -> tuple[str, float | None]:
+    """`NAME@SHARE` in its parts."""
+    named, at, text = name.partition("@")
+    if not at:
+        return named, None
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0.0 <= share < 1.0:
+        raise InputError("--faults", f"{name!r}: {text!r} is no share of the way", "from 0 to below 1")
+    return named, share

@@ -67,8 +67,8 @@ class Follower:
             if self._wait_until_ready():
                 self.console.start(auto_approve=self.auto_approve)
                 self._until_outcome()
-                if self.recover and self.record.outcome == "held":
-                    self._go_on()
+                while self.recover and self.record.outcome == "held" and self._go_on():
+                    self._until_outcome()
                 self._listen(self.config.settle)
         except KeyboardInterrupt:
             self.console.cancel()  # before there is an outcome: nothing is cancelled after it
@@ -82,16 +82,18 @@ class Follower:
         while not self.record.outcome:
             self._step()
 
-    def _go_on(self) -> None:
-        """After the first hold only: what holds twice wants a person."""
+    def _go_on(self) -> bool:
+        """Once, or once for every fault: what holds again for no such reason wants a person."""
+        if self.record.recovered >= max(1, len(self.record.injected)):
+            return False
         recovery = Recovery(self.record, self.supervisor, self.console, self.config.recovery)
         why_not = recovery.go_on()
         if why_not:
             self.record.holds.append(f"not resumed: {why_not}")
-            return
+            return False
         self.record.recovered += 1
         self._lost_at = None
-        self._until_outcome()
+        return True
 
     def _wait_until_ready(self) -> bool:
         deadline = time.monotonic() + self.config.start

@@ -108,3 +108,11 @@ def test_an_output_folder_that_cannot_be_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="can be written"):
         clean_folder(tmp_path / "file" / "run")
+
+
+def test_a_fault_of_a_process_can_be_put_where_it_is_wanted_on_the_way():
+    key, fault = next(iter(split_faults("node-kill:safety@0.5", ("safety",))[1].items()))
+    assert (key, fault.node, fault.share) == ("node-kill:safety@0.5", "safety", 0.5)
+    for wrong in ("operator-stop@2", "operator-stop@", "operator-stop@half", "tracker-drop@0.5"):
+        with pytest.raises(InputError, match="--faults"):
+            split_faults(wrong, ("safety",))
