@@ -65,6 +65,20 @@ def test_the_base_stands_where_no_tool_is_hidden(robot, path):
     assert not any("hides" in reason for reason in assessment.reasons)
 
 
+def test_the_base_stands_where_the_parked_arm_hides_no_tool_either(robot, path):
+    blind, _ = choose_docking_pose(robot.arm, path, robot.room)
+    q, T_world_base = joints_along(robot, blind, path), floor_transform(blind)
+    clamp = T_world_base @ robot.arm.T_base_armbase @ robot.arm.forward(robot.parked_arm)
+    behind = EYE + 1.05 * (clamp.translation - EYE)
+    seen = tools(path[0].translation + np.array([0.12, 0.0, 0.08]), still=behind)
+    watch = Watch(robot.arm, seen, path[0])
+    parked = np.array([robot.parked_arm])
+    assert "reference" not in watch.hidden(T_world_base, q, path)
+    assert "reference" in watch.hidden(T_world_base, parked, path[:1])
+    base, _ = choose_docking_pose(robot.arm, path, robot.room, watch=watch)
+    assert not watch.hidden(floor_transform(base), parked, path[:1])
+
+
 @pytest.mark.slow
 def test_where_a_tool_is_always_hidden_the_surgeon_is_told(robot, path):
     inside = path[0].translation  # the clamp's own place: hidden from anywhere

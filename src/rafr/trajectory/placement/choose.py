@@ -34,11 +34,12 @@ def choose_docking_pose(
 ) -> tuple[FloorPose, Assessment]:
     """The best base pose (x, y, theta) beside the table for a path of the clamp.
 
-    Every candidate is examined by inverse kinematics along the path and at the stand-off, with joint
-    limits, collisions with table, patient and the robot itself, distance from singularities, and joint
-    torques. Places from which the tracker sees every tool along the whole path go before all others, then
-    those that bear pins farther off plan, then those of more `merit`. The best of a grid are improved by
-    `JointPlacement`; that is kept where the same examination ranks it higher.
+    Every candidate is examined by inverse kinematics along the path and at the stand-off, with joint limits,
+    collisions with table, patient and the robot itself, distance from singularities, and joint torques.
+    Places from which the tracker sees every tool along the whole path, and past the parked arm before and
+    after it, go before all others, then those that bear pins farther off plan, then those of more `merit`.
+    The best of a grid are improved by `JointPlacement`; that is kept where the same examination ranks it
+    higher.
 
     Args:
         T_world_clamp_path: poses of the clamp in `world`, from the pins' grip to the reduced position.

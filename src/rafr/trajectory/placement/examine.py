@@ -76,12 +76,11 @@ class Examiner:
         self, base: FloorPose, T_armbase_world: RigidTransform, q: FloatArray, load: FloatArray
     ) -> Service:
         r = self._request
-        hidden = r.watch and r.watch.hidden(floor_transform(base), q[HELD], r.way.poses[HELD])
         manipulability = min(r.arm.manipulability(row) for row in q)
         reserve = float(reserve_force(r.arm, q, load, r.config.torque_share).min())
         margin = float(joint_margin(r.arm, q).min())
         return Service(
-            len(hidden or ()),
+            len(self._hidden(base, q)),
             next((u for u in r.config.uncertainty if self._bears(u, T_armbase_world, q[0])), 0.0),
             manipulability,
             float(torque_share(r.arm, q, load).max()),
@@ -89,6 +88,16 @@ class Examiner:
             margin,
             merit(manipulability, reserve, margin, r.config),
         )
+
+    def _hidden(self, base: FloorPose, q: FloatArray) -> frozenset[str]:
+        """Tools that the arm hides on its way with the fragment, or parked before and after it."""
+        r = self._request
+        if r.watch is None:
+            return frozenset()
+        parked = np.tile(r.room.parked_arm(r.arm.parked), (2, 1))
+        joints = np.vstack([parked, q[HELD]])
+        poses = [r.path[0], r.path[-1], *r.way.poses[HELD]]
+        return r.watch.hidden(floor_transform(base), joints, poses)
 
     def _bears(self, uncertainty: float, T_armbase_world: RigidTransform, start: FloatArray) -> bool:
         """Whether both ends of the path can be reached when they lie elsewhere by as much."""
