@@ -29,7 +29,7 @@ from rafr.control.signals import (
     Tracking,
 )
 from rafr.control.tasks import Clamping, FreeMotion, Releasing, Task
-from rafr.control.watch import first_stop, load_on
+from rafr.control.watch import first_stop, following, load_on
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
@@ -286,10 +286,7 @@ class ArmController:
             return "the wrist sensor repeats its last reading"
         if now.wrench_age > config.wrench_age:
             return "no wrench" if not np.isfinite(now.wrench_age) else f"no wrench for {now.wrench_age:.2f} s"
-        behind = np.abs(now.q - now.q_command)
-        if float(behind.max()) > config.follow_tolerance:
-            return f"the arm does not follow its command: joint {int(behind.argmax()) + 1}"
-        return None
+        return following(now, self._arm, config).stops
 
     def _inside_joint_limits(self, step: Step) -> Step:
         margin = self._config.joint_margin

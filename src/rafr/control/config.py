@@ -67,8 +67,27 @@ class ArmControlConfig:
     start_tolerance: float = option(
         0.02, "largest joint distance from a path's start", unit="rad", lower=1e-4, upper=0.1
     )
+    follow_lag: float = option(
+        0.1, "how late the arm may be where it was sent", unit="s", lower=0.02, upper=1.0
+    )
+    follow_time: float = option(
+        0.03, "how long it must be further away than allowed", unit="s", lower=0.0, upper=1.0
+    )
     follow_tolerance: float = option(
-        0.05, "joint distance command to measured that stops", unit="rad", lower=1e-3, upper=0.3
+        0.003,
+        "how far a joint may be from everything it was sent to within that time",
+        unit="rad",
+        lower=1e-3,
+        upper=0.3,
+    )
+    overload_tolerance: float = option(
+        0.05, "the same of a joint whose load is more than it can hold", unit="rad", lower=1e-3, upper=0.3
+    )
+    overload_share: float = option(
+        0.8,
+        "of a joint's torque that arm and load need, from which that is taken to be so",
+        lower=0.1,
+        upper=1.0,
     )
     damping: float = option(0.01, "damping of the inverse Jacobian", lower=1e-4, upper=0.3)
     path_tolerance: float = option(
@@ -120,7 +139,7 @@ class ArmControlConfig:
         0.0175, "rotation error with which it may end at that timeout", unit="rad", lower=1e-4, upper=0.1
     )
     grip_slip: float = option(
-        3e-3,
+        2e-3,
         "how far the tracked fragment may be from where arm and grip have it, without load",
         unit="m",
         lower=5e-4,

@@ -15,7 +15,7 @@ from rafr.geometry.rigid_transform import FloatArray
 _JUMP_SAMPLES = (
     3  # tracked samples in a row that must show a jump: pins give way slowly, a bumped marker at once
 )
-_STRAINED = 0.02  # rad a joint stands behind its command when the load is more than it can turn
+_STRAINED = 3e-3  # rad a joint stands behind its command when the load is more than it can turn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +47,11 @@ class GripMonitor:
         """Take a tracked sample with weight `share` 0..1."""
         pivot = self._grip.T_fragment_clamp.translation
         slip = fragment_error(T_base_fragment, self._grip.carried(T_base_clamp), pivot)
+        if not self._began:  # pins that are under load already have given way
+            self._slip, self._began = slip, True
         off = slip - self._slip
-        jumped = self._began and _beyond(off, self._config.grip_slip, self._config.grip_turn)
-        self._jumped, self._began = (self._jumped + 1 if jumped else 0), True
+        jumped = _beyond(off, self._config.grip_slip, self._config.grip_turn)
+        self._jumped = self._jumped + 1 if jumped else 0
         self._slip = self._slip + share * off
 
     @property
@@ -77,10 +79,8 @@ def _beyond(off: FloatArray, distance: float, angle: float) -> bool:
 
 def strained(now: Moment) -> str:
     """Which joint stands behind its command because the load is more than it can turn; empty when none."""
-    behind = np.abs(now.q - now.q_command)
-    worst = int(np.argmax(behind))
-    if not behind[worst] > _STRAINED:
+    worst = int(np.argmax(now.behind))
+    if not now.behind[worst] > _STRAINED:
         return ""
-    return (
-        f"joint {worst + 1} stands {np.degrees(behind[worst]):.1f} degrees behind its command under the load"
-    )
+    behind = f"{np.degrees(now.behind[worst]):.1f} degrees behind its command"
+    return f"joint {worst + 1} stands {behind} under the load"

@@ -16,7 +16,7 @@ from rafr.control.joints import resolved_rate_step
 from rafr.control.path import PathTiming
 from rafr.control.signals import ArmKinematics, ArmMode, Moment, Step
 from rafr.control.tasks import PathClock
-from rafr.control.watch import Quantity, all_warnings, first_stop, load_on, motion_of, off_path
+from rafr.control.watch import Quantity, all_warnings, first_stop, following, load_on, motion_of, off_path
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -110,7 +110,11 @@ class Reduction:
             return "no live approval of exactly the plan whose path this is", ()
         if now.tracker_age > config.tracker_stop or now.fragment is None or now.T_base_pelvis is None:
             return f"the fragment was not tracked for {config.tracker_stop:.1f} s", ()
-        watched = (*load_on(now.force, now.torque, config), *motion_of(now, self._arm, config))
+        watched = (
+            *load_on(now.force, now.torque, config),
+            following(now, self._arm, config),
+            *motion_of(now, self._arm, config),
+        )
         if self._error is not None:
             watched += off_path(self.path_error, self.angle_error, config)
         return self._grip_monitor.slipped(now.force, now.torque) or first_stop(watched), watched

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rafr.control.config import ArmControlConfig
+from rafr.control.following import Following
 from rafr.control.force import ForceMonitor
 from rafr.control.signals import ArmInput, ArmKinematics, Moment, Tracking
 from rafr.control.watch import MeasuredTwist
@@ -37,6 +38,8 @@ class Senses:
         self._body = ""
         self._pivot = np.zeros(3)
         self._motion = MeasuredTwist(arm)
+        self._following = Following(config)
+        self._behind = np.zeros_like(arm.limits.lower)
         self._twist = np.zeros(6)
 
     @property
@@ -75,6 +78,7 @@ class Senses:
             q=self._q,
             q_command=self._q if q_command is None else q_command,
             q_target=self._q if q_target is None else q_target,
+            behind=self._behind,
             joint_age=joint_age if np.isfinite(joint_age) else 0.0,
             joints_repeat=self._repeats,
             wrench_age=t - self.force.last_t,
@@ -107,6 +111,7 @@ class Senses:
                 return
         self._q, self._q_t = np.array(q, dtype=float), t
         self._twist = self._motion.add(t, self._q)
+        self._behind = self._following.add(t, self._q if q_command is None else q_command, self._q)
 
     def _frozen(self, q: FloatArray, q_command: FloatArray | None) -> bool:
         """Whether the arm repeats itself to the last digit although it was sent elsewhere meanwhile."""

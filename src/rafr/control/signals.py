@@ -28,6 +28,10 @@ class ArmKinematics(Protocol):
         """(6, dof) twist (linear, angular) of `clamp` per joint rate."""
         ...
 
+    def gravity(self, q: FloatArray) -> FloatArray:
+        """(dof,) torques that hold arm and clamp still, N m."""
+        ...
+
 
 class ArmMode(IntEnum):
     """States of the arm, numbered as in rafr_msgs/ArmState."""
@@ -135,6 +139,7 @@ class Moment:
     Attributes:
         q_command: (dof,) rad, what the arm was last sent.
         q_target: (dof,) rad, what the task last wanted; the command follows it within its limits.
+        behind: (dof,) rad, how far each joint is from all that it was sent to lately, see `Following`.
         T_armbase_clamp: m, at the joints measured.
         twist: (6,) m/s, rad/s of the clamp, measured, `arm_base` axes.
         load: (6,) N, N m of the fragment on the tool, compensated, about the clamp, `arm_base` axes.
@@ -146,6 +151,7 @@ class Moment:
     q: FloatArray
     q_command: FloatArray
     q_target: FloatArray
+    behind: FloatArray
     joint_age: float
     joints_repeat: bool
     wrench_age: float

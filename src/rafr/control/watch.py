@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,10 @@ from rafr.geometry.rigid_transform import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A value beside its thresholds, all in `unit`; `least`: too little is what is wrong."""
+    """A value beside its thresholds, all in `unit`.
+
+    `least`: too little is what is wrong.   `why`: what it means, said first when it stops.
+    """
 
     name: str
     value: float
@@ -22,12 +25,15 @@ class Quantity:
     stop: float
     unit: str
     least: bool = False
+    why: str = ""
 
     @property
     def stops(self) -> str | None:
         """Why it stops, when it does."""
         if not self._past(self.stop):
             return None
+        if self.why:
+            return f"{self.why} ({self.name} {self.value:.3g} {self.unit}, limit {self.stop:.3g})"
         return f"{self.name} {self.value:.3g} {self.unit} reached the limit of {self.stop:.3g} {self.unit}"
 
     @property
@@ -67,37 +73,41 @@ def motion_of(now: Moment, arm: ArmKinematics, config: ArmControlConfig) -> tupl
         ),
         Quantity("measured turn rate", angular, config.angular_speed, config.angular_speed_limit, "rad/s"),
         Quantity("power", power, config.warning_fraction * config.power_limit, config.power_limit, "W"),
-        *_joints(now, arm, config),
+        _room(now, arm, config),
     )
 
 
-def _joints(now: Moment, arm: ArmKinematics, config: ArmControlConfig) -> Sequence[Quantity]:
-    """The joint that is nearest to its end, and the one that follows worst."""
+def _room(now: Moment, arm: ArmKinematics, config: ArmControlConfig) -> Quantity:
+    """Of the joint that is nearest to its end."""
     room = np.minimum(now.q - arm.limits.lower, arm.limits.upper - now.q)
     nearest = int(room.argmin())
-    behind = np.abs(now.q - now.q_command)
-    worst = int(behind.argmax())
-    return (
-        _angle(
-            f"room of joint {nearest + 1}",
-            room[nearest],
-            config.joint_warning,
-            0.5 * config.joint_margin,
-            least=True,
-        ),
-        _angle(
-            f"the arm does not follow its command: joint {worst + 1} is off by",
-            behind[worst],
-            0.5 * config.follow_tolerance,
-            config.follow_tolerance,
-        ),
-    )
+    name, least = f"room of joint {nearest + 1}", 0.5 * config.joint_margin
+    return _angle(name, room[nearest], config.joint_warning, least, least=True)
 
 
-def _angle(name: str, value: float, warning: float, stop: float, *, least: bool = False) -> Quantity:
+def following(now: Moment, arm: ArmKinematics, config: ArmControlConfig) -> Quantity:
+    """Of the joint that follows its command worst; a load it cannot turn is told from a drive that fails."""
+    worst = int(now.behind.argmax())
+    behind = float(now.behind[worst])
+    tolerance, why = config.follow_tolerance, "the arm does not follow its command"
+    if behind > tolerance and _overloaded(worst, now, arm, config):
+        tolerance = config.overload_tolerance
+        why = f"joint {worst + 1} cannot hold the load of {now.force:.0f} N, {now.torque:.1f} N m"
+    return _angle(f"joint {worst + 1} is off by", behind, 0.5 * config.follow_tolerance, tolerance, why=why)
+
+
+def _overloaded(joint: int, now: Moment, arm: ArmKinematics, config: ArmControlConfig) -> bool:
+    """Whether arm and load need most of a joint's torque."""
+    needed = arm.gravity(now.q) - arm.jacobian(now.q).T @ now.load
+    return bool(abs(needed[joint]) > config.overload_share * arm.limits.effort[joint])
+
+
+def _angle(
+    name: str, value: float, warning: float, stop: float, *, least: bool = False, why: str = ""
+) -> Quantity:
     """Of angles in rad."""
     a, b, c = np.degrees([value, warning, stop]).tolist()
-    return Quantity(name, a, b, c, "degrees", least)
+    return Quantity(name, a, b, c, "degrees", least, why)
 
 
 def off_path(distance: float, angle: float, config: ArmControlConfig) -> tuple[Quantity, ...]:

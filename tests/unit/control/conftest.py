@@ -41,6 +41,9 @@ class Gantry:
             jacobian[3:, column] = axis
         return jacobian
 
+    def gravity(self, q):
+        return np.zeros(6)
+
     def inverse(self, pose):
         return np.concatenate([pose.translation, Rotation.from_matrix(pose.rotation).as_euler("ZYX")])
 

@@ -222,6 +222,7 @@ def test_an_arm_at_the_end_of_its_strength_ends_near_the_target_and_says_which_j
     free = tools.bench().reducing()
     assert free.run(60.0).success
     bench = tools.bench()
+    bench.plant.arm.limits = replace(bench.plant.arm.limits, effort=np.full(6, 1.0))  # N, N m
     bench.plant.strongest[3] = (
         free.plant.q[3] - 0.008
     )  # short of the angle that settles, within what is accepted

@@ -17,7 +17,7 @@ _LOST = 0.3  # share of the commands
 
 class JointStuck(Fault):
     about = "the arm's elbow no longer follows its commands"
-    said = "not follow|wait|off its path|loose pins"
+    said = "not follow"
     at_once = False
 
     def begin(self, plant: LivePlant) -> None:
@@ -59,7 +59,7 @@ class ArmLag(Fault):
 
 class ArmLimit(Fault):
     about = "the arm's own safety stops it: it goes on reporting and obeys no more"
-    said = "not follow|stands behind"
+    said = "not follow"
     at_once = False
 
     def commands(self, positions: Sequence[FloatArray], now: float) -> list[FloatArray]:

@@ -52,7 +52,7 @@ class TractionSurge(Fault):
 
 class TissueStiff(Fault):
     about = "the soft tissue is three times as stiff as its model from where the fragment stands"
-    said = "force|torque|the load is"
+    said = "force|torque|the load"
     at_once = False
 
     def begin(self, plant: LivePlant) -> None:
@@ -62,7 +62,7 @@ class TissueStiff(Fault):
 
 class LigamentUnplanned(Fault):
     about = "a scar band nobody planned for: after 2 mm the fragment hangs on 80 N/mm"
-    said = "force|torque|the load is"
+    said = "force|torque|the load"
     at_once = False
 
     def begin(self, plant: LivePlant) -> None:
