@@ -6,8 +6,9 @@ below bone failure.
 
 **Bystander.** ISO/TS 15066:2016, annex A: largest force and pressure of contact that a person who was not
 operated on may feel while the robot moves freely (table A.2), and the body's effective masses and spring
-constants (table A.3). Entered from memory of the tables, not from a copy: check them against the standard
-before relying on them. Of a region's several pressures the least stands here.
+constants (table A.3). Entered from memory of the tables, not from a copy (masses and spring constants
+agree with public summaries of table A.3; forces and pressures were compared with nothing): check them
+against the standard before relying on them. Of a region's several pressures the least stands here.
 """
 
 from __future__ import annotations
