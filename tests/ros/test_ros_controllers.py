@@ -1,6 +1,7 @@
 """Arm controller, base controller and safety as real processes: they answer, survive garbage, refuse."""
 
 import math
+import subprocess
 import time
 
 import numpy as np
@@ -173,6 +174,8 @@ def test_free_motion_arrives_where_its_trajectory_ends(driver):
     goal_q = [q + 0.1 for q in HOME]
     result = move(driver, move_goal(driver, "approach", goal_q=goal_q))
     assert result.success, result.message
+    for _ in range(20):  # the smoothed command still closes on the last of it
+        driver.tick()
     assert driver.q == pytest.approx(goal_q, abs=1e-6)
 
 
@@ -436,6 +439,41 @@ def test_an_emergency_stop_latches_is_stiff_and_is_not_undone_by_letting_go(lab)
     switch.publish(Bool(data=False))
     lab.wait(lambda: False, 0.5)
     assert states[-1].state == SafetyState.STOPPED
+
+
+def test_the_end_of_a_node_stops_at_once_and_by_name(lab):
+    from rafr_msgs.msg import ArmState, Heartbeat, SafetyState
+
+    from rafr.nodes.runtime import LATCHED
+    from rafr.processes import machine
+
+    lab.listen(SafetyState, "safety/state", LATCHED)
+    arm = lab.node.create_publisher(ArmState, "arm/state", 10)
+    beats = lab.node.create_publisher(Heartbeat, "heartbeat", 50)
+    nodes = {n: subprocess.Popen(["sleep", "60"]) for n in ("arm_controller", "recorder")}
+
+    def beat():
+        for name, process in nodes.items():
+            beats.publish(Heartbeat(node=name, ready=True, pid=process.pid, machine=machine()))
+
+    lab.node.create_timer(0.05, lambda: arm.publish(ArmState(state=ArmState.MOVING)))
+    lab.node.create_timer(0.05, beat)
+    lab.start("safety", required_nodes="arm_controller")
+    lab.wait_ready("safety")
+    states = lab.received["safety/state"]
+    assert lab.wait(lambda: states and states[-1].state == SafetyState.OK)
+    try:
+        for name, process in nodes.items():
+            lab.wait(lambda: False, 0.3)  # a heartbeat of every one was heard
+            process.kill()
+            began = time.monotonic()
+            assert lab.wait(lambda name=name: f"{name} has ended" in states[-1].reasons)
+            assert states[-1].state == SafetyState.STOPPED
+            assert time.monotonic() - began < 0.5  # s, the test's own wait included; its silence takes 3 s
+    finally:
+        for process in nodes.values():
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.slow
