@@ -27,6 +27,7 @@ from rafr.control.signals import (
     Moment,
     Step,
     Tracking,
+    not_allowed,
 )
 from rafr.control.tasks import Clamping, FreeMotion, Releasing, Task
 from rafr.control.watch import first_stop, following, load_on
@@ -281,7 +282,7 @@ class ArmController:
             silent = f"no joint state for {now.joint_age:.2f} s"
             return _REPEATS if now.joints_repeat else silent
         if not now.safety_ok:
-            return "the safety supervisor does not allow motion"
+            return not_allowed(now.forbidden)
         if now.wrench_frozen and self._task.mode == ArmMode.REDUCING:
             return "the wrist sensor repeats its last reading"
         if now.wrench_age > config.wrench_age:
@@ -316,7 +317,7 @@ class ArmController:
         if self._mode != needed:
             return _refused(f"{what} needs the arm to be {needed.name}, it is {self._mode.name}")
         if self._moment is None or not self._moment.safety_ok:
-            return _refused("the safety supervisor does not allow motion")
+            return _refused(not_allowed("" if self._moment is None else self._moment.forbidden))
         return None
 
     def _refusal_to_reduce(self, body: str, approved_hash: str) -> Assessment | None:

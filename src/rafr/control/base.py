@@ -9,6 +9,7 @@ import numpy as np
 
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.config import option
+from rafr.control.signals import not_allowed
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.trajectory.result import BaseTrajectory
 
@@ -52,7 +53,7 @@ class BaseInput:
         t: s.
         pose: (x, y, theta) m, rad in `world`, or None before the first odometry; odometry_t: its stamp.
         brakes_engaged: as the driver confirmed last; None: unknown.
-        safety_ok: the supervisor allows motion.
+        safety_ok: the supervisor allows motion.   forbidden: why not, where it said so.
         arm_idle: the arm stands still and holds nothing.
     """
 
@@ -62,6 +63,7 @@ class BaseInput:
     brakes_engaged: bool | None
     safety_ok: bool
     arm_idle: bool
+    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ class BaseController:
 
     def _must_stop(self, signals: BaseInput) -> str | None:
         if not signals.safety_ok:
-            return "the safety supervisor does not allow motion"
+            return not_allowed(signals.forbidden)
         if not signals.arm_idle:
             return "the arm moves or holds the fragment"
         if signals.pose is None or not np.isfinite(signals.pose).all():

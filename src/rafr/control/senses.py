@@ -93,6 +93,7 @@ class Senses:
             force=self.force.force,
             torque=self.force.torque,
             safety_ok=signals.safety_ok,
+            forbidden=signals.forbidden,
             may_yield=signals.may_yield,
             approved_hash=signals.approved_hash,
         )

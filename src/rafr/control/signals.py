@@ -33,6 +33,11 @@ class ArmKinematics(Protocol):
         ...
 
 
+def not_allowed(forbidden: str) -> str:
+    """What arm and base say of a supervisor that does not allow motion, for the reason it gave."""
+    return "the safety supervisor does not allow motion" + (f": {forbidden}" if forbidden else "")
+
+
 class ArmMode(IntEnum):
     """States of the arm, numbered as in rafr_msgs/ArmState."""
 
@@ -68,7 +73,7 @@ class ArmInput:
         wrench: (6,) N, N m: the fragment on the tool, in `clamp`, uncompensated; None: none yet.
         wrench_t: s, its stamp.
         tracking: newest tracker frame, or None.
-        safety_ok: the supervisor allows motion.
+        safety_ok: the supervisor allows motion.   forbidden: why not, where it said so.
         may_yield: the supervisor lets a held fragment give way to a load that is too high.
         approved_hash: hash of the plan whose approval is live; empty: none.
     """
@@ -79,6 +84,7 @@ class ArmInput:
     wrench_t: float = -np.inf
     tracking: Tracking | None = None
     safety_ok: bool = False
+    forbidden: str = ""
     may_yield: bool = False
     approved_hash: str = ""
 
@@ -166,6 +172,7 @@ class Moment:
     force: float
     torque: float
     safety_ok: bool
+    forbidden: str
     may_yield: bool
     approved_hash: str
 

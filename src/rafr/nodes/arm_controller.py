@@ -101,6 +101,7 @@ class ArmControllerNode(RafrNode):
         self._wrench: tuple[float, FloatArray | None] = (-np.inf, None)
         self._approved_hash = ""
         self._safety = (False, -np.inf)
+        self._forbidden = ""
         self._compliant = False
         self._command: ArmCommand | None = None
         self._deadlines = DeadlineMonitor(_PERIOD)
@@ -179,6 +180,7 @@ class ArmControllerNode(RafrNode):
 
     def _take_safety(self, message: SafetyState) -> None:
         self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())
+        self._forbidden = "; ".join(message.reasons)
         self._compliant = bool(message.compliant)
 
     def _unsupervised(self, _: str) -> None:
@@ -229,6 +231,7 @@ class ArmControllerNode(RafrNode):
             wrench_t=self._wrench[0],
             tracking=self._tracking,
             safety_ok=self._supervised and self._safety[0],
+            forbidden=self._forbidden if self._supervised else "it is silent",
             may_yield=self._supervised and self._compliant,
             approved_hash=self._approved_hash,
         )

@@ -56,6 +56,7 @@ class BaseControllerNode(RafrNode):
         self._pose = BasePose(OperatingRoom.from_yaml().T_base_marker, self.config(BasePoseConfig))
         self._odometry_t = -math.inf
         self._safety = (False, -math.inf)
+        self._forbidden = ""
         self._arm_idle = (False, -math.inf)
         self._brakes: bool | None = None
         self._brakes_asked = False
@@ -95,13 +96,14 @@ class BaseControllerNode(RafrNode):
 
     def _take_safety(self, message: SafetyState) -> None:
         self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())
+        self._forbidden = "; ".join(message.reasons)
 
     def _take_arm(self, message: ArmState) -> None:
         self._arm_idle = (message.state == ArmState.IDLE, time.monotonic())
 
     def _take_end(self, node: str) -> None:
         if node == "safety":
-            self._safety = (False, -math.inf)
+            self._safety, self._forbidden = (False, -math.inf), "it has ended"
         else:
             self._arm_idle = (False, -math.inf)
 
@@ -116,6 +118,7 @@ class BaseControllerNode(RafrNode):
             brakes_engaged=self._brakes,
             safety_ok=self._fresh(self._safety),
             arm_idle=self._fresh(self._arm_idle),
+            forbidden=self._forbidden,
         )
         command = self._core.update(signals)
         self._command = command

@@ -70,6 +70,8 @@ class ProcedureNode(RafrNode):
             raise InputError("node procedure", f"out is {self._config.out!r}", "an existing folder")
         self._machine = ProcedureMachine()
         self._plan: ReductionPlan | None = None
+        self._plan_message: Plan | None = None
+        self._again: dict[str, Any] = {}
         self._traction: TractionFollower | None = None
         self._traction_asked = False
         self._fragment: RigidTransform | None = None
@@ -116,9 +118,9 @@ class ProcedureNode(RafrNode):
 
     def _take_plan(self, message: Plan) -> None:
         try:
-            self._plan = plan_from_message(message)
+            self._plan, self._plan_message = plan_from_message(message), message
         except InputError as error:
-            self._plan = None
+            self._plan = self._plan_message = None
             self.diagnose(WARN, f"plan refused: {error}")
             self._machine.observe(plan_hash="", plan_accepted=False, order=())
         else:
@@ -182,11 +184,23 @@ class ProcedureNode(RafrNode):
         return done
 
     def _begin(self, request: Any) -> str:
-        if not request.resume_from:
+        if request.resume_from:
+            self._tell_again()
+        else:
             self._notes, self._cbcts = [], []
         answer = self._machine.start(time.monotonic(), request.auto_approve, request.resume_from)
         self._publish_approval()
         return "; ".join(answer.reasons)
+
+    def _tell_again(self) -> None:
+        """What nodes that were started again would not hear of, had its first publisher died, too."""
+        for message_type, topic, message in (
+            (Plan, "plan", self._plan_message), (Registration, "registration", self._registration),
+        ):  # fmt: skip
+            if message is not None:
+                if topic not in self._again:
+                    self._again[topic] = self.create_publisher(message_type, topic, LATCHED)
+                self._again[topic].publish(message)
 
     def _cancel(self) -> None:
         self._machine.abort("cancelled")

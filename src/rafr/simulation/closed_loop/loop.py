@@ -156,6 +156,7 @@ class ClosedLoop:
                 wrench_t=self._wrench[0],
                 tracking=self._tracking,
                 safety_ok=self.decision is not None and self.decision.motion_allowed,
+                forbidden="" if self.decision is None else "; ".join(self.decision.reasons),
                 may_yield=self.decision is not None and self.decision.compliant,
                 approved_hash=self.approved_hash,
             )

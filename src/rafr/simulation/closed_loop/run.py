@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rafr.control.arm import ArmCommand, ArmControlConfig
-from rafr.control.safety import SafetyDecision
+from rafr.control.arm import ArmControlConfig
 from rafr.procedure.residual import residual
 from rafr.simulation.closed_loop.loop import ClosedLoop, require
 from rafr.simulation.closed_loop.outcome import HELD, OUT_OF_TIME, REDUCED, Recorder, ReductionRun, judged
@@ -73,7 +72,7 @@ def reduce(
         recorder.add(loop.now - begin, command, loop.plant)
         if command.finished is not None and ended is None:
             outcome, ended = (REDUCED if command.finished.success else HELD), loop.now
-            reason = _named(command, loop.decision)
+            reason = command.finished.message
     pose, truth = loop.plant.truth().poses[start.body], loop.plant.arrangement.truth
     return judged(
         outcome,
@@ -84,11 +83,3 @@ def reduce(
         None if truth is None else residual(pose, to_metres(truth.T_reduced_displaced[start.body]), points),
         (ended or loop.now) - begin,
     )
-
-
-def _named(command: ArmCommand, decision: SafetyDecision | None) -> str:
-    """Why it ended: the controller's words, and the supervisor's where it was the supervisor."""
-    said = "" if command.finished is None else command.finished.message
-    if decision is not None and not decision.motion_allowed:
-        return "; ".join((said, *decision.reasons))
-    return said
