@@ -22,8 +22,8 @@ from rafr.cases.load import open_case
 from rafr.cases.meshes import body_meshes
 from rafr.control.correction import displaced
 from rafr.geometry import RigidTransform
+from rafr.geometry.residual import residual
 from rafr.planning.plan import ReductionPlan
-from rafr.procedure.residual import residual
 from rafr.simulation.closed_loop import ClosedLoop, gripped, prepare, reduce
 from rafr.simulation.config import PlantConfig
 from rafr.tissue.model import TissueParams

@@ -10,7 +10,6 @@ from rafr.assessment import ACCEPTED, Assessment
 from rafr.control.adjustment import Adjustment
 from rafr.control.bystander import Bystanders
 from rafr.control.config import ArmControlConfig
-from rafr.control.correction import fragment_error
 from rafr.control.course import Course
 from rafr.control.grip import Grip
 from rafr.control.joints import check_joint_trajectory
@@ -33,6 +32,7 @@ from rafr.control.tasks import Clamping, FreeMotion, Releasing, Task
 from rafr.control.watch import first_stop, following, load_on
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
+from rafr.geometry.residual import residual
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
 from rafr.trajectory.result import ArmTrajectory
@@ -41,6 +41,7 @@ from rafr.units import to_metres
 __all__ = ["ArmCommand", "ArmControlConfig", "ArmController", "ArmInput", "ArmMode", "Finished", "Tracking"]
 
 
+_NO_SURFACE = np.full((1, 3), np.nan)  # m: the distance to the target stays unknown
 _REPEATS = "the arm repeats its joint state: it was stopped by its own safety, or its driver hangs"
 
 
@@ -399,8 +400,5 @@ class ArmController:
         if fragment is None or self._plan is None or self._body not in {b.name for b in self._plan.bodies}:
             return nan, nan
         target = to_metres(self._plan.body(self._body).T_reduced_displaced)
-        angle = float(np.linalg.norm(fragment_error(target, fragment, np.zeros(3))[3:]))
-        points = self._surfaces.get(self._body)
-        if points is None:
-            return nan, angle
-        return float(np.linalg.norm(target.apply(points) - fragment.apply(points), axis=1).mean()), angle
+        found = residual(fragment, target, self._surfaces.get(self._body, _NO_SURFACE))
+        return found.distance, found.angle

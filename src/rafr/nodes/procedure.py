@@ -32,6 +32,7 @@ from rafr.control.live import surface_points
 from rafr.control.signals import ArmMode
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
+from rafr.geometry.residual import residual
 from rafr.nodes.calls import Calls, Done
 from rafr.nodes.convert import plan_from_message, transform_from_pose
 from rafr.nodes.long_goal import LongGoal
@@ -41,7 +42,6 @@ from rafr.planning.plan import ReductionPlan
 from rafr.procedure.fixation import fixation_note
 from rafr.procedure.machine import ProcedureMachine, Request, Status
 from rafr.procedure.phases import Action
-from rafr.procedure.residual import residual
 from rafr.procedure.traction import TractionFollower
 from rafr.tracking.tools import REFERENCE_TOOL, fragment_tool
 from rafr.units import to_metres

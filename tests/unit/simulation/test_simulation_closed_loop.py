@@ -7,7 +7,7 @@ import pytest
 
 from rafr.control.arm import ArmControlConfig, ArmMode
 from rafr.errors import InfeasibleError
-from rafr.procedure.residual import Residual
+from rafr.geometry.residual import Residual
 from rafr.simulation.closed_loop import run_reduction
 from rafr.simulation.closed_loop.outcome import judged
 from rafr.simulation.faults import FaultConfig

@@ -10,8 +10,8 @@ import numpy as np
 from rafr.control.arm import ArmCommand, ArmMode
 from rafr.control.force import about
 from rafr.geometry import RigidTransform
+from rafr.geometry.residual import Residual, residual
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.procedure.residual import Residual, residual
 from rafr.simulation.live import LivePlant
 
 REDUCED, HELD, OUT_OF_TIME = "reduced", "held", "running out of time"

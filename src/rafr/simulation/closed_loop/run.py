@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rafr.control.arm import ArmControlConfig
-from rafr.procedure.residual import residual
+from rafr.geometry.residual import residual
 from rafr.simulation.closed_loop.loop import ClosedLoop, require
 from rafr.simulation.closed_loop.outcome import HELD, OUT_OF_TIME, REDUCED, Recorder, ReductionRun, judged
 from rafr.simulation.closed_loop.start import Start

@@ -1,4 +1,4 @@
-"""Step g: how far a reduced body stands from its plan, as the second CBCT shows it."""
+"""How far a body stands from where it should be."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rafr.geometry.rigid_transform import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """Measured pose to planned target: mean distance over the surface (m) and angle (rad)."""
+    """One pose of a body to another: mean distance over the surface (m) and angle (rad)."""
 
     distance: float
     angle: float
