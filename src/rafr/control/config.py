@@ -119,6 +119,14 @@ class ArmControlConfig:
     )
     error_stop: float = option(0.015, "tracked error that stops", unit="m", lower=1e-3, upper=0.05)
     angle_stop: float = option(0.12, "tracked rotation error that stops", unit="rad", lower=0.01, upper=0.5)
+    traction_slow: float = option(
+        8.0,
+        "difference of the cord's pull from the planned one from which the path is slowed, beside a tenth of "
+        "it; at twice this it waits",
+        unit="N",
+        lower=1.0,
+        upper=200.0,
+    )
     stall_time: float = option(
         20.0, "how long the path may wait before it is given up", unit="s", lower=0.5, upper=300.0
     )

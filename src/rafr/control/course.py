@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from rafr.control.adjustment import AdjustedPath
 from rafr.control.config import ArmControlConfig
 from rafr.control.expectation import Expectation
@@ -19,16 +21,27 @@ from rafr.trajectory.result import ArmTrajectory
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
-    """What outlives a hold: the path with its adjustments, and what was learnt of the tissue."""
+    """What outlives a hold: the path with its adjustments, and what was learnt of the tissue.
+
+    Attributes:
+        tension: (n,) N that the leg's cord pulls along the path as planned; None: no cord pulls.
+    """
 
     path: AdjustedPath
     expectation: Expectation
+    tension: FloatArray | None = None
 
     @staticmethod
     def of(plan: BodyPlan, pivot: FloatArray) -> Course:
         """Args: pivot (3,): the fragment's centre in its CT frame, m."""
         approved = ReductionPath.of_plan(plan, pivot)
-        return Course(AdjustedPath(approved), Expectation(plan, approved))
+        along = plan.traction_n
+        tension = None if along is None else np.resize(along, len(approved.shares))
+        return Course(AdjustedPath(approved), Expectation(plan, approved), tension)
+
+    def planned_tension(self, u: float) -> float | None:
+        """N, at a share of the path."""
+        return None if self.tension is None else float(np.interp(u, self.path.approved.shares, self.tension))
 
     def onwards(
         self,

@@ -186,9 +186,20 @@ class Reduction:
             "the tracker": 0.0 if now.tracker_age > config.tracker_pause else 1.0,
             "the tracked error": float(np.clip(2.0 - self.path_error / config.error_slow, 0.0, 1.0)),
             "the arm's speed limits": float(np.clip(2.0 - lag, 0.0, 1.0)),
+            "the traction": self._share_of_traction(now),
         }
         why = min(shares, key=lambda k: shares[k])
         return shares[why], why
+
+    def _share_of_traction(self, now: Moment) -> float:
+        """Slower than the winch: what the arm bears is planned for the pull at each place of the path."""
+        planned = self._course.planned_tension(self._u)
+        if planned is None or now.tension is None:
+            return 1.0
+        if np.isnan(now.tension):
+            return 0.0
+        allowed = self._config.traction_slow + 0.1 * planned
+        return float(np.clip(2.0 - abs(now.tension - planned) / allowed, 0.0, 1.0))
 
     def _yield(self, now: Moment) -> None:
         """Learn what the tissue does, and give way to what is not expected of it."""

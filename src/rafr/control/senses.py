@@ -92,6 +92,7 @@ class Senses:
             load=(T_armbase_clamp.rotation @ self.force.wrench.reshape(2, 3).T).T.ravel(),
             force=self.force.force,
             torque=self.force.torque,
+            tension=signals.tension,
             safety_ok=signals.safety_ok,
             forbidden=signals.forbidden,
             may_yield=signals.may_yield,

@@ -73,6 +73,7 @@ class ArmInput:
         wrench: (6,) N, N m: the fragment on the tool, in `clamp`, uncompensated; None: none yet.
         wrench_t: s, its stamp.
         tracking: newest tracker frame, or None.
+        tension: N, what the leg's cord pulls; NaN: its device fell silent, None: no device was ever heard.
         safety_ok: the supervisor allows motion.   forbidden: why not, where it said so.
         may_yield: the supervisor lets a held fragment give way to a load that is too high.
         approved_hash: hash of the plan whose approval is live; empty: none.
@@ -83,6 +84,7 @@ class ArmInput:
     wrench: FloatArray | None = None
     wrench_t: float = -np.inf
     tracking: Tracking | None = None
+    tension: float | None = None
     safety_ok: bool = False
     forbidden: str = ""
     may_yield: bool = False
@@ -150,6 +152,7 @@ class Moment:
         twist: (6,) m/s, rad/s of the clamp, measured, `arm_base` axes.
         load: (6,) N, N m of the fragment on the tool, compensated, about the clamp, `arm_base` axes.
         force, torque: N, N m; the torque about a held fragment's centre.
+        tension: N, of the leg's cord, as in `ArmInput`.
     """
 
     t: float
@@ -171,6 +174,7 @@ class Moment:
     load: FloatArray
     force: float
     torque: float
+    tension: float | None
     safety_ok: bool
     forbidden: str
     may_yield: bool

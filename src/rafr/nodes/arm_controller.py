@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import WrenchStamped
 from rafr_msgs.action import MoveArm
 from rafr_msgs.msg import Approval, ArmState, PathAdjustment, Plan, Registration, SafetyState, ToolPoses
@@ -36,6 +37,7 @@ from rafr.nodes.convert import (
     arm_trajectory_from_message,
     duration_message,
     invalid_pose_message,
+    number_of,
     plan_from_message,
     pose_message,
     seconds,
@@ -65,6 +67,9 @@ class ArmControllerNodeConfig:
     arm: str = option("ur16e", "robot arm of the description")
     safety_age: float = option(
         2.0, "age of safety/state that stops (wall time)", unit="s", lower=0.2, upper=10.0
+    )
+    traction_age: float = option(
+        1.0, "age of traction/state that makes the path wait (wall time)", unit="s", lower=0.1, upper=10.0
     )
     stream: str = option(
         "joint_trajectory",
@@ -99,6 +104,7 @@ class ArmControllerNode(RafrNode):
         self._chain: LiveChain | None = None
         self._tracking: Tracking | None = None
         self._wrench: tuple[float, FloatArray | None] = (-np.inf, None)
+        self._tension: tuple[float, float] | None = None
         self._approved_hash = ""
         self._safety = (False, -np.inf)
         self._forbidden = ""
@@ -125,6 +131,7 @@ class ArmControllerNode(RafrNode):
         self.create_subscription(JointState, "joint_states", self._tick, SENSOR)
         self.create_subscription(WrenchStamped, "wrench", self._take_wrench, SENSOR)
         self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
+        self.create_subscription(DiagnosticStatus, "traction/state", self._take_traction, RELIABLE)
         self.create_subscription(Registration, "registration", self._take_registration, LATCHED)
         self.create_subscription(Plan, "plan", self._take_plan, LATCHED)
         self.create_subscription(Approval, "approval", self._take_approval, LATCHED)
@@ -154,6 +161,9 @@ class ArmControllerNode(RafrNode):
         seen = {name: pose for name, pose in poses.items() if pose is not None}
         tracking = self._chain.tracking(seconds(message.header.stamp), seen)
         self._tracking = self._tracking if tracking is None else tracking
+
+    def _take_traction(self, message: DiagnosticStatus) -> None:
+        self._tension = number_of(message, "tension"), time.monotonic()
 
     def _take_registration(self, message: Registration) -> None:
         poses = {b.name: transform_from_pose(b.marker_from_ct) for b in message.bodies}
@@ -198,6 +208,14 @@ class ArmControllerNode(RafrNode):
             self.diagnose(WARN, f"path not adjusted: {self._adjustment_reason}")
 
     @property
+    def _fresh_tension(self) -> float | None:
+        """N; NaN when the device says nothing more, None when it never did."""
+        if self._tension is None:
+            return None
+        tension, heard = self._tension
+        return tension if time.monotonic() - heard < self._config.traction_age else np.nan
+
+    @property
     def _supervised(self) -> bool:
         """Whether the supervisor was heard lately."""
         return time.monotonic() - self._safety[1] < self._config.safety_age
@@ -230,6 +248,7 @@ class ArmControllerNode(RafrNode):
             wrench=self._wrench[1],
             wrench_t=self._wrench[0],
             tracking=self._tracking,
+            tension=self._fresh_tension,
             safety_ok=self._supervised and self._safety[0],
             forbidden=self._forbidden if self._supervised else "it is silent",
             may_yield=self._supervised and self._compliant,

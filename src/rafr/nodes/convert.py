@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3, Wrench
 from rafr_msgs.msg import BaseTrajectory as BaseTrajectoryMsg
 from rafr_msgs.msg import BodyPlan, PathAdjustment, PathPose, Plan
@@ -62,6 +64,15 @@ def transform_from_pose(pose: Pose) -> RigidTransform | None:
     if abs(float(np.linalg.norm(quaternion)) - 1.0) > 0.01:
         return None
     return RigidTransform.from_quaternion_xyzw(quaternion, position)
+
+
+def number_of(message: DiagnosticStatus, key: str) -> float:
+    """A value of a diagnostic message as a number; NaN where there is none."""
+    texts = [value.value for value in message.values if value.key == key]
+    try:
+        return float(texts[0])
+    except (IndexError, ValueError):
+        return math.nan
 
 
 def wrench_array(wrench: Wrench) -> FloatArray:

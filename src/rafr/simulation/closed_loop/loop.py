@@ -78,6 +78,7 @@ class ClosedLoop:
         self._line, self._winch = ArmLine(), TractionWatch()
         self._feed = JointFeed()
         self._tracking: Tracking | None = None
+        self._tension: float | None = None
         self._wrench: tuple[float, FloatArray | None] = (-np.inf, None)
         self._ticks = 0
 
@@ -155,6 +156,7 @@ class ClosedLoop:
                 wrench=self._wrench[1],
                 wrench_t=self._wrench[0],
                 tracking=self._tracking,
+                tension=self._tension,
                 safety_ok=self.decision is not None and self.decision.motion_allowed,
                 forbidden="" if self.decision is None else "; ".join(self.decision.reasons),
                 may_yield=self.decision is not None and self.decision.compliant,
@@ -171,7 +173,8 @@ class ClosedLoop:
                 self._pull(self.traction.ask(command.fragment))
         if self._ticks % _ODOMETRY_TICKS == 0:
             self.safety.heard_base(self.sensors.odometry(self.plant)[0][:2])
-            self.safety.heard_traction(self._winch.complaint(self.sensors.traction(self.plant), now))
+            self._tension = self.sensors.traction(self.plant)
+            self.safety.heard_traction(self._winch.complaint(self._tension, now))
         if self._ticks % _SAFETY_TICKS == 0:
             for node in _NODES:
                 self.safety.heard_heartbeat(node, now, ready=True)
