@@ -23,8 +23,8 @@ from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import seconds
 from rafr.nodes.graph import GraphOptions, build_graph
-from rafr.nodes.recorder import FOLDER, rafr_messages
-from rafr.review.recording import read_recording, typestore
+from rafr.nodes.recorder import rafr_messages
+from rafr.review.recording import read_recording, recordings, typestore
 
 _PATIENT = "or_simulator"  # with it the patient is gone: alone, and last
 _MOVING = 4e-3  # rad/s: the joints' noise is 0.2 mrad/s, a held arm settles with less
@@ -70,7 +70,8 @@ def measure(out: Path, faults: list[str]) -> list[dict[str, Any]]:
     report = json.loads((out / "report.json").read_text())
     common = {"outcome": report["outcome"], "recovered": report["recovered"], "said": report["holds"]}
     try:
-        messages = list(read_recording(out / FOLDER, typestore([rafr_messages()]), (_JOINTS, _ARM)))
+        types = typestore([rafr_messages()])
+        messages = [m for r in recordings(out) for m in read_recording(r, types, (_JOINTS, _ARM))]
     except InputError as error:
         return [{"fault": f, "readable": False, "error": str(error)} | common for f in faults]
     history = _History(messages)

@@ -1,6 +1,5 @@
 """The recorder writes what was said on the graph, and a crash costs seconds, not the file."""
 
-import contextlib
 import resource
 import signal
 
@@ -44,19 +43,13 @@ def test_a_recording_reads_back_with_every_message(lab, tmp_path):
     assert forces(arm) == [2.0 * k for k in range(30)]
 
 
-def read_unfinished(folder):
+def read_unfinished(folder, name="recording"):
     """Forces of the truth in a recording without its end."""
-    from mcap.exceptions import EndOfFile
-    from mcap.reader import NonSeekingReader
-    from mcap_ros2.decoder import DecoderFactory
+    from rafr.nodes.recorder import rafr_messages
+    from rafr.review.recording import read_recording, typestore
 
-    found = []
-    with (folder / "recording" / "recording.mcap").open("rb") as stream:
-        reader = NonSeekingReader(stream, decoder_factories=[DecoderFactory()])
-        messages = reader.iter_decoded_messages(["/rafr/simulation/truth"], log_time_order=False)
-        with contextlib.suppress(EndOfFile):  # no footer: the reader runs to the end
-            found.extend(message.force for _, _, _, message in messages)
-    return found
+    types = typestore([rafr_messages()])
+    return [m.force for _, _, m in read_recording(folder / name, types, ("/rafr/simulation/truth",))]
 
 
 @pytest.mark.slow
@@ -65,6 +58,23 @@ def test_what_was_flushed_survives_a_kill(lab, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=10)
     assert read_unfinished(tmp_path) == [float(k) for k in range(30)]
+
+
+@pytest.mark.slow
+def test_a_recorder_that_was_started_again_begins_another_recording(lab, tmp_path):
+    from rafr.review.recording import recordings
+
+    process = speak(lab, tmp_path, 5)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    before = (tmp_path / "recording" / "recording.mcap").read_bytes()
+    lab.received["heartbeat"].clear()
+    speak(lab, tmp_path, 7)
+    assert lab.stop("recorder") == 0
+    assert [path.name for path in recordings(tmp_path)] == ["recording", "recording_2"]
+    assert (tmp_path / "recording" / "recording.mcap").read_bytes() == before
+    assert read_unfinished(tmp_path) == [float(k) for k in range(5)]
+    assert set(read_unfinished(tmp_path, "recording_2")) <= set(range(7))
 
 
 @pytest.mark.slow
@@ -89,10 +99,3 @@ def test_a_full_disk_is_said_and_what_was_recorded_before_stays_readable(lab, tm
     assert process.poll() is None, "the node lives on"
     assert lab.stop("recorder") == 0
     assert read_unfinished(tmp_path)[:30] == [float(k) for k in range(30)]
-
-
-def test_a_second_recording_does_not_overwrite_the_first(lab, tmp_path):
-    (tmp_path / "recording").mkdir()
-    process = lab.start("recorder", out=str(tmp_path))
-    assert process.wait(timeout=90) == 2
-    assert "exists already" in lab.log("recorder")

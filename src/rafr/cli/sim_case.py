@@ -18,7 +18,7 @@ from rafr.errors import InputError
 DEFAULT_FRACTURE = "denis2"
 FOLDER = "patient"  # below the run's own folder
 # what a run leaves in its folder beside the recording; a new run into the same folder replaces them
-_LEFTOVERS = ("report.json", "before_after.png", "curves.png")
+_LEFTOVERS = ("report.json", "before_after.png", "curves.png", "cbct_[0-9]*.nii.gz")
 # what a virtual patient is made by: a change in there makes a new one
 _MAKERS = ("cases", "geometry", "imaging", "tracking")
 
@@ -137,12 +137,15 @@ def _unusable(folder: Path, error: OSError) -> InputError:
 
 def clean_folder(out: Path) -> None:
     """Make the folder of the run and take away what an earlier run left there, nothing else."""
-    recording = out / "recording"
+    from rafr.review.recording import recordings
+
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in _LEFTOVERS:
-            (out / name).unlink(missing_ok=True)
-        if (recording / "recording.mcap").is_file():
-            shutil.rmtree(recording)
+        for pattern in _LEFTOVERS:
+            for path in out.glob(pattern):
+                path.unlink()
+        for recording in recordings(out):
+            if any(recording.glob("*.mcap")):
+                shutil.rmtree(recording)
     except OSError as error:
         raise _unusable(out, error) from None

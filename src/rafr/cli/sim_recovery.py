@@ -51,8 +51,6 @@ class Recovery:
             return f"not ready again: {', '.join(self.record.missing)}"
         if not self._wait(self.config.reset, self._reset):
             return f"no reset: {'; '.join(self.record.safety_reasons) or 'the arm holds'}"
-        if _PROCEDURE in down:
-            self.record.begin_anew()
         self.record.outcome = ""
         self.console.start(auto_approve=True, resume_from=phase)
         return ""
@@ -63,6 +61,8 @@ class Recovery:
         silent = self.console.silent(self.config.silence - self.config.again)
         down = [name for name in self.record.nodes if name not in self.supervisor.names or name in silent]
         for name in down:
+            if name == _PROCEDURE:  # before it says that it knows of no phases
+                self.record.begin_anew()
             if name != _PATIENT:
                 self.record.nodes[name] = False
                 self.supervisor.restart(name)

@@ -25,16 +25,15 @@ from rafr.config import option
 from rafr.errors import InputError
 from rafr.nodes.graph import NAMESPACE
 from rafr.nodes.runtime import OK, WARN, RafrNode, run_node
-from rafr.review.recording import Recording, typestore
+from rafr.review.recording import Recording, next_recording, typestore
 
-FOLDER = "recording"
 _DEPTH = 100  # messages waiting while the recorder is busy
 _FOREVER = QosTime(2**31 - 1, 2**32 - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class RecorderConfig:
-    out: str = option("", "folder in which the folder `recording` is made")
+    out: str = option("", "folder in which the folder `recording` is made (or `recording_2`, …)")
     # the simulator draws its tissue only while somebody looks: the recorder does not
     exclude: tuple[str, ...] = option(
         (
@@ -56,7 +55,8 @@ class RecorderNode(RafrNode):
         self._config = self.config(RecorderConfig)
         if not self._config.out:
             raise InputError("recorder", "parameter out is empty", "a folder for the recording")
-        self._recording = Recording(Path(self._config.out) / FOLDER, typestore([rafr_messages()]))
+        folder = next_recording(Path(self._config.out))
+        self._recording = Recording(folder, typestore([rafr_messages()]))
         self._seen: set[str] = set(self._config.exclude)
         self._unknown: list[str] = []
         self._broken = ""

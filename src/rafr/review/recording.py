@@ -13,6 +13,22 @@ from rosbags.typesys.store import Typestore
 
 from rafr.errors import InputError
 
+_FOLDER = "recording"
+_METADATA = "metadata.yaml"  # written when a recording is closed
+
+
+def recordings(out: Path) -> list[Path]:
+    """The recordings in a run's folder, oldest first: a recorder that was started again begins another."""
+    found = {path: path.name.removeprefix(_FOLDER).removeprefix("_") for path in out.glob(f"{_FOLDER}*")}
+    numbered = {path: int(number or 1) for path, number in found.items() if (number or "1").isdecimal()}
+    return sorted(numbered, key=lambda path: numbered[path])
+
+
+def next_recording(out: Path) -> Path:
+    """The folder of the next recording of a run."""
+    count = len(recordings(out))
+    return out / (f"{_FOLDER}_{count + 1}" if count else _FOLDER)
+
 
 def typestore(message_folders: Sequence[Path] = ()) -> Typestore:
     """Jazzy's message types and those of the given folders `<package>/msg` holding .msg files."""
@@ -73,13 +89,19 @@ class Recording:
 def read_recording(
     folder: Path, types: Typestore, topics: Sequence[str] = ()
 ) -> Iterator[tuple[str, float, Any]]:
-    """(topic, s, message) of a closed recording in order of time; `topics` empty = all.
+    """(topic, s, message) of a recording in order of time; `topics` empty = all.
+
+    Of one that was never closed (its recorder was killed) everything that was flushed.
 
     Raises:
         InputError: the folder holds no readable recording.
     """
     from rosbags.highlevel import AnyReader, AnyReaderError
 
+    files = sorted(folder.glob("*.mcap"))
+    if len(files) == 1 and not (folder / _METADATA).is_file():
+        yield from _read_unclosed(files[0], types, topics)
+        return
     try:
         with AnyReader([folder], default_typestore=types) as reader:
             chosen = [c for c in reader.connections if not topics or c.topic in topics]
@@ -87,3 +109,22 @@ def read_recording(
                 yield connection.topic, stamp * 1e-9, reader.deserialize(data, connection.msgtype)
     except AnyReaderError as error:
         raise InputError(folder, f"cannot be read ({error})", "an MCAP recording of rafr sim") from None
+
+
+def _read_unclosed(path: Path, types: Typestore, topics: Sequence[str]) -> Iterator[tuple[str, float, Any]]:
+    """What can be read from the beginning of a file without its end."""
+    from mcap.exceptions import EndOfFile, McapError
+    from mcap.reader import NonSeekingReader
+
+    with path.open("rb") as stream:
+        messages = NonSeekingReader(stream).iter_messages(list(topics) or None, log_time_order=False)
+        while True:
+            try:
+                schema, channel, message = next(messages)
+            except (StopIteration, EndOfFile):
+                return
+            except McapError as error:
+                raise InputError(path, f"cannot be read ({error})", "an MCAP recording of rafr sim") from None
+            if schema is not None and schema.name in types.types:
+                data = types.deserialize_cdr(message.data, schema.name)
+                yield channel.topic, message.log_time * 1e-9, data
