@@ -109,11 +109,11 @@ class _History:
         gaps = np.flatnonzero(np.diff(np.concatenate([[t], moving, [np.inf]])) > _STILL)
         stands = np.concatenate([[t], moving])[gaps[0]]
         said = [(seconds(m.header.stamp), m) for r, m in self._states if r > happened]
-        held = next(((stamp, m.reason) for stamp, m in said if m.reason), (np.nan, ""))
+        held = next(((stamp, m.reason) for stamp, m in said if m.reason and stamp >= t), (np.nan, ""))
         forces = [float(m.force) for stamp, m in said if stamp <= stands + _STILL]
         return {
-            "stands_after_s": round(stands - t, 3),
-            "held_after_s": round(held[0] - t, 3),
+            "stands_after_s": round(float(stands - t), 3),
+            "held_after_s": round(float(held[0] - t), 3),
             "reason": held[1],
             "moved_again": bool((moving > stands + _STILL).any()),
             "watched_for_s": round(float(stamps[-1] - t), 3),
