@@ -48,10 +48,15 @@ class AdjustmentKeeper:
             self._why = ""
 
     def due(self, progress: float, stiffness: float | None) -> bool:
-        """Whether anything has changed; stiffness in parts of the plan's, None: not known."""
-        if stiffness is not None and abs(stiffness / self._stiffness - 1.0) > _STIFFER:
-            self._stiffness = stiffness
-            self._why = self._why or f"tissue {stiffness:.1f} times as stiff as planned"
+        """Whether anything has changed; stiffness in parts of the plan's, None: not known.
+
+        Softer than planned asks for nothing: it pulls less on the same path, and a fragment that still rests
+        on the mattress looks soft, too.
+        """
+        stiffer = None if stiffness is None else max(stiffness, 1.0)
+        if stiffer is not None and abs(stiffer / self._stiffness - 1.0) > _STIFFER:
+            self._stiffness = stiffer
+            self._why = self._why or f"tissue {stiffer:.1f} times as stiff as planned"
         return bool(self._why) and progress < 1.0
 
     def adjusted(self, progress: float) -> Adjusted:

@@ -113,6 +113,7 @@ def test_changes_follow_each_other_without_a_jump_and_only_when_there_is_a_reaso
     keeper, config = AdjustmentKeeper(adjuster), ArmControlConfig()
     assert not keeper.due(0.1, None)
     assert not keeper.due(0.1, 1.1)
+    assert not keeper.due(0.1, 0.4)  # what pulls less than planned needs no other path
     assert keeper.due(0.1, 1.4)
     before = NOTHING
     for progress, wish in ((0.2, 1e-3), (0.4, -2e-3), (0.9, 1e-3)):
