@@ -43,6 +43,8 @@ class Recovery:
 
     def go_on(self) -> str:
         """Returns why it cannot go on, or an empty string once the procedure was asked to."""
+        if self.record.plan is not None and self.record.plan.hash != self.record.approved_hash:
+            return "another plan is loaded than was approved: that is a person's to decide"
         phase = self.record.phase
         down = self._start_again()
         if _PATIENT in down:

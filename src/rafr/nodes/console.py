@@ -237,6 +237,7 @@ class Console:
 
     def _approved(self, message: Approval) -> None:
         self.record.approver = message.approver if message.plan_hash else ""
+        self.record.approved_hash = message.plan_hash or self.record.approved_hash
         self.record.automatic = bool(message.plan_hash) and message.automatic
 
     def _truth(self, message: SimulationTruth) -> None:

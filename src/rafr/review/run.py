@@ -112,7 +112,7 @@ class RunRecord:
         recovered: how often the run went on after a hold.
         registrations: in their order; the first is that of the plan, the last that of the X-ray check.
         wall_seconds: from start to end.
-        approver: who approved the plan; `automatic` when nobody did.
+        approver: who approved the plan; `automatic` when nobody did.   approved_hash: of the last one approved.
         injected: faults that `rafr sim` itself brought about, and when (s since 1970, as in the recording).
     """
 
@@ -130,6 +130,7 @@ class RunRecord:
     registrations: list[Registered] = field(default_factory=list)
     approver: str = ""
     automatic: bool = False
+    approved_hash: str = ""
     injected: dict[str, float] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     truth: list[TrueSample] = field(default_factory=list)

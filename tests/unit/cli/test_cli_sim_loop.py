@@ -3,6 +3,7 @@
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -353,3 +354,12 @@ def test_with_the_patients_simulator_everything_is_lost(make):
     follower.run()
     assert follower.record.outcome == "held"
     assert "the patient" in follower.record.holds[0]
+
+
+def test_another_plan_than_the_approved_one_is_left_to_a_person(make):
+    follower = make([begin, hold, *[nothing] * 40], recover=True)
+    follower.record.plan = SimpleNamespace(hash="another")
+    follower.record.approved_hash = "approved"
+    follower.run()
+    assert (follower.record.outcome, follower.record.recovered) == ("held", 0)
+    assert "another plan" in follower.record.holds[0]
