@@ -112,7 +112,8 @@ class RunRecord:
         recovered: how often the run went on after a hold.
         registrations: in their order; the first is that of the plan, the last that of the X-ray check.
         wall_seconds: from start to end.
-        approver: who approved the plan; `automatic` when nobody did.   approved_hash: of the last one approved.
+        approver: who approved the plan; `automatic` when nobody did.
+        approved_hash: of the plan that was approved last.
         injected: faults that `rafr sim` itself brought about, and when (s since 1970, as in the recording).
     """
 
