@@ -54,7 +54,7 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "src"},
     packages=find_packages("src"),
-    package_data={NAME: ["py.typed"]},
+    package_data={NAME: ["py.typed", "review/templates/*.j2"]},
     data_files=data_files(),
     zip_safe=False,
     extras_require={"ndi": ["scikit-surgerynditracker==1.0.6"]},

@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": ("rafr.cli.plan", "find target and path of every fragment"),
     "trajectory": ("rafr.cli.trajectory", "optimise base docking and arm trajectory"),
     "calibrate": ("rafr.cli.calibrate", "calibrate tracked tools: pivot, phantom, hand-eye, camera"),
+    "report": ("rafr.cli.report", "make the document of an operation again"),
     "review": ("rafr.cli.review", "open the review page of a case"),
 }
 EXIT_DONE, EXIT_NOT_ACCEPTABLE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130

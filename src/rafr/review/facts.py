@@ -25,17 +25,26 @@ def plan_facts(plan: ReductionPlan) -> str:
     return "\n".join(lines)
 
 
-def _row(body: BodyPlan) -> str:
+def body_facts(body: BodyPlan) -> dict[str, float]:
+    """Way and turn from the path's first pose to its last, expected error, least gap and most force."""
     import numpy as np
 
     motion = body.path[-1].T_path_displaced @ body.path[0].T_path_displaced.inverse()
     centre = body.path[0].T_path_displaced.translation
-    way = float(np.linalg.norm(motion.apply(centre) - centre))
-    clearance = min(p.clearance_mm for p in body.path)
-    force = max(p.force_n for p in body.path)
+    return {
+        "way_mm": float(np.linalg.norm(motion.apply(centre) - centre)),
+        "turn_deg": float(np.degrees(motion.angle)),
+        "expected_error_mm": body.expected_error_mm,
+        "least_gap_mm": min(p.clearance_mm for p in body.path),
+        "peak_force_n": max(p.force_n for p in body.path),
+    }
+
+
+def _row(body: BodyPlan) -> str:
+    facts = body_facts(body)
     return (
-        f"| {body.name.replace('_', ' ')} | {way:.1f} | {np.degrees(motion.angle):.1f} "
-        f"| {body.expected_error_mm:.1f} | {clearance:.1f} | {force:.0f} |"
+        f"| {body.name.replace('_', ' ')} | {facts['way_mm']:.1f} | {facts['turn_deg']:.1f} "
+        f"| {facts['expected_error_mm']:.1f} | {facts['least_gap_mm']:.1f} | {facts['peak_force_n']:.0f} |"
     )
 
 

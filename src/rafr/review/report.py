@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,10 @@ def build_report(
     report = {
         "case": case.id,
         "outcome": record.outcome,
+        "date": datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"),
+        "simulated": truth is not None,
+        "patient": _patient(case),
+        "plan": _plan(record),
         "bodies": {b.name: _body(b.name, record, meshes[b.name], truth) for b in case.moving},
         "peak_force_n": max((s.force for s in held), default=0.0),
         "force_limit_n": max(limits, default=None),
@@ -51,6 +56,7 @@ def build_report(
         "duration_s": record.duration,
         "phases": [phase.to_json() for phase in record.all_phases],
         "registration": _registration(record, meshes),
+        "tracking": {"visible_share": sum(s.tracked for s in held) / len(held) if held else None},
         "holds": [*record.holds, *record.lost],
         "adjustments": record.adjustments,
         "tissue_stiffness": next((s.stiffness for s in reversed(held) if math.isfinite(s.stiffness)), None),
@@ -89,6 +95,30 @@ def pelvis_alignment(
         alignment_of(case, meshes, wanted, record.plan.symmetry_plane.plane, poses)
     )
     return aligned
+
+
+def _patient(case: Case) -> dict[str, Any]:
+    return {
+        "fracture": case.fracture,
+        "description": case.description,
+        "mass_kg": case.patient_mass_kg,
+        "traction_n": None if case.traction is None else case.traction.force_n,
+    }
+
+
+def _plan(record: RunRecord) -> dict[str, Any] | None:
+    """What the plan promised; None without one."""
+    from rafr.review.facts import body_facts
+
+    plan = record.plan
+    if plan is None:
+        return None
+    return {
+        "method": plan.method,
+        "accepted": plan.assessment.accepted,
+        "reasons": list(plan.assessment.reasons),
+        "bodies": {name: body_facts(plan.body(name)) for name in plan.order},
+    }
 
 
 def _finite(value: Any) -> Any:
