@@ -9,13 +9,13 @@ from rafr.errors import InputError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="folder of a run, with its report.json")
+    parser.add_argument("folder", metavar="RUN", help="folder of a run, with its report.json")
 
 
 def run(args: argparse.Namespace) -> int:
     from rafr.review.operation_report import save_operation_report
 
-    folder = Path(args.run)
+    folder = Path(args.folder)
     if not folder.is_dir():
         raise InputError(folder, "no such folder", "the folder of a run")
     for name in save_operation_report(folder):
