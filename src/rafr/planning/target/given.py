@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # a target this far off, and this many times as far as its inverse, was saved the wrong way round
 _INVERTED_MM, _INVERTED_TIMES = 10.0, 4.0
+_ROUNDING_MM = 1e-6  # what files round off; the plan's hash is no finer
 
 
 def given_targets(
@@ -36,14 +37,15 @@ def given_targets(
 ) -> TargetResult:
     """Targets with some or all bodies' given; the rest, plane and order are found as ever.
 
-    A given target is not moved. It is refused where it drives the body into bone, or looks inverted; how far
-    it lies from the one the evidence speaks for is said and counts into its expected error.
+    A given target is not moved. How far it lies from the one the evidence speaks for is said and counts into
+    its expected error, which has the same limit as that of every target. It is refused where it drives the
+    body into bone; that the evidence does not suffice for a target is no reason against a surgeon's.
 
     Args:
         given: `T_reduced_displaced` in mm by body.
 
     Raises:
-        InputError: no such moving body.
+        InputError: no such moving body, or a target that looks inverted.
     """
     config = config or TargetConfig()
     names = [b.name for b in case.moving]
@@ -72,17 +74,18 @@ def _given(
 ) -> BodyTarget:
     T, mesh = goals[own.name], meshes[own.name].mesh
     off = pose_error(T, own.T_reduced_displaced, mesh)
-    inverted = pose_error(T.inverse(), own.T_reduced_displaced, mesh)["mean_mm"]
-    error = ErrorForecast(own.expected_error_mm, own.error_bound_mm).with_offset(off["mean_mm"])
-    where = (
-        f"{own.name}: the target given lies {off['mean_mm']:.1f} mm and {off['deg']:.1f}° from the one found"
-    )
-    verdict = Assessment(True, (f"{where} (which is expected to be off by {own.expected_error_mm:.1f} mm)",))
-    if off["mean_mm"] > max(_INVERTED_MM, _INVERTED_TIMES * inverted):
-        reason = (
-            f"{own.name}: inverted? The inverse of the target given lies {inverted:.1f} mm from the one found"
+    if off["max_mm"] < _ROUNDING_MM:
+        T = own.T_reduced_displaced
+    inverse = pose_error(T.inverse(), own.T_reduced_displaced, mesh)["mean_mm"]
+    if off["mean_mm"] > max(_INVERTED_MM, _INVERTED_TIMES * inverse):
+        lies = f"that of {own.name} lies {off['mean_mm']:.1f} mm from the one found"
+        raise InputError(
+            "targets",
+            f"{lies}, its inverse {inverse:.1f} mm",
+            "the motion from displaced to reduced, not its inverse",
         )
-        verdict &= Assessment(False, (reason,))
+    error = ErrorForecast(own.expected_error_mm, own.error_bound_mm).with_offset(off["mean_mm"])
+    verdict = _near_the_evidence(own, off, error, config)
     verdict &= _clear_of_bone(own.name, goals, reference, meshes, config)
     return replace(
         own,
@@ -92,6 +95,22 @@ def _given(
         pushed_mm=0.0,
         assessment=verdict,
     )
+
+
+def _near_the_evidence(
+    own: BodyTarget, off: Mapping[str, float], error: ErrorForecast, config: TargetConfig
+) -> Assessment:
+    """Says how far off a target is; refuses it where the evidence suffices to call it wrong."""
+    where = (
+        f"{own.name}: the target given lies {off['mean_mm']:.1f} mm and {off['deg']:.1f}° from the one found"
+    )
+    if not own.assessment.accepted:
+        return Assessment(True, (f"{where}, for which the evidence does not suffice",))
+    expected = f"{where}, which is expected to be off by {own.expected_error_mm:.1f} mm"
+    limit = config.largest_expected_mm
+    if error.expected_mm <= limit:
+        return Assessment(True, (expected,))
+    return Assessment(False, (f"{expected} (limit for both {limit:g} mm): of this patient?",))
 
 
 def _clear_of_bone(
