@@ -32,6 +32,8 @@ def read_series(folder: Path, ct: Volume) -> list[Any]:
     """
     import pydicom
 
+    if not folder.is_dir():
+        raise InputError(folder, "no such folder", "the CT's DICOM series (where is it now? --series FOLDER)")
     found = read_volume(folder)
     if not found.same_grid(ct) or not np.array_equal(found.array, ct.array):
         raise InputError(folder, "is not the series of the case's CT", "the slices the case was made from")

@@ -59,7 +59,7 @@ def test_a_choice_is_all_that_is_written(tmp_path, case, plan_file):
         ({"--report": "["}, "not JSON"),
         ({"--report": '{"case": "other", "bodies": {}}'}, "it is of case 'other'"),
         ({"--report": '{"case": "blocks", "bodies": {"left_hip": null}}'}, "no achieved pose of left_hip"),
-        ({"--series": "nowhere"}, "no such file or folder"),
+        ({"--series": "nowhere"}, "no such folder"),
     ],
 )
 def test_what_does_not_fit_is_one_line_and_nothing_is_written(tmp_path, case, capsys, change, wrong):
