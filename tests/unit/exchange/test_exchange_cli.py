@@ -1,14 +1,17 @@
 """`rafr export`, and `rafr plan --targets` at its edges."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from rafr.assessment import ACCEPTED, Assessment
 from rafr.cli.main import main
 from rafr.exchange.targets import read_targets
 from rafr.exchange.transform_files import write_motion
 from rafr.geometry import RigidTransform
+from rafr.planning.target.targets import BodyTarget, TargetResult
 
 
 @pytest.fixture
@@ -99,3 +102,28 @@ def test_targets_of_somebody_else_are_one_line_and_exit_code_2(tmp_path, case, c
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert wrong in error
+
+
+def test_a_plan_is_made_to_the_targets_of_the_files(tmp_path, case, plan, goals, monkeypatch):
+    """Search and path are left out: that the targets reach the planner is under test."""
+    asked = {}
+
+    def plan_targets(case, meshes, **_):
+        own = RigidTransform.identity()
+        bodies = [BodyTarget(b.name, own, 9.0, 12.0, None, {}, 0.0, Assessment(False)) for b in case.moving]
+        return TargetResult(tuple(bodies), plan.symmetry_plane, plan.order, ACCEPTED)
+
+    def plan_reduction(case, *, targets, **_):
+        asked.update({t.name: t.T_reduced_displaced for t in targets.bodies}, method=targets.method)
+        return dataclasses.replace(plan, method=targets.method, bodies=(), order=())
+
+    monkeypatch.setattr("rafr.planning.target.given.plan_targets", plan_targets)
+    monkeypatch.setattr("rafr.planning.reduction.plan_reduction", plan_reduction)
+    monkeypatch.setattr("rafr.planning.alignment.alignment_of", lambda *_: {})
+    folder = tmp_path / "from_slicer"
+    folder.mkdir()
+    write_motion(folder / "left_hip.mat", goals["left_hip"])
+    assert main(["plan", str(case.folder), "--targets", str(folder), "--json", str(tmp_path / "p.json")]) == 0
+    assert np.abs(asked["left_hip"].matrix - goals["left_hip"].matrix).max() < 1e-12
+    assert np.array_equal(asked["left_ischium"].matrix, np.eye(4))
+    assert json.loads((tmp_path / "p.json").read_text())["method"].startswith("given: left_hip;")

@@ -108,6 +108,13 @@ def test_a_target_far_from_what_the_evidence_says_is_not_accepted():
     assert "of this patient?" in wing.assessment.reasons[0]
 
 
+def test_a_target_within_what_uncertain_evidence_leaves_open_is_accepted():
+    """Its bound is 3 mm, the limit 4 mm: what lies between belongs to the surgeon."""
+    assert (
+        given(wing=RigidTransform.from_translation([0.0, 3.9, 0.0]) @ FOUND).body("wing").assessment.accepted
+    )
+
+
 def test_where_the_evidence_does_not_suffice_the_surgeon_has_the_word():
     other = given(other=RigidTransform.from_translation([0.0, 6.0, 0.0])).body("other")
     assert other.assessment.accepted

@@ -139,7 +139,9 @@ def test_the_report_gives_the_pose_achieved_by_truth_or_by_the_x_ray_check():
     assert np.allclose(simulated["T_achieved_displaced"], REACHED.matrix)
     record = make_record()
     record.truth = []
-    assert build_report(make_case(), record, MESHES, None, 0)["bodies"]["wing"]["T_achieved_displaced"] is None
+    assert (
+        build_report(make_case(), record, MESHES, None, 0)["bodies"]["wing"]["T_achieved_displaced"] is None
+    )
     T_cbct_ct = RigidTransform.from_rotvec((0.3, 0.0, 0.1), (5.0, 6.0, 7.0))
     seen = {"reference": T_cbct_ct, "wing": T_cbct_ct @ REACHED}
     record.registrations.append(dataclasses.replace(record.registrations[0], T_cbct_ct=seen))

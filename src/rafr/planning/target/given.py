@@ -38,8 +38,9 @@ def given_targets(
     """Targets with some or all bodies' given; the rest, plane and order are found as ever.
 
     A given target is not moved. How far it lies from the one the evidence speaks for is said and counts into
-    its expected error, which has the same limit as that of every target. It is refused where it drives the
-    body into bone; that the evidence does not suffice for a target is no reason against a surgeon's.
+    its expected error. It is refused where it lies farther than the evidence leaves open (the larger of the
+    90 % bound and the limit of every target's expected error) or drives the body into bone; that the evidence
+    does not suffice for a target is no reason against a surgeon's.
 
     Args:
         given: `T_reduced_displaced` in mm by body.
@@ -85,7 +86,7 @@ def _given(
             "the motion from displaced to reduced, not its inverse",
         )
     error = ErrorForecast(own.expected_error_mm, own.error_bound_mm).with_offset(off["mean_mm"])
-    verdict = _near_the_evidence(own, off, error, config)
+    verdict = _near_the_evidence(own, off, config)
     verdict &= _clear_of_bone(own.name, goals, reference, meshes, config)
     return replace(
         own,
@@ -97,20 +98,17 @@ def _given(
     )
 
 
-def _near_the_evidence(
-    own: BodyTarget, off: Mapping[str, float], error: ErrorForecast, config: TargetConfig
-) -> Assessment:
+def _near_the_evidence(own: BodyTarget, off: Mapping[str, float], config: TargetConfig) -> Assessment:
     """Says how far off a target is; refuses it where the evidence suffices to call it wrong."""
-    where = (
-        f"{own.name}: the target given lies {off['mean_mm']:.1f} mm and {off['deg']:.1f}° from the one found"
-    )
+    lies = f"lies {off['mean_mm']:.1f} mm and {off['deg']:.1f}° from the one found"
+    where = f"{own.name}: the target given {lies}"
     if not own.assessment.accepted:
         return Assessment(True, (f"{where}, for which the evidence does not suffice",))
     expected = f"{where}, which is expected to be off by {own.expected_error_mm:.1f} mm"
-    limit = config.largest_expected_mm
-    if error.expected_mm <= limit:
+    limit = max(config.largest_expected_mm, own.error_bound_mm)
+    if off["mean_mm"] <= limit:
         return Assessment(True, (expected,))
-    return Assessment(False, (f"{expected} (limit for both {limit:g} mm): of this patient?",))
+    return Assessment(False, (f"{expected}; the evidence leaves {limit:.1f} mm open: of this patient?",))
 
 
 def _clear_of_bone(
