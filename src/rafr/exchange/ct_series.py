@@ -17,6 +17,7 @@ from rafr.imaging.volume import Volume
 from rafr.progress import Progress, silent
 
 MANUFACTURER, MODEL, BODY_PART = "rafr", "rafr export", "PELVIS"
+CHARACTERS = "ISO_IR 192"  # UTF-8
 _NEEDED = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 
@@ -96,7 +97,7 @@ def _slice(case_id: str, name: str, ct: Volume, k: int) -> Any:
 
 
 def _describe_patient_and_series(image: Any, case_id: str, name: str) -> None:
-    image.SpecificCharacterSet = "ISO_IR 192"
+    image.SpecificCharacterSet = CHARACTERS
     image.PatientName, image.PatientID = f"{case_id[:63]}^", case_id[:64]
     image.PatientBirthDate = image.PatientSex = ""
     image.StudyInstanceUID, image.SeriesInstanceUID = named_uid(name, "study"), named_uid(name, "series")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rafr.cases.case import Case
+from rafr.cases.case import CASE_FILE, Case
 from rafr.cases.folder import new_folder, refuse_existing
 from rafr.errors import InputError
 from rafr.exchange.mesh_files import write_surface
@@ -67,6 +67,7 @@ def export_case(
         InputError: `out` is not empty, a series that is not the case's, or images that cannot be used.
     """
     refuse_existing(out)
+    _check_names(case)
     motions: dict[str, Motions] = {}
     if plan is not None:
         motions["planned"] = {b.name: b.T_reduced_displaced for b in plan.bodies}
@@ -93,6 +94,15 @@ def export_case(
             ) from None
     progress(1.0, "exported")
     return Export(files, uids)
+
+
+def _check_names(case: Case) -> None:
+    """Bodies give files their names."""
+    for body in case.bodies:
+        if body.name == ".." or Path(body.name).name != body.name or "\\" in body.name:
+            raise InputError(
+                case.folder / CASE_FILE, f"body {body.name!r} cannot name a file", "no slash in it"
+            )
 
 
 def _write_dicom(

@@ -10,7 +10,7 @@ import numpy as np
 
 from rafr import __version__
 from rafr.cases.case import Case
-from rafr.exchange.ct_series import MANUFACTURER, MODEL
+from rafr.exchange.ct_series import CHARACTERS, MANUFACTURER, MODEL
 from rafr.exchange.identifiers import named_uid, new_uid
 from rafr.imaging.segmentation import bone_of
 from rafr.imaging.volume import Volume
@@ -55,6 +55,7 @@ def write_segmentation(path: Path, case: Case, labels: Volume, slices: Sequence[
         content_description="bones and fragments of the pelvis",
         series_description="bones and fragments",
     )
+    segmentation.SpecificCharacterSet = CHARACTERS  # bodies may have names the source's set does not hold
     segmentation.save_as(path)
     return segmentation
 
@@ -72,7 +73,7 @@ def _described(number: int, label: int, body: str, frame: str) -> Any:
 
     bone = bone_of(label)
     # SNOMED's bone structure of the pelvis, with a side, is what DICOM's own tables have for a hip bone
-    kind = codes.SCT.BoneStructureOfSacrum if bone == "sacrum" else codes.SCT.BoneStructureOfPelvis
+    kind = codes.SCT.Sacrum if bone == "sacrum" else codes.SCT.BoneStructureOfPelvis
     described = SegmentDescription(
         segment_number=number,
         segment_label=f"{body[:40]}: {bone.replace('_', ' ')} {label}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rafr import __version__
-from rafr.exchange.ct_series import BODY_PART, MANUFACTURER, MODEL
+from rafr.exchange.ct_series import BODY_PART, CHARACTERS, MANUFACTURER, MODEL
 from rafr.exchange.identifiers import new_uid
 from rafr.geometry import RigidTransform
 
@@ -64,6 +64,7 @@ def write_registration(
         series_description="motions of the bodies",
     )
     registration.copy_patient_and_study_information(slices[0])
+    registration.SpecificCharacterSet = CHARACTERS
     registration.FrameOfReferenceUID = new_uid()
     registration.PositionReferenceIndicator, registration.BodyPartExamined = "", BODY_PART
     registration.ContentDate, registration.ContentTime = (

@@ -8,10 +8,12 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+from rafr.cases.case import Body
 from rafr.cases.importer import import_case
 from rafr.cases.load import load_ct
 from rafr.errors import InputError
 from rafr.exchange.export import ExportOptions, export_case
+from rafr.geometry import RigidTransform
 from rafr.imaging.readers import read_volume
 from rafr.imaging.volume import write_volume
 
@@ -29,7 +31,8 @@ def as_from_a_hospital(folder):
     uids = {}
     for n, path in enumerate(sorted(folder.iterdir())):
         image = pydicom.dcmread(path)
-        image.PatientName, image.PatientID, image.StudyDate = "Muster^Erika", "4711", "20260102"
+        image.SpecificCharacterSet = "ISO_IR 100"
+        image.PatientName, image.PatientID, image.StudyDate = "Müßig^Jörg", "4711", "20260102"
         image.PatientSex, image.AccessionNumber = "F", "A1"
         for key in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
             image[key].value = uids.setdefault(key, pydicom.uid.generate_uid())
@@ -140,12 +143,39 @@ def test_a_case_made_from_dicom_refers_to_the_series_it_came_from(tmp_path, expo
     known = {pydicom.dcmread(p).SOPInstanceUID for p in hospital.iterdir()}
     for name in ("labels.dcm", "left_hip_planned.dcm"):
         file = pydicom.dcmread(tmp_path / "second" / "dicom" / name)
-        assert (file.PatientName, file.PatientID, file.StudyDate) == ("Muster^Erika", "4711", "20260102")
+        assert (file.PatientName, file.PatientID, file.StudyDate) == ("Müßig^Jörg", "4711", "20260102")
         assert file.StudyInstanceUID == uids["StudyInstanceUID"]
     segmentation = pydicom.dcmread(tmp_path / "second" / "dicom" / "labels.dcm")
     referred = segmentation.ReferencedSeriesSequence[0].ReferencedInstanceSequence
     assert {r.ReferencedSOPInstanceUID for r in referred} <= known
     assert segmentation.FrameOfReferenceUID == uids["FrameOfReferenceUID"]
+
+
+def test_names_keep_their_letters_whatever_the_source_writes_them_in(tmp_path, exported, case):
+    hospital = exported[0] / "dicom" / "ct"
+    as_from_a_hospital(hospital)  # its character set is Latin 1
+    bodies = tuple(
+        Body(name, b.labels) for name, b in zip(("Bezug", "Hüfte", "坐骨"), case.bodies, strict=True)
+    )
+    options = ExportOptions(meshes=None, transforms=None, series=hospital)
+    motions = {"Hüfte": RigidTransform.identity(), "坐骨": RigidTransform.identity()}
+    export_case(case.with_bodies(bodies), tmp_path / "second", options, achieved=motions)
+    folder = tmp_path / "second" / "dicom"
+    labels, registration = (
+        pydicom.dcmread(folder / "labels.dcm"),
+        pydicom.dcmread(folder / "坐骨_achieved.dcm"),
+    )
+    assert labels.PatientName == registration.PatientName == "Müßig^Jörg"
+    assert [s.TrackingID for s in labels.SegmentSequence] == ["Bezug", "Hüfte", "坐骨", "Bezug"]
+    assert registration.ContentDescription == "坐骨: achieved"
+
+
+@pytest.mark.parametrize("name", ["../left", "left/hip", "..", "left\\hip"])
+def test_a_body_that_cannot_name_a_file_is_refused(tmp_path, case, name):
+    bodies = (case.bodies[0], Body(name, (11,)), case.bodies[2])
+    with pytest.raises(InputError, match="cannot name a file"):
+        export_case(case.with_bodies(bodies), tmp_path / "out", DICOM_ONLY)
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_image_than_the_cases_is_refused_as_its_series(tmp_path, exported, case, ct):
