@@ -58,6 +58,7 @@ _KEYS = (
     "screws",
     "fiducials_mm",
     "table_pose",
+    "dicom",
 )
 _DEFAULT_MASS_KG = 75.0
 
@@ -109,6 +110,7 @@ class Case:
             frame described in `rafr.tracking.tools`.
         torn_ligaments: names among `LIGAMENTS`; None: what the kind of fracture tears.
         table_pose: `T_table_ct` in mm (pose of the pelvis on the table), or None for supine, centred.
+        dicom: the folder of the DICOM series the CT came from, or None; it may be gone by now.
     """
 
     folder: Path
@@ -126,6 +128,7 @@ class Case:
     screws: tuple[dict[str, Any], ...] = ()
     fiducials_mm: FloatArray | None = None
     table_pose: RigidTransform | None = None
+    dicom: Path | None = None
 
     @property
     def reference(self) -> Body:
@@ -201,6 +204,8 @@ def save_case(case: Case) -> None:
         data["fiducials_mm"] = np.round(case.fiducials_mm, 4).tolist()
     if case.table_pose is not None:
         data["table_pose"] = case.table_pose.tolist()
+    if case.dicom is not None:
+        data["dicom"] = _relative(case.dicom, case.folder)
     text = yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
     with written_whole(case.folder / CASE_FILE) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -254,6 +259,7 @@ class _CaseReader:
             screws=self._screws(),
             fiducials_mm=self._fiducials(),
             table_pose=self._pose("table_pose"),
+            dicom=self._dicom(),
         )
 
     def _fail(self, key: str, value: object, expected: str) -> None:
@@ -280,6 +286,13 @@ class _CaseReader:
         if not path.exists():
             raise InputError(path, "no such file", f"the {key} named in {self.path}")
         return path
+
+    def _dicom(self) -> Path | None:
+        """The series named, or the CT itself where that is a folder."""
+        if self.data.get("dicom") is None:
+            ct = self._file("ct")
+            return ct if ct.is_dir() else None
+        return self.folder / self._text("dicom", default="")
 
     def _number(self, value: Any, key: str, lower: float, upper: float) -> float:
         number = float(value) if isinstance(value, int | float) else float("nan")

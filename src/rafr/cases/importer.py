@@ -63,10 +63,18 @@ def import_case(
     progress(0.15, "reading the CT")
     volume = read_volume(ct)
     check_same_grid(Path(labels), segmentation, ct, volume)
-    return _write(out, volume, segmentation, "", part_of(progress, 0.4, 1.0))
+    dicom = ct if ct.is_dir() else None
+    return _write(out, volume, segmentation, "", part_of(progress, 0.4, 1.0), dicom)
 
 
-def _write(out: Path, ct: Volume, labels: Volume, description: str, progress: Progress) -> ImportedCase:
+def _write(
+    out: Path,
+    ct: Volume,
+    labels: Volume,
+    description: str,
+    progress: Progress,
+    dicom: Path | None = None,
+) -> ImportedCase:
     proposal = explain_bodies(labels, progress=part_of(progress, 0.0, 0.5))
     bodies = proposal.bodies if len(proposal.bodies) > 1 else ()
     with new_folder(out) as folder:
@@ -82,6 +90,7 @@ def _write(out: Path, ct: Volume, labels: Volume, description: str, progress: Pr
             cbct=None,
             bodies=bodies,
             description=description,
+            dicom=dicom,
         )
         save_case(case)
     progress(1.0, "done")

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
+from rafr.progress import Progress, part_of
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
     from rafr.planning.plan import BodyPlan, ReductionPlan
+    from rafr.planning.target.targets import TargetResult
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--via",
         metavar="FILE",
         help="poses a body is to pass, exactly (YAML or JSON: body name -> list of 4x4 T_path_displaced, mm)",
+    )
+    parser.add_argument(
+        "--targets",
+        type=Path,
+        metavar="DIR_OR_FILE",
+        help="targets made in 3D Slicer: a transform file per body, BODY.tfm, .h5 or .mat (docs/exchange.md)",
     )
     parser.add_argument("-o", "--out", metavar="DIR", help="save pictures of target and path there")
     parser.add_argument(
@@ -37,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
     folder = None if args.out is None else made_folder(args.out)
     case = open_case(Path(args.case))
     with progress_bar("plan") as progress:
-        plan = plan_reduction(case, via=via, progress=progress, **_options(args))
+        given = None if args.targets is None else _targets(args, case, part_of(progress, 0.0, 0.6))
+        rest = progress if given is None else part_of(progress, 0.6, 1.0)
+        plan = plan_reduction(case, targets=given, via=via, progress=rest, **_options(args))
     if folder is not None:
         _save_pictures(folder, case, plan)
     if args.json is not None:
@@ -52,6 +62,18 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     from rafr.planning.target.config import TargetConfig
 
     return {} if args.shape_model is None else {"config": TargetConfig(shape_model=args.shape_model)}
+
+
+def _targets(args: argparse.Namespace, case: Case, progress: Progress) -> TargetResult:
+    """What a surgeon made in another program, checked; bodies without a file keep the target found here."""
+    from rafr.cases.meshes import body_meshes
+    from rafr.exchange.targets import check_near, read_targets
+    from rafr.planning.target.given import given_targets
+
+    given = read_targets(args.targets, case)
+    meshes = body_meshes(case)
+    check_near(args.targets, given, meshes)
+    return given_targets(case, meshes, given, progress=progress, **_options(args))
 
 
 def _alignment(case: Case, plan: ReductionPlan) -> dict[str, Any]:

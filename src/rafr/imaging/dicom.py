@@ -25,7 +25,7 @@ def read_dicom_folder(folder: Path) -> Any:
     """
     import SimpleITK as sitk
 
-    names = _series_files(folder)
+    names = series_files(folder)
     positions, normal = _slice_positions(folder, names)
     _check_stack(folder, positions, normal)
     reader = sitk.ImageSeriesReader()
@@ -37,7 +37,12 @@ def read_dicom_folder(folder: Path) -> Any:
         raise InputError(folder, f"the DICOM series cannot be read ({last})", "undamaged slices") from None
 
 
-def _series_files(folder: Path) -> tuple[str, ...]:
+def series_files(folder: Path) -> tuple[str, ...]:
+    """The files of a folder's one series, in the order of the slices; scouts are left out.
+
+    Raises:
+        InputError: no series or several.
+    """
     import SimpleITK as sitk
 
     series = {

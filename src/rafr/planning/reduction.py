@@ -19,7 +19,7 @@ from rafr.planning.plan import BodyPlan, ReductionPlan
 from rafr.planning.target.anatomy import moved_parts
 from rafr.planning.target.config import TargetConfig
 from rafr.planning.target.plausible import slices
-from rafr.planning.target.targets import METHOD, BodyTarget, TargetResult, plan_targets
+from rafr.planning.target.targets import BodyTarget, TargetResult, plan_targets
 from rafr.progress import Progress, part_of, silent
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def plan_reduction(
     assessment &= _symphysis(meshes, found)
     progress(1.0, "planned")
     seconds = time.perf_counter() - began
-    return ReductionPlan(case.id, METHOD, tuple(bodies), found.symmetry_plane, order, assessment, seconds)
+    return ReductionPlan(
+        case.id, found.method, tuple(bodies), found.symmetry_plane, order, assessment, seconds
+    )
 
 
 def _symphysis(meshes: Mapping[str, BodyMesh], found: TargetResult) -> Assessment:

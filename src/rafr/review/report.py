@@ -138,7 +138,9 @@ def _body(name: str, record: RunRecord, mesh: TriangleMesh, truth: Truth | None)
     wanted = truth.T_reduced_displaced[name] if truth is not None else planned
     residual = _difference(reached, wanted, mesh)
     to_plan = _difference(reached, planned, mesh)
+    achieved = reached or _measured(name, record)
     return {
+        "T_achieved_displaced": None if achieved is None else achieved.tolist(),
         "residual_mm": residual["mm"],
         "residual_deg": residual["deg"],
         "matta": _matta(reached, wanted, mesh),
@@ -147,6 +149,14 @@ def _body(name: str, record: RunRecord, mesh: TriangleMesh, truth: Truth | None)
         "displaced": _difference(RigidTransform.identity(), wanted, mesh),
         "plan_error": _difference(planned, wanted, mesh) if truth is not None else None,
     }
+
+
+def _measured(name: str, record: RunRecord) -> RigidTransform | None:
+    """Where the X-ray check's registration found a body, in the reference body's CT frame; mm."""
+    if len(record.registrations) < 2 or name not in record.registrations[-1].T_cbct_ct:
+        return None
+    T_cbct_ct = record.registrations[-1].T_cbct_ct
+    return next(iter(T_cbct_ct.values())).inverse() @ T_cbct_ct[name]
 
 
 def _difference(

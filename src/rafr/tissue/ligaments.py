@@ -140,6 +140,8 @@ def _joint_strands(
     depth, gap = on_hip[:, 1], np.linalg.norm(on_sacrum - on_hip, axis=1)
     height = on_hip @ np.array(_CRANIAL)
     joint = gap < _JOINT_REACH_MM
+    if not joint.any():
+        return []  # a target that leaves the joint open holds nothing together there
     front, back = (depth < np.quantile(depth[joint], 0.15)) & joint, depth > np.quantile(depth[joint], 0.85)
     cleft = (depth > np.quantile(depth[joint], 0.4)) & (gap > landmarks.JOINT_SPACE_MM)
     top = height > np.quantile(height[joint], 0.9)

@@ -44,6 +44,7 @@ def test_a_case_survives_writing_and_reading(folder):
         schantz_pins=(("left_hip", (pin,)),),
         fiducials_mm=np.arange(12.0).reshape(4, 3),
         table_pose=RigidTransform.from_rotvec([0.1, 0.0, 0.2], [5.0, 6.0, 7.0]),
+        dicom=folder / "slices",
     )
     save_case(case)
     back = load_case(folder)
@@ -58,6 +59,7 @@ def test_a_case_survives_writing_and_reading(folder):
     assert np.allclose(back.pins("left_hip")[0].direction, pin.direction, atol=1e-6)
     assert np.allclose(back.fiducials_mm, case.fiducials_mm)
     assert np.allclose(back.table_pose.matrix, case.table_pose.matrix)
+    assert back.dicom == case.dicom  # a series that is gone by now hinders nobody else
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The report of a run: what is measured against what, and that its JSON is what DESIGN promises."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -131,6 +132,21 @@ def test_a_simulated_case_is_measured_against_its_truth_and_its_plan():
     assert body["residual_deg"] == pytest.approx(0.0, abs=1e-6)
     assert body["plan_error"]["mm"]["mean"] == pytest.approx(2.0, abs=1e-9)
     assert body["matta"]["grade"] == "excellent"
+
+
+def test_the_report_gives_the_pose_achieved_by_truth_or_by_the_x_ray_check():
+    simulated = build_report(make_case(), make_record(), MESHES, TRUTH, 0)["bodies"]["wing"]
+    assert np.allclose(simulated["T_achieved_displaced"], REACHED.matrix)
+    record = make_record()
+    record.truth = []
+    assert (
+        build_report(make_case(), record, MESHES, None, 0)["bodies"]["wing"]["T_achieved_displaced"] is None
+    )
+    T_cbct_ct = RigidTransform.from_rotvec((0.3, 0.0, 0.1), (5.0, 6.0, 7.0))
+    seen = {"reference": T_cbct_ct, "wing": T_cbct_ct @ REACHED}
+    record.registrations.append(dataclasses.replace(record.registrations[0], T_cbct_ct=seen))
+    real = build_report(make_case(), record, MESHES, None, 0)["bodies"]["wing"]
+    assert np.allclose(real["T_achieved_displaced"], REACHED.matrix, atol=1e-9)
 
 
 def test_a_real_patient_is_measured_against_the_plan_and_the_report_says_so():

@@ -57,6 +57,15 @@ def test_a_part_of_the_iliolumbar_ligament_crosses_the_top_of_the_joint(strands)
     assert np.mean([s.start[2] for s in across]) > np.mean(heights)
 
 
+def test_a_joint_left_open_has_no_ligaments_of_its_own(pelvis):
+    """As a target may leave it; those that reach over from elsewhere stay."""
+    aside = RigidTransform.from_translation([14.0, 0.0, 0.0])
+    hips = {"left": pelvis.left_hip.transformed(aside), "right": None}
+    names = {s.name for s in strands_of(SimpleNamespace(bones={"sacrum": pelvis.sacrum}, hip=hips.get))}
+    assert "anterior-sacroiliac" not in names
+    assert {"sacrospinous", "sacrotuberous"} <= names
+
+
 def test_cartilage_is_at_rest_where_the_bones_belong(cartilage):
     assert cartilage.energy(RigidTransform.identity()) == 0.0
     assert not cartilage.wrench_and_stiffness(RigidTransform.identity())[0].any()

@@ -59,12 +59,13 @@ class BodyTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """Targets of all moving bodies in the order they were found."""
+    """Targets of all moving bodies in the order they were found, and by which method."""
 
     bodies: tuple[BodyTarget, ...]
     symmetry_plane: SymmetryPlane
     order: tuple[str, ...]
     assessment: Assessment
+    method: str = METHOD
 
     def body(self, name: str) -> BodyTarget:
         return next(b for b in self.bodies if b.name == name)

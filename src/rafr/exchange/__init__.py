@@ -1,0 +1,1 @@
+"""Cases and plans for other programs, and targets from them (docs/exchange.md)."""
