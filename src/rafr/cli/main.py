@@ -17,6 +17,7 @@ COMMANDS = {
     "case": ("rafr.cli.case", "make, simulate and show case folders"),
     "register": ("rafr.cli.register", "register the CT of every body to the CBCT"),
     "plan": ("rafr.cli.plan", "find target and path of every fragment"),
+    "xray": ("rafr.cli.xray", "radiographs of a case: before, as planned, as achieved"),
     "trajectory": ("rafr.cli.trajectory", "optimise base docking and arm trajectory"),
     "calibrate": ("rafr.cli.calibrate", "calibrate tracked tools: pivot, phantom, hand-eye, camera"),
     "review": ("rafr.cli.review", "open the review page of a case"),
