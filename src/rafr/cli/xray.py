@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
     from rafr.xray.attenuation import linear_attenuation
     from rafr.xray.poses import read_achieved
+    from rafr.xray.rods import screws_of
 
     check_json_target(args.json)
     if not 64 <= args.pixels <= 2048:
@@ -69,8 +70,9 @@ def run(args: argparse.Namespace) -> int:
         case = open_case(Path(args.case))
         plan = None if args.plan is None else read_plan(Path(args.plan), case)
         achieved = None if args.achieved is None else read_achieved(Path(args.achieved), case)
+        screws = screws_of(case)
         folder = made_folder(args.out)
-        series = _take(args, case, plan, achieved, part_of(progress, 0.2, 0.95))
+        series = _take(args, case, plan, achieved, screws, part_of(progress, 0.2, 0.95))
         progress(0.95, "writing")
         _save(folder, series)
     assessment = _assess(series, plan)
@@ -85,6 +87,7 @@ def _take(
     case: Case,
     plan: ReductionPlan | None,
     achieved: dict[str, RigidTransform] | None,
+    screws: dict[str, tuple[Rod, ...]],
     progress: Progress,
 ) -> Series:
     from rafr.cases.load import load_ct, load_labels
@@ -92,11 +95,9 @@ def _take(
     from rafr.planning.pins import patient_axes
     from rafr.xray.displacement import fracture_edges
     from rafr.xray.patient import XrayPatient
-    from rafr.xray.rods import screws_of
     from rafr.xray.series import take_series
     from rafr.xray.view import DEVICES, VIEWS, standard_view
 
-    screws = screws_of(case)
     reduced = {} if plan is None else {b.name: b.T_reduced_displaced for b in plan.bodies}
     meshes = body_meshes(case) if plan is not None or args.pins else {}
     rods = _pins(case, meshes, args.pins)

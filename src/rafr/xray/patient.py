@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from rafr.cases.case import Body, Case
 from rafr.errors import RafrError
@@ -21,6 +22,8 @@ from rafr.imaging.volume import Volume
 from rafr.xray.attenuation import EFFECTIVE_KEV, attenuation_of_hu
 from rafr.xray.projector import Absorber
 from rafr.xray.rods import Rod
+
+_END_BLUR_MM = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +61,8 @@ class XrayPatient:
         """
         owner = owner_labels(labels.array)
         soft_hu, bone_only = soft_tissue_hu(ct.array, owner)
+        if bone_only:  # what lies beside a bone there is nothing, not a part of it
+            owner = labels.array
         base = 0.0 if bone_only else float(attenuation_of_hu(soft_hu, kev))
         rest = ct.with_array(attenuation_of_hu(ct.array, kev))
         parts, corners = {}, []
@@ -70,8 +75,7 @@ class XrayPatient:
             part.array[mine] = base  # a view of `rest`
         everything = np.concatenate(corners)
         middle = 0.5 * (everything.min(axis=0) + everything.max(axis=0))
-        superior = int(np.argmax(np.abs(ct.direction[2])))
-        tissue = None if bone_only else Absorber(rest, endless=superior)
+        tissue = None if bone_only else _trunk(rest)
         return XrayPatient(tissue, parts, middle, rods or {}, kev)
 
 
@@ -83,6 +87,15 @@ def pins_of(case: Case) -> dict[str, tuple[Rod, ...]]:
 def moved_by(poses: Mapping[str, RigidTransform], body: str) -> RigidTransform:
     """`T_current_displaced` (mm) of a body; a body no pose is given for stands where the CT shows it."""
     return poses.get(body, RigidTransform.identity())
+
+
+def _trunk(tissue: Volume) -> Absorber:
+    """Soft tissue that goes on above and below as it ends, without the noise of its last slices."""
+    superior = int(np.argmax(np.abs(tissue.direction[2])))
+    slices = np.moveaxis(tissue.array, 2 - superior, 0)  # a view
+    for end in (slices[0], slices[-1]):
+        end[:] = gaussian_filter(end, _END_BLUR_MM / float(tissue.spacing.mean()))
+    return Absorber(tissue, endless=superior)
 
 
 def _extent(labels: Volume, values: tuple[int, ...]) -> FloatArray:

@@ -15,29 +15,49 @@ from rafr.xray.displacement import SeenDisplacement
 from rafr.xray.projector import FloatImage
 from rafr.xray.view import View
 
-_COARSE_SHARE = 0.55  # of the slow changes, taken out as digital systems do
+_COARSE_SHARE = 0.7  # of the slow changes, taken out as digital systems do
 _COARSE_SIZE = 1 / 14  # standard deviation of "slow", of the picture's width
-_TAILS = (1.0, 99.7)  # percentiles shown black and white
+_TAILS = (4.0, 99.8)  # percentiles of the patient shown black and white
+_PATIENT = 0.3  # attenuation from which on a ray is taken to have met the patient
+_HEADROOM = 1.2  # over all but the strongest twentieth of it; metal beyond is white
+_CAPTION_DIM = 0.45
 _AMBER = (255, 176, 32)
 _BAR_MM = 50.0
 
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """Which attenuation is shown black and which white, after the slow changes are damped."""
+    """How attenuation becomes a grey value.
 
+    Attributes:
+        ceiling: what is stronger counts as this.   damping: share of the slow changes that is taken out.
+        black, white: what is shown so, after both.
+    """
+
+    ceiling: float
+    damping: float
     black: float
     white: float
 
     @staticmethod
-    def of(attenuation: FloatImage) -> Tone:
-        """What suits a picture; take that of the first for all that are compared with it."""
-        black, white = np.percentile(_evened(attenuation), _TAILS)
-        return Tone(float(black), float(max(white, black + 1e-3)))
+    def of(attenuation: FloatImage, soft_tissue: bool = True) -> Tone:
+        """What suits a picture; take that of the first for all that are compared with it.
+
+        Args:
+            soft_tissue: the picture shows more than bone, so that there are slow changes to be damped.
+        """
+        patient = attenuation > _PATIENT
+        if not patient.any():
+            return Tone(1.0, 0.0, 0.0, 1.0)
+        ceiling = _HEADROOM * float(np.percentile(attenuation[patient], 95.0))
+        damping = _COARSE_SHARE if soft_tissue else 0.0
+        patient &= attenuation < ceiling
+        black, white = np.percentile(_evened(attenuation, ceiling, damping)[patient], _TAILS)
+        return Tone(ceiling, damping, float(black) if soft_tissue else 0.0, float(max(white, black + 1e-3)))
 
     def apply(self, attenuation: FloatImage) -> NDArray[np.uint8]:
         """(height, width) grey values; bone and metal bright."""
-        share = (_evened(attenuation) - self.black) / (self.white - self.black)
+        share = (_evened(attenuation, self.ceiling, self.damping) - self.black) / (self.white - self.black)
         return np.asarray(np.clip(share, 0.0, 1.0) * 255.0 + 0.5, dtype=np.uint8)
 
 
@@ -49,6 +69,8 @@ def picture(
     _draw_scale(image, view)
     if seen is not None and seen.mm >= view.pixel_mm:
         _draw_displacement(image, seen)
+    box = image[: round(0.05 * image.shape[0] * (1 + caption.count("\n"))) + 10]
+    box[:] = (_CAPTION_DIM * box).astype(np.uint8)
     return captioned(with_side_letters(image, *view.letters), caption)
 
 
@@ -68,11 +90,12 @@ def verdict_of(matta: Mapping[str, object]) -> str:
     return "" if matta.get("grade") is None else f"Matta: {matta['grade']} ({matta['max_mm']:.1f} mm)"
 
 
-def _evened(attenuation: FloatImage) -> FloatImage:
+def _evened(attenuation: FloatImage, ceiling: float, damping: float) -> FloatImage:
+    attenuation = np.minimum(attenuation, np.float32(ceiling))
     slow = cv2.GaussianBlur(
         attenuation, (0, 0), _COARSE_SIZE * attenuation.shape[1], borderType=cv2.BORDER_REPLICATE
     )
-    evened: FloatImage = attenuation - np.float32(_COARSE_SHARE) * slow
+    evened: FloatImage = attenuation - np.float32(damping) * slow
     return evened
 
 

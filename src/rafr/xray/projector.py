@@ -126,7 +126,8 @@ def _march(absorber: Absorber, view: View) -> FloatImage:
         homography = fixed + (number - source[axis]) * slope
         seen = cv2.warpPerspective(piece, homography, size, flags=flags, borderMode=border)
         cv2.accumulate(seen, total)
-    return total * _step_mm(view, rays[axis])
+    integral: FloatImage = total * _step_mm(view, rays[axis])
+    return integral
 
 
 def _step_mm(view: View, across: FloatArray) -> FloatImage:

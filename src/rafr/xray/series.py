@@ -48,12 +48,14 @@ class Series:
         views: by name.   states: in the order they are shown.
         attenuation: (height, width), −ln(I/I₀), by (state, view).
         seen: the largest displacement between fracture edges, by (state, view); None: not measured.
+        soft_tissue: whether the CT showed any.
     """
 
     views: Mapping[str, View]
     states: tuple[State, ...]
     attenuation: Mapping[tuple[str, str], FloatImage]
     seen: Mapping[tuple[str, str], SeenDisplacement | None]
+    soft_tissue: bool
 
     def matta(self, state: str) -> dict[str, Any]:
         """`grade`, `max_mm` and `views_mm` of a state; see `matta_on_views`."""
@@ -69,7 +71,7 @@ class Series:
 
     def _row(self, name: str) -> list[Image]:
         view = self.views[name]
-        tone = Tone.of(self.attenuation[self.states[0].name, name])
+        tone = Tone.of(self.attenuation[self.states[0].name, name], self.soft_tissue)
         return [
             picture(
                 self.attenuation[state.name, name],
@@ -115,4 +117,4 @@ def take_series(
             measured = () if state.is_target else edges
             seen[key] = seen_displacement(measured, state.poses, reduced or {}, view)
     progress(1.0, "pictures taken")
-    return Series({v.name: v for v in views}, tuple(states), attenuation, seen)
+    return Series({v.name: v for v in views}, tuple(states), attenuation, seen, patient.tissue is not None)

@@ -21,9 +21,9 @@ VIEWS = ("ap", "inlet", "outlet", "lateral")
 class Device:
     """An X-ray tube and the detector opposite, perpendicular to the central ray."""
 
-    source_detector_mm: float = option(1150.0, "focus to detector", unit="mm", lower=500.0, upper=3000.0)
+    source_detector_mm: float = option(1200.0, "focus to detector", unit="mm", lower=500.0, upper=3000.0)
     source_patient_mm: float = option(
-        1000.0, "focus to the middle of the pelvis", unit="mm", lower=300.0, upper=2500.0
+        970.0, "focus to the middle of the pelvis", unit="mm", lower=300.0, upper=2500.0
     )
     detector_mm: float = option(430.0, "the square detector's side", unit="mm", lower=50.0, upper=600.0)
     pixels: int = option(512, "along a side", lower=16, upper=4096)
@@ -38,7 +38,8 @@ DEVICES = {
     "radiograph": Device(),
     "c-arm": Device(source_detector_mm=1100.0, source_patient_mm=700.0, detector_mm=300.0),
 }
-"""A Bucky table with a 43 cm detector, which shows a whole pelvis; a mobile C-arm with a 30 cm one."""
+"""A fixed tube with a 43 cm detector, which shows a whole pelvis; a mobile C-arm with a 30 cm one. Both leave
+room for half a pelvis and its soft tissue between its middle and the detector, from the side too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
