@@ -23,7 +23,7 @@ from rafr.xray.attenuation import EFFECTIVE_KEV, attenuation_of_hu
 from rafr.xray.projector import Absorber
 from rafr.xray.rods import Rod
 
-_END_BLUR_MM = 8.0
+_END_BLUR_MM = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

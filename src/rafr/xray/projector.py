@@ -27,13 +27,14 @@ _ROW_COLUMN = {0: (2, 1), 1: (2, 0), 2: (1, 0)}
 class Absorber:
     """Linear attenuation (1/mm) on a grid; kept in the orders and steps views ask for.
 
-    Around the grid there is nothing. With `endless`, an index axis, it goes on within the slices the rays
-    cross as it ends, and these are not taken across that axis where that can be helped: a trunk that the CT
-    cuts off above and below has more of itself there, not air.
+    Around the grid there is nothing. Along `endless`, an index axis, it goes on as it ends, as far as slices
+    are not taken across that axis, which is avoided: a trunk that the CT cuts off above and below has more of
+    itself there, not air. Its outermost voxels on the other sides are set to nothing.
     """
 
     def __init__(self, attenuation: Volume, *, endless: int | None = None) -> None:
-        self.volume = attenuation.with_array(np.ascontiguousarray(attenuation.array, dtype=np.float32))
+        values = np.ascontiguousarray(attenuation.array, dtype=np.float32)
+        self.volume = attenuation.with_array(values if endless is None else _open_at(values, endless))
         self.endless = endless
         self._stacks: dict[int, NDArray[np.float32]] = {}
         self._coarser: Absorber | None = None
@@ -143,6 +144,15 @@ def _corners(volume: Volume) -> FloatArray:
     last = np.array(volume.size, dtype=float)
     grid = np.stack(np.meshgrid(*np.stack([-np.ones(3), last]).T, indexing="ij"), axis=-1)
     return volume.index_to_lps(grid.reshape(-1, 3))
+
+
+def _open_at(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """A copy without the outermost voxels on the four sides along an index axis."""
+    inner = values.copy()
+    for side in range(3):
+        if side != 2 - axis:
+            np.moveaxis(inner, side, 0)[[0, -1]] = 0.0
+    return inner
 
 
 def _halved(volume: Volume, endless: bool) -> Volume:
