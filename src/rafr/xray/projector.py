@@ -135,7 +135,7 @@ def _step_mm(view: View, across: FloatArray) -> FloatImage:
     """(height, width) mm along every ray from one slice to the next; `across` (3,): slices per (u, v, 1)."""
     u, v = np.arange(view.width), np.arange(view.height)
     pixels = np.stack([*np.meshgrid(u, v), np.ones((view.height, view.width))], axis=-1)
-    step = np.linalg.norm(pixels @ view.rays.T, axis=-1) / np.abs(pixels @ across)
+    step: FloatArray = np.linalg.norm(pixels @ view.rays.T, axis=-1) / np.abs(pixels @ across)
     return step.astype(np.float32)
 
 
