@@ -4,7 +4,7 @@ python benchmarks/xray.py CASE... --json FILE [--frames N] [--threads 1 2] [--rt
 
 Of every case and standard view: a frame projected wholly anew, and frames in which the first moving body has
 moved, at 512 and 256 pixels a side. Rates are said per second of wall clock and, since other work may share
-the machine, per second of processor time. What coarser voxels cost a small picture is said too: its
+the cores, per second of processor time. What coarser voxels cost a small picture is said too: its
 difference from the same picture made of the CT's own voxels. `--rtk` (pip install itk-rtk) projects the CT's
 attenuation with RTK along the same rays, one thread each; a rim of one voxel is set to air for both, whose
 borders differ.
