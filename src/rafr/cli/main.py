@@ -18,6 +18,7 @@ COMMANDS = {
     "register": ("rafr.cli.register", "register the CT of every body to the CBCT"),
     "plan": ("rafr.cli.plan", "find target and path of every fragment"),
     "export": ("rafr.cli.export", "write a case and its plan for other programs"),
+    "xray": ("rafr.cli.xray", "radiographs of a case: before, as planned, as achieved"),
     "trajectory": ("rafr.cli.trajectory", "optimise base docking and arm trajectory"),
     "calibrate": ("rafr.cli.calibrate", "calibrate tracked tools: pivot, phantom, hand-eye, camera"),
     "report": ("rafr.cli.report", "make the document of an operation again"),

@@ -27,7 +27,7 @@ class RecoveryConfig:
 
     silence: float = 3.0
     start: float = 90.0
-    reset: float = 20.0
+    reset: float = 60.0
     again: float = 1.0
     spin: float = 0.05
 

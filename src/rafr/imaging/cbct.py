@@ -142,9 +142,8 @@ def _bones_and_tissue(
     grid: Volume,
 ) -> np.ndarray:
     """HU (float32) on the CBCT's grid: tissue carried by the reference, bones by their own bodies."""
-    # a voxel beside bone is partly bone: it goes with the bone next to it
-    owner = np.where(labels.array > 0, labels.array, maximum_filter(labels.array, size=3))
-    soft, uniform = _soft_value(ct.array, owner)
+    owner = owner_labels(labels.array)
+    soft, uniform = soft_tissue_hu(ct.array, owner)
     reference = T_cbct_ct[bodies[0].name]
     if uniform:
         hu = np.full(grid.array.shape, soft, np.float32)
@@ -163,8 +162,18 @@ def _bones_and_tissue(
     return hu
 
 
-def _soft_value(ct: np.ndarray, owner: np.ndarray) -> tuple[float, bool]:
-    """HU to put where bone has gone, and whether the CT has no soft tissue of its own."""
+def owner_labels(labels: np.ndarray) -> np.ndarray:
+    """Labels, and for voxels beside bone, which are partly bone, the label of the bone next to them."""
+    owners: np.ndarray = np.where(labels > 0, labels, maximum_filter(labels, size=3))
+    return owners
+
+
+def soft_tissue_hu(ct: np.ndarray, owner: np.ndarray) -> tuple[float, bool]:
+    """HU to put where bone has gone, and whether the CT has no soft tissue of its own.
+
+    Args:
+        ct: HU.   owner: `owner_labels` of the same grid.
+    """
     outside = ct[::3, ::3, ::3][owner[::3, ::3, ::3] == 0]
     if outside.size == 0 or np.mean(outside == 0) > 0.95:
         return 40.0, True

@@ -15,7 +15,7 @@ from rafr.planning.pins import PatientAxes
 
 # Matta & Tornetta 1996, Clin Orthop 329:129: largest displacement on AP, inlet or outlet view
 MATTA_GRADES_MM = (("excellent", 4.0), ("good", 10.0), ("fair", 20.0))
-_VIEW_TILT_DEG = 45.0
+VIEW_TILT_DEG = 45.0
 _SUPINE = PatientAxes(np.array([0.0, -1.0, 0.0]), np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]))
 
 
@@ -59,7 +59,7 @@ def matta(
     """
     shift = T_actual.apply(mesh.vertices) - T_wanted.apply(mesh.vertices)
     views = {}
-    for name, beam in _beams(axes or _SUPINE).items():
+    for name, beam in beams(axes or _SUPINE).items():
         views[name] = float(_lengths(shift - np.outer(shift @ beam, beam)).max())
     largest = max(views.values())
     return {"grade": matta_grade(largest), "max_mm": largest, "views_mm": views}
@@ -70,9 +70,9 @@ def matta_grade(max_mm: float) -> str:
     return next((grade for grade, limit in MATTA_GRADES_MM if max_mm <= limit), "poor")
 
 
-def _beams(axes: PatientAxes) -> dict[str, FloatArray]:
+def beams(axes: PatientAxes) -> dict[str, FloatArray]:
     """Unit vectors of the X-ray beam: from in front; inlet tilted to the feet, outlet to the head."""
-    c, s = np.cos(np.radians(_VIEW_TILT_DEG)), np.sin(np.radians(_VIEW_TILT_DEG))
+    c, s = np.cos(np.radians(VIEW_TILT_DEG)), np.sin(np.radians(VIEW_TILT_DEG))
     back, up = -axes.anterior, axes.superior
     return {"ap": back, "inlet": c * back - s * up, "outlet": c * back + s * up}
 

@@ -1,0 +1,225 @@
+"""`rafr xray`: radiographs of a case before, as planned and as achieved, and what is measured on them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rafr.assessment import ACCEPTED, Assessment
+from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
+from rafr.cli.output import add_json_option, check_json_target, made_folder, progress_bar, write_json
+from rafr.cli.trajectory import read_plan
+from rafr.errors import InputError
+from rafr.progress import Progress, part_of
+
+if TYPE_CHECKING:
+    from rafr.cases.case import Case
+    from rafr.cases.meshes import BodyMesh
+    from rafr.geometry import RigidTransform
+    from rafr.planning.plan import ReductionPlan
+    from rafr.xray.rods import Rod
+    from rafr.xray.series import Series, State
+
+_DEVICES = ("radiograph", "c-arm")
+_SATISFACTORY = ("excellent", "good")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("case", metavar="CASE", help="case folder")
+    parser.add_argument(
+        "--plan", metavar="FILE", help="plan as `rafr plan --json` wrote it: pictures as planned"
+    )
+    parser.add_argument(
+        "--achieved",
+        metavar="FILE",
+        help="where the bodies are now: `rafr register --cbct FILE --json` of the second CBCT, or "
+        "body name -> 4x4 T_current_displaced, mm",
+    )
+    parser.add_argument(
+        "-o", "--out", metavar="DIR", required=True, help="folder for the pictures, made where absent"
+    )
+    parser.add_argument(
+        "--device",
+        choices=_DEVICES,
+        default=_DEVICES[0],
+        help="whole pelvis (default), or a mobile C-arm's field",
+    )
+    parser.add_argument("--pixels", type=int, default=512, metavar="N", help="a side (default 512)")
+    parser.add_argument(
+        "--kev", type=float, default=60.0, metavar="E", help="effective energy (default 60 keV)"
+    )
+    parser.add_argument("--pins", action="store_true", help="propose Schantz pins where the case gives none")
+    add_json_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from rafr.cases.load import open_case
+    from rafr.xray.attenuation import linear_attenuation
+    from rafr.xray.poses import read_achieved
+    from rafr.xray.rods import screws_of
+
+    check_json_target(args.json)
+    if not 64 <= args.pixels <= 2048:
+        raise InputError("--pixels", f"{args.pixels}", "64 to 2048")
+    linear_attenuation("water", args.kev)
+    with progress_bar("xray") as progress:
+        progress(0.0, "reading the case")
+        case = open_case(Path(args.case))
+        plan = None if args.plan is None else read_plan(Path(args.plan), case)
+        achieved = None if args.achieved is None else read_achieved(Path(args.achieved), case)
+        screws = screws_of(case)
+        folder = made_folder(args.out)
+        series = _take(args, case, plan, achieved, screws, part_of(progress, 0.2, 0.95))
+        progress(0.95, "writing")
+        _save(folder, series)
+    assessment = _assess(series, plan)
+    if args.json is not None:
+        write_json(args.json, _facts(args, case, series, assessment))
+    _show(case, series, assessment, folder, to_stderr=args.json == "-")
+    return EXIT_DONE if assessment.accepted else EXIT_NOT_ACCEPTABLE
+
+
+def _take(
+    args: argparse.Namespace,
+    case: Case,
+    plan: ReductionPlan | None,
+    achieved: dict[str, RigidTransform] | None,
+    screws: dict[str, tuple[Rod, ...]],
+    progress: Progress,
+) -> Series:
+    from rafr.cases.load import load_ct, load_labels
+    from rafr.cases.meshes import body_meshes
+    from rafr.planning.pins import patient_axes
+    from rafr.xray.displacement import fracture_edges
+    from rafr.xray.patient import XrayPatient
+    from rafr.xray.series import take_series
+    from rafr.xray.view import DEVICES, VIEWS, standard_view
+
+    reduced = {} if plan is None else {b.name: b.T_reduced_displaced for b in plan.bodies}
+    meshes = body_meshes(case) if plan is not None or args.pins else {}
+    rods = _pins(case, meshes, args.pins)
+    progress(0.1, "attenuation of the CT")
+    patient = XrayPatient.of_ct(load_ct(case), load_labels(case), case.bodies, rods, args.kev)
+    device = replace(DEVICES[args.device], pixels=args.pixels)
+    axes = patient_axes(case)
+    views = [standard_view(name, axes, patient.middle_mm, device) for name in VIEWS]
+    edges = fracture_edges({n: m.mesh for n, m in meshes.items()}, reduced) if reduced else ()
+    states = _states(plan is not None, reduced, achieved, screws)
+    return take_series(patient, views, states, edges, reduced, part_of(progress, 0.3, 1.0))
+
+
+def _states(
+    planned: bool,
+    reduced: dict[str, RigidTransform],
+    achieved: dict[str, RigidTransform] | None,
+    screws: dict[str, tuple[Rod, ...]],
+) -> list[State]:
+    from rafr.xray.series import State
+
+    states = [State("before", {}, {})]
+    if planned:
+        states.append(State("planned", reduced, screws, is_target=True))
+    if achieved is not None:
+        states.append(State("achieved", achieved, screws))
+    return states
+
+
+def _pins(case: Case, meshes: dict[str, BodyMesh], propose: bool) -> dict[str, tuple[Rod, ...]]:
+    from rafr.planning.pins import propose_pins
+    from rafr.xray.patient import pins_of
+    from rafr.xray.rods import Rod
+
+    pins = pins_of(case)
+    for body in case.moving if propose else ():
+        if body.name not in pins:
+            pins[body.name] = tuple(Rod.of_pin(p) for p in propose_pins(case, meshes, body.name))
+    return pins
+
+
+def _save(folder: Path, series: Series) -> None:
+    from rafr.review.picture import save_picture
+
+    try:
+        for view, image in series.pictures().items():
+            save_picture(folder / f"{view}.png", image)
+        save_picture(folder / "sheet.png", series.sheet())
+    except OSError as error:
+        raise InputError(folder, f"cannot be written to ({error.strerror})", "a folder to write to") from None
+
+
+def _assess(series: Series, plan: ReductionPlan | None) -> Assessment:
+    """An achieved reduction is acceptable when Matta calls it satisfactory (excellent or good)."""
+    judged = ACCEPTED
+    if plan is not None and not plan.assessment.accepted:
+        judged &= Assessment(True, ("the plan that displacement is measured from is not accepted",))
+    if "achieved" not in [state.name for state in series.states]:
+        return judged
+    matta = series.matta("achieved")
+    if matta["grade"] is None:
+        why = "no plan is given" if plan is None else "no edges of the bodies face each other as planned"
+        return judged & Assessment(True, (f"the achieved reduction is not graded: {why}",))
+    if matta["grade"] in _SATISFACTORY:
+        return judged
+    reason = f"the achieved reduction is {matta['grade']}: {matta['max_mm']:.1f} mm between fracture edges"
+    return judged & Assessment(False, (reason,))
+
+
+def _facts(args: argparse.Namespace, case: Case, series: Series, assessment: Assessment) -> dict[str, Any]:
+    from rafr.planning.metrics import VIEW_TILT_DEG
+
+    views = {
+        name: {
+            "source_mm": [round(float(x), 3) for x in view.source],
+            "magnification": view.magnification,
+            "pixel_mm": view.pixel_mm,
+            "picture": f"{name}.png",
+        }
+        for name, view in series.views.items()
+    }
+    return {
+        "case": case.id,
+        "device": args.device,
+        "effective_kev": args.kev,
+        "tilt_deg": VIEW_TILT_DEG,
+        "views": views,
+        "states": {state.name: _state(series, state) for state in series.states},
+        "assessment": assessment.to_json(),
+    }
+
+
+def _state(series: Series, state: State) -> dict[str, Any]:
+    seen = {
+        view: None
+        if (s := series.seen[state.name, view]) is None
+        else {"mm": s.mm, "body": s.body, "from": s.other}
+        for view in series.views
+    }
+    brightest = {view: float(series.attenuation[state.name, view].max()) for view in series.views}
+    return {
+        "is_target": state.is_target,
+        "matta": series.matta(state.name),
+        "displacement": seen,
+        "largest_attenuation": brightest,
+    }
+
+
+def _show(case: Case, series: Series, assessment: Assessment, folder: Path, to_stderr: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{case.id}: displacement between fracture edges on the radiograph")
+    for heading in ("state", *series.views, "Matta"):
+        table.add_column(heading)
+    for state in series.states:
+        matta = series.matta(state.name)
+        millimetres = ["–" if mm is None else f"{mm:.1f} mm" for mm in matta["views_mm"].values()]
+        table.add_row(state.name, *millimetres, "target" if state.is_target else matta["grade"] or "–")
+    console = Console(file=sys.stderr if to_stderr else sys.stdout)
+    console.print(table)
+    for reason in assessment.reasons:
+        console.print(f"• {reason}", markup=False)
+    names = ", ".join(str(folder / f"{name}.png") for name in (*series.views, "sheet"))
+    console.print(f"pictures: {names}", markup=False)

@@ -1,0 +1,64 @@
+"""Achieved poses from a file: what a registration to the second CBCT found, or poses written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rafr.cases.case import Case
+from rafr.errors import InputError, RafrError
+from rafr.geometry import RigidTransform
+
+_EXPECTED = "what `rafr register --json` wrote, or body names, each with a 4x4 T_current_displaced (mm)"
+
+
+def read_achieved(path: Path, case: Case) -> dict[str, RigidTransform]:
+    """`T_current_displaced` (mm) of the moving bodies of a case.
+
+    Raises:
+        InputError: the file cannot be read, names other bodies than the case's, lacks a moving one, or holds
+            something that is no proper motion.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", _EXPECTED) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise InputError(path, f"not valid YAML or JSON ({line})", _EXPECTED) from None
+    if not isinstance(data, dict):
+        raise InputError(path, "not a mapping", _EXPECTED)
+    registered = isinstance(data.get("bodies"), dict)
+    poses = {
+        str(name): _pose(path, str(name), value["T_cbct_ct"] if _holds_pose(value) else value)
+        for name, value in (data["bodies"] if registered else data).items()
+    }
+    _check_names(path, case, poses, registered)
+    if not registered:
+        return {body.name: poses[body.name] for body in case.moving}
+    reference = poses[case.reference.name].inverse()
+    return {body.name: reference @ poses[body.name] for body in case.moving}
+
+
+def _holds_pose(value: Any) -> bool:
+    return isinstance(value, dict) and "T_cbct_ct" in value
+
+
+def _check_names(path: Path, case: Case, poses: dict[str, RigidTransform], registered: bool) -> None:
+    known = [body.name for body in case.bodies]
+    needed = known if registered else known[1:]
+    unknown = [name for name in poses if name not in known]
+    missing = [name for name in needed if name not in poses]
+    if unknown:
+        raise InputError(path, f"it names {unknown[0]!r}", f"bodies of the case: {', '.join(known)}")
+    if missing:
+        raise InputError(path, f"it has no pose for {', '.join(missing)}", f"poses of {', '.join(needed)}")
+
+
+def _pose(path: Path, body: str, matrix: Any) -> RigidTransform:
+    try:
+        return RigidTransform.from_matrix(matrix)
+    except (RafrError, ValueError, TypeError) as error:
+        raise InputError(path, f"{body}: {error}", "a 4x4 matrix of a proper motion (mm)") from None
