@@ -64,8 +64,13 @@ def test_a_process_that_is_gone_before_it_is_heard_of_does_not_count_as_running(
     assert not watch.heard("tracker", machine(), gone.pid)
 
 
-@pytest.mark.parametrize(("where", "pid"), [("another/1", 1), ("", os.getpid()), (machine(), 0)])
-def test_what_another_machine_says_is_taken_at_its_word(watch, where, pid):
+@pytest.mark.parametrize("case", ["another machine", "no machine", "no pid"])
+def test_what_another_machine_says_is_taken_at_its_word(watch, case):
+    where, pid = {
+        "another machine": ("another/1", 1),
+        "no machine": ("", os.getpid()),
+        "no pid": (machine(), 0),
+    }[case]
     assert watch.heard("tracker", where, pid)
     assert watch.ended() == []
 
