@@ -169,7 +169,13 @@ class _Run:
 
         from rafr.cases.meshes import body_meshes
         from rafr.review.operation_report import save_operation_report
-        from rafr.review.report import build_report, pelvis_alignment, save_pictures, truth_of
+        from rafr.review.report import (
+            build_report,
+            pelvis_alignment,
+            save_pictures,
+            save_xrays,
+            truth_of,
+        )
         from rafr.review.terminal import summary
 
         bodies = body_meshes(self.case)
@@ -180,6 +186,7 @@ class _Run:
         report["faults"] = [*self.options.faults, *self.supervised]
         write_json(self.out / "report.json", report)
         save_pictures(self.out, self.case, record, meshes, truth)
+        save_xrays(self.out, self.case, record)
         save_operation_report(self.out)
         if self.args.json:
             write_json(self.args.json, report)

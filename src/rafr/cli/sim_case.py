@@ -18,7 +18,7 @@ from rafr.errors import InputError
 DEFAULT_FRACTURE = "denis2"
 FOLDER = "patient"  # below the run's own folder
 # what a run leaves in its folder beside the recording; a new run into the same folder replaces them
-_LEFTOVERS = ("report.*", "before_after.png", "curves.png", "cbct_[0-9]*.nii.gz")
+_LEFTOVERS = ("report.*", "before_after.png", "curves.png", "xrays.png", "cbct_[0-9]*.nii.gz")
 # what a virtual patient is made by: a change in there makes a new one
 _MAKERS = ("cases", "geometry", "imaging", "tracking")
 

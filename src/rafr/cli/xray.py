@@ -13,14 +13,11 @@ from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, check_json_target, made_folder, progress_bar, write_json
 from rafr.cli.trajectory import read_plan
 from rafr.errors import InputError
-from rafr.progress import Progress, part_of
+from rafr.progress import part_of
 
 if TYPE_CHECKING:
     from rafr.cases.case import Case
-    from rafr.cases.meshes import BodyMesh
-    from rafr.geometry import RigidTransform
     from rafr.planning.plan import ReductionPlan
-    from rafr.xray.rods import Rod
     from rafr.xray.series import Series, State
 
 _DEVICES = ("radiograph", "c-arm")
@@ -58,8 +55,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
     from rafr.xray.attenuation import linear_attenuation
+    from rafr.xray.of_case import series_of_case
     from rafr.xray.poses import read_achieved
     from rafr.xray.rods import screws_of
+    from rafr.xray.view import DEVICES
 
     check_json_target(args.json)
     if not 64 <= args.pixels <= 2048:
@@ -70,9 +69,17 @@ def run(args: argparse.Namespace) -> int:
         case = open_case(Path(args.case))
         plan = None if args.plan is None else read_plan(Path(args.plan), case)
         achieved = None if args.achieved is None else read_achieved(Path(args.achieved), case)
-        screws = screws_of(case)
+        screws_of(case)  # said before anything is written
         folder = made_folder(args.out)
-        series = _take(args, case, plan, achieved, screws, part_of(progress, 0.2, 0.95))
+        series = series_of_case(
+            case,
+            plan,
+            achieved,
+            device=replace(DEVICES[args.device], pixels=args.pixels),
+            kev=args.kev,
+            pins=args.pins,
+            progress=part_of(progress, 0.2, 0.95),
+        )
         progress(0.95, "writing")
         _save(folder, series)
     assessment = _assess(series, plan)
@@ -80,63 +87,6 @@ def run(args: argparse.Namespace) -> int:
         write_json(args.json, _facts(args, case, series, assessment))
     _show(case, series, assessment, folder, to_stderr=args.json == "-")
     return EXIT_DONE if assessment.accepted else EXIT_NOT_ACCEPTABLE
-
-
-def _take(
-    args: argparse.Namespace,
-    case: Case,
-    plan: ReductionPlan | None,
-    achieved: dict[str, RigidTransform] | None,
-    screws: dict[str, tuple[Rod, ...]],
-    progress: Progress,
-) -> Series:
-    from rafr.cases.load import load_ct, load_labels
-    from rafr.cases.meshes import body_meshes
-    from rafr.planning.pins import patient_axes
-    from rafr.xray.displacement import fracture_edges
-    from rafr.xray.patient import XrayPatient
-    from rafr.xray.series import take_series
-    from rafr.xray.view import DEVICES, VIEWS, standard_view
-
-    reduced = {} if plan is None else {b.name: b.T_reduced_displaced for b in plan.bodies}
-    meshes = body_meshes(case) if plan is not None or args.pins else {}
-    rods = _pins(case, meshes, args.pins)
-    progress(0.1, "attenuation of the CT")
-    patient = XrayPatient.of_ct(load_ct(case), load_labels(case), case.bodies, rods, args.kev)
-    device = replace(DEVICES[args.device], pixels=args.pixels)
-    axes = patient_axes(case)
-    views = [standard_view(name, axes, patient.middle_mm, device) for name in VIEWS]
-    edges = fracture_edges({n: m.mesh for n, m in meshes.items()}, reduced) if reduced else ()
-    states = _states(plan is not None, reduced, achieved, screws)
-    return take_series(patient, views, states, edges, reduced, part_of(progress, 0.3, 1.0))
-
-
-def _states(
-    planned: bool,
-    reduced: dict[str, RigidTransform],
-    achieved: dict[str, RigidTransform] | None,
-    screws: dict[str, tuple[Rod, ...]],
-) -> list[State]:
-    from rafr.xray.series import State
-
-    states = [State("before", {}, {})]
-    if planned:
-        states.append(State("planned", reduced, screws, is_target=True))
-    if achieved is not None:
-        states.append(State("achieved", achieved, screws))
-    return states
-
-
-def _pins(case: Case, meshes: dict[str, BodyMesh], propose: bool) -> dict[str, tuple[Rod, ...]]:
-    from rafr.planning.pins import propose_pins
-    from rafr.xray.patient import pins_of
-    from rafr.xray.rods import Rod
-
-    pins = pins_of(case)
-    for body in case.moving if propose else ():
-        if body.name not in pins:
-            pins[body.name] = tuple(Rod.of_pin(p) for p in propose_pins(case, meshes, body.name))
-    return pins
 
 
 def _save(folder: Path, series: Series) -> None:

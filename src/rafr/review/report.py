@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +23,7 @@ from rafr.review.run import Registered, RunRecord
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
 
+_XRAY_PIXELS = 400  # a side
 _PACKAGES = ("ros-rclpy", "mujoco", "casadi", "pin", "SimpleITK", "open3d", "numpy", "scipy")
 
 
@@ -244,6 +246,27 @@ def save_pictures(
         save_curves(folder / "curves.png", record.reduction_samples, record.truth, case.id)
         written.append("curves.png")
     return written
+
+
+def save_xrays(folder: Path, case: Case, record: RunRecord) -> None:
+    """Write `xrays.png`: the graded views before, as planned, and as the bodies stand now.
+
+    Achieved is what the simulator knows, else what the last registration found. Without a plan nothing is
+    written.
+    """
+    if record.plan is None:
+        return
+    from rafr.review.picture import save_picture
+    from rafr.xray.displacement import GRADED_VIEWS
+    from rafr.xray.of_case import series_of_case
+    from rafr.xray.view import DEVICES
+
+    truth = record.truth[-1].T_current_displaced if record.truth else {}
+    found = {b.name: truth.get(b.name) or _measured(b.name, record) for b in case.moving}
+    achieved = {name: pose for name, pose in found.items() if pose is not None}
+    device = replace(DEVICES["radiograph"], pixels=_XRAY_PIXELS)
+    series = series_of_case(case, record.plan, achieved or None, views=GRADED_VIEWS, device=device)
+    save_picture(folder / "xrays.png", series.sheet())
 
 
 def _targets(case: Case, record: RunRecord, truth: Truth | None) -> dict[str, RigidTransform]:
