@@ -469,7 +469,7 @@ def test_the_end_of_a_node_stops_at_once_and_by_name(lab):
             began = time.monotonic()
             assert lab.wait(lambda name=name: f"{name} has ended" in states[-1].reasons)
             assert states[-1].state == SafetyState.STOPPED
-            assert time.monotonic() - began < 0.5  # s, the test's own wait included; its silence takes 3 s
+            assert time.monotonic() - began < 2.0  # s, however busy the machine; its silence takes 3 s
     finally:
         for process in nodes.values():
             process.kill()
