@@ -68,6 +68,7 @@ def test_a_recorder_that_was_started_again_begins_another_recording(lab, tmp_pat
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=10)
     before = (tmp_path / "recording" / "recording.mcap").read_bytes()
+    lab.wait(lambda: False, 1.0)  # its last heartbeats
     lab.received["heartbeat"].clear()
     speak(lab, tmp_path, 7)
     assert lab.stop("recorder") == 0
