@@ -140,7 +140,7 @@ def _body(name: str, record: RunRecord, mesh: TriangleMesh, truth: Truth | None)
     wanted = truth.T_reduced_displaced[name] if truth is not None else planned
     residual = _difference(reached, wanted, mesh)
     to_plan = _difference(reached, planned, mesh)
-    achieved = reached or _measured(name, record)
+    achieved = _achieved(name, record)
     return {
         "T_achieved_displaced": None if achieved is None else achieved.tolist(),
         "residual_mm": residual["mm"],
@@ -153,8 +153,11 @@ def _body(name: str, record: RunRecord, mesh: TriangleMesh, truth: Truth | None)
     }
 
 
-def _measured(name: str, record: RunRecord) -> RigidTransform | None:
-    """Where the X-ray check's registration found a body, in the reference body's CT frame; mm."""
+def _achieved(name: str, record: RunRecord) -> RigidTransform | None:
+    """`T_current_displaced` (mm) at the end: as the simulator knows, else as the X-ray check found it."""
+    known = record.truth[-1].T_current_displaced.get(name) if record.truth else None
+    if known is not None:
+        return known
     if len(record.registrations) < 2 or name not in record.registrations[-1].T_cbct_ct:
         return None
     T_cbct_ct = record.registrations[-1].T_cbct_ct
@@ -261,8 +264,7 @@ def save_xrays(folder: Path, case: Case, record: RunRecord) -> None:
     from rafr.xray.of_case import series_of_case
     from rafr.xray.view import DEVICES
 
-    truth = record.truth[-1].T_current_displaced if record.truth else {}
-    found = {b.name: truth.get(b.name) or _measured(b.name, record) for b in case.moving}
+    found = {b.name: _achieved(b.name, record) for b in case.moving}
     achieved = {name: pose for name, pose in found.items() if pose is not None}
     device = replace(DEVICES["radiograph"], pixels=_XRAY_PIXELS)
     series = series_of_case(case, record.plan, achieved or None, views=GRADED_VIEWS, device=device)
