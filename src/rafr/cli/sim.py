@@ -123,7 +123,7 @@ class _Run:
         except KeyboardInterrupt:
             interrupted = True
             record.outcome = record.outcome or "aborted"
-            print("interrupted: every node has ended; writing the report …", file=self._stream, flush=True)
+            print("interrupted: every node has ended", file=self._stream, flush=True)
         report = self._report(record)
         if interrupted:
             return EXIT_INTERRUPTED
@@ -184,6 +184,7 @@ class _Run:
         report = build_report(self.case, record, meshes, truth, self.args.seed)
         report["pelvis"] = pelvis_alignment(self.case, record, bodies, truth)
         report["faults"] = [*self.options.faults, *self.supervised]
+        print("writing the report …", file=sys.stderr, flush=True)
         write_json(self.out / "report.json", report)
         save_pictures(self.out, self.case, record, meshes, truth)
         save_xrays(self.out, self.case, record)

@@ -14,7 +14,7 @@ _TEMPLATE = "operation_report.html.j2"
 _WIDEST, _QUALITY = 1600, 90  # pixels, JPEG's
 _PICTURES = {
     "before_after.png": "Before and after; outlines show where each fragment belongs.",
-    "xrays.png": "Radiographs computed from the CT, with the displacement between fracture edges.",
+    "xrays.png": "Radiographs from the CT, graded by fracture edges; the table grades by the whole surface.",
     "curves.png": "Distance to the target, way off the path, force and its limit during the reduction.",
 }
 
