@@ -41,6 +41,11 @@ class Bench:
         self._safety.publish(self._ok)
 
     @property
+    def heard(self):
+        """Whether the controller listens to wrench and safety."""
+        return all(p.get_subscription_count() for p in (self._wrench, self._safety))
+
+    @property
     def q(self):
         state = self.lab.received["joint_states"][-1]
         position = dict(zip(state.name, state.position, strict=True))
@@ -93,7 +98,8 @@ def bench(lab, request):
     assert lab.wait(forward.service_is_ready)
     wanted = SetBool.Request(data=request.param == "position")
     assert lab.wait_result(forward.call_async(wanted)).success
-    assert lab.wait(lambda: lab.received["joint_states"] and lab.received["arm/state"])
+    assert lab.wait(lambda: bench.heard and lab.received["joint_states"] and lab.received["arm/state"])
+    assert lab.wait(lambda: not bench.state.reason)  # until then: no joint state yet
     lab.wait(lambda: False, 1.0)  # some wrench to tare
     assert bench.state.state == ArmState.IDLE
     return bench

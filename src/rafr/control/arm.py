@@ -317,8 +317,10 @@ class ArmController:
             return _refused(f"the arm holds ({self._reason}) and was not reset")
         if self._mode != needed:
             return _refused(f"{what} needs the arm to be {needed.name}, it is {self._mode.name}")
-        if self._moment is None or not self._moment.safety_ok:
-            return _refused(not_allowed("" if self._moment is None else self._moment.forbidden))
+        if self._moment is None:
+            return _refused("no joint state has come yet")
+        if not self._moment.safety_ok:
+            return _refused(not_allowed(self._moment.forbidden))
         return None
 
     def _refusal_to_reduce(self, body: str, approved_hash: str) -> Assessment | None:

@@ -123,6 +123,7 @@ def _plan_body(
     after: dict[str, Any] = {
         **_standing(mesh, path.poses[-1].T_path_displaced, goal, axes),
         "evidence_mm2": {kind: round(area, 1) for kind, area in target.evidence.items()},
+        "target": {"error_bound_mm": target.error_bound_mm, **target.assessment.to_json()},
         "clearance_mm": path.poses[-1].clearance_mm,
         "path_found_by": list(path.found_by),
     }

@@ -21,6 +21,7 @@ from rafr.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
+    from rafr.planning.plan import ReductionPlan
 
 # a target this far off, and this many times as far as its inverse, was saved the wrong way round
 _INVERTED_MM, _INVERTED_TIMES = 10.0, 4.0
@@ -48,15 +49,28 @@ def given_targets(
     Raises:
         InputError: no such moving body, or a target that looks inverted.
     """
+    own = plan_targets(case, meshes, progress=progress, config=config)
+    base = handedness({label: m for body in meshes.values() for label, m in body.parts.items()})
+    return with_given(own, case, meshes, given, base, config=config)
+
+
+def with_given(
+    own: TargetResult,
+    case: Case,
+    meshes: Mapping[str, BodyMesh],
+    given: Mapping[str, RigidTransform],
+    assessment: Assessment = ACCEPTED,
+    *,
+    config: TargetConfig | None = None,
+) -> TargetResult:
+    """As `given_targets`, beside targets found earlier (`own`); `assessment`: of the case apart from them."""
     config = config or TargetConfig()
     names = [b.name for b in case.moving]
     for name in given:
         if name not in names:
             raise InputError("targets", f"no moving body {name!r}", f"one of {', '.join(names)}")
-    own = plan_targets(case, meshes, progress=progress, config=config)
     goals = {t.name: given.get(t.name, t.T_reduced_displaced) for t in own.bodies}
     bodies = []
-    assessment = handedness({label: m for body in meshes.values() for label, m in body.parts.items()})
     for target in own.bodies:
         if target.name in given:
             target = _given(target, goals, case.reference.name, meshes, config)
@@ -64,6 +78,34 @@ def given_targets(
         assessment &= target.assessment
     method = METHOD if not given else f"given: {', '.join(n for n in own.order if n in given)}; {METHOD}"
     return replace(own, bodies=tuple(bodies), assessment=assessment, method=method)
+
+
+def planned_targets(plan: ReductionPlan) -> TargetResult:
+    """The targets a plan holds, as far as it tells of them: enough to change some and plan again.
+
+    Raises:
+        InputError: the plan does not say how sure its targets are (made before rafr wrote that).
+    """
+    bodies = []
+    for body in plan.bodies:
+        judged = body.after.get("target")
+        if not isinstance(judged, dict):
+            raise InputError(
+                f"plan {plan.hash[:12]}", f"no verdict on the target of {body.name}", "a plan made anew"
+            )
+        bodies.append(
+            BodyTarget(
+                body.name,
+                body.T_reduced_displaced,
+                body.expected_error_mm,
+                float(judged["error_bound_mm"]),
+                None,
+                dict(body.after.get("evidence_mm2", {})),
+                0.0,
+                Assessment.from_json(judged),
+            )
+        )
+    return TargetResult(tuple(bodies), plan.symmetry_plane, plan.order, ACCEPTED, plan.method)
 
 
 def _given(
