@@ -50,8 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
-    from rafr.cli.trajectory import read_plan
     from rafr.exchange.export import export_case
+    from rafr.planning.plan_file import read_plan
 
     check_json_target(args.json)
     case = open_case(Path(args.case))

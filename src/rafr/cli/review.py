@@ -1,16 +1,19 @@
-"""`rafr review`: the review page of a case without ROS, from a plan made now or earlier."""
+"""`rafr review`: a plan in the browser without ROS: look, adjust, decide."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import secrets
 import time
 from pathlib import Path
 
 from rafr.cases.case import Case
 from rafr.cli.output import progress_bar
-from rafr.cli.trajectory import read_plan
 from rafr.errors import InputError
+from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
+from rafr.progress import Progress
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,38 +22,91 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--plan", metavar="FILE", help="plan as `rafr plan --json` wrote it (default: plan now)"
     )
     parser.add_argument(
+        "--registration",
+        metavar="FILE",
+        help="as `rafr register --json` wrote it: shows slices of the case's CBCT, too",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        metavar="DIR",
+        help="where the plan and the decision about it are kept (default: runs/review-CASE)",
+    )
+    parser.add_argument(
         "--port", type=int, default=0, metavar="N", help="of the page (default: any free one)"
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where to listen (default: this machine only); others then need the token that is printed. "
+        "Nothing is encrypted: within a trusted network only",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
     from rafr.cases.meshes import body_meshes
-    from rafr.review.page import ReviewPage
+    from rafr.planning.plan_file import read_plan
+    from rafr.review.gate import LOCAL
+    from rafr.review.standalone import StandaloneReview
     from rafr.supervisor import interruptible
 
     if not 0 <= args.port <= 65535:
         raise InputError("--port", f"{args.port}", "0 to 65535")
     case = open_case(Path(args.case))
-    plan = read_plan(Path(args.plan), case) if args.plan else _make_plan(case)
-    meshes = {name: body.mesh for name, body in body_meshes(case).items()}
-    page = ReviewPage(f"rafr review · {case.id}", meshes, port=args.port)
+    plan = read_plan(Path(args.plan), case) if args.plan else None
+    registered = _registration(args.registration, case) if args.registration else None
+    with progress_bar("surfaces") as progress:
+        meshes = body_meshes(case, progress)
+    token = "" if args.host in LOCAL else secrets.token_urlsafe(16)
+    folder = Path(args.out or f"runs/review-{case.id}")
+    review = StandaloneReview(
+        case,
+        meshes,
+        folder,
+        lambda line: print(line, flush=True),
+        host=args.host,
+        port=args.port,
+        token=token,
+    )
     try:
         with interruptible():
-            page.show_plan(plan)
-            page.say("For looking only: a plan is approved while `rafr sim` waits for it.")
-            print(f"review page: {page.url}   (Ctrl-C ends it)", flush=True)
+            print(f"review page: {review.page.url}   (Ctrl-C ends it)", flush=True)
+            if registered is not None:
+                review.take_registration(*registered)
+            if plan is None:
+                review.make_plan(lambda progress: _make_plan(case, progress))
+            else:
+                review.show(plan)
             while True:
                 time.sleep(1.0)
     except KeyboardInterrupt:  # the way this command is meant to end
         return 0
     finally:
-        page.close()
+        review.page.close()
 
 
-def _make_plan(case: Case) -> ReductionPlan:
+def _make_plan(case: Case, progress: Progress) -> ReductionPlan:
     from rafr.planning.reduction import plan_reduction
 
-    with progress_bar("planning") as progress:
-        plan: ReductionPlan = plan_reduction(case, start=None, progress=progress)
-    return plan
+    return plan_reduction(case, progress=progress)
+
+
+def _registration(name: str, case: Case) -> tuple[Path, dict[str, RigidTransform]]:
+    """The case's CBCT, and where a registration found every body in it, mm."""
+    expected = "what `rafr register CASE --json FILE` wrote for this case"
+    try:
+        bodies = json.loads(Path(name).read_text(encoding="utf-8"))["bodies"]
+        poses = {
+            body.name: RigidTransform.from_matrix(bodies[body.name]["T_cbct_ct"]) for body in case.bodies
+        }
+    except OSError as error:
+        raise InputError(name, f"cannot be read ({error.strerror})", expected) from None
+    except KeyError as error:
+        raise InputError(name, f"{error} is missing", expected) from None
+    except (ValueError, TypeError) as error:
+        raise InputError(name, str(error), expected) from None
+    if case.cbct is None:
+        raise InputError("--registration", f"case {case.id} has no CBCT", "a case with cbct.nii.gz")
+    return case.cbct, poses

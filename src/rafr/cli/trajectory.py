@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import numpy as np
 from rafr.assessment import Assessment
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, made_folder, progress_bar, write_json
-from rafr.errors import Cause, InfeasibleError, InputError, RafrError
+from rafr.errors import Cause, InfeasibleError
 from rafr.progress import Progress, part_of
 from rafr.robot.description import ARMS
 
@@ -50,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
+    from rafr.planning.plan_file import read_plan
     from rafr.trajectory.mission import Robot
     from rafr.trajectory.report import trajectory_json
 
@@ -76,33 +76,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json != "-":
         _show(missions, assessment, seconds)
     return EXIT_DONE if assessment.accepted else EXIT_NOT_ACCEPTABLE
-
-
-def read_plan(path: Path, case: Case) -> ReductionPlan:
-    """A plan from JSON that belongs to the case.
-
-    Raises:
-        InputError: no such file, not a plan, or the plan of another case.
-    """
-    from rafr.planning.plan import ReductionPlan
-
-    expected = "a plan written by `rafr plan CASE --json FILE`"
-    try:
-        plan = ReductionPlan.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", expected) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RafrError) as error:
-        detail = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
-        raise InputError(path, f"not a plan ({detail})", expected) from None
-    names = {b.name for b in case.moving}
-    if plan.case_id != case.id or not set(plan.order) <= names or not plan.order:
-        moved = ", ".join(plan.order) or "nothing"
-        problem = f"it is the plan of case {plan.case_id!r}, moving {moved}"
-        raise InputError(path, problem, f"a plan of case {case.id!r}, moving {', '.join(sorted(names))}")
-    empty = [name for name in plan.order if not any(b.name == name and b.path for b in plan.bodies)]
-    if empty:
-        raise InputError(path, f"it has no path for {', '.join(empty)}", "a path for every body of its order")
-    return plan
 
 
 def _plan(case: Case, progress: Progress) -> ReductionPlan:

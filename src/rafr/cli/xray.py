@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, check_json_target, made_folder, progress_bar, write_json
-from rafr.cli.trajectory import read_plan
 from rafr.errors import InputError
+from rafr.planning.plan_file import read_plan
 from rafr.progress import part_of
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
 from rafr.review.picture import body_colours, bounds_of
 from rafr.review.stage import place
@@ -21,45 +22,79 @@ class BoneScene:
     """Bones round the scene's origin, which is the middle of all of them.
 
     Attributes:
+        scene: of one browser.
+        meshes: the reference first, LPS mm in the CT.
         centre, half: (3,) LPS mm, middle and half of the edges of the box around the bones.
         bodies, targets: handles by body.
     """
 
-    def __init__(self, server: Any, meshes: Mapping[str, TriangleMesh]) -> None:
+    def __init__(self, scene: Any, meshes: Mapping[str, TriangleMesh]) -> None:
         """`meshes`: the reference first, LPS mm in the CT."""
-        self._scene, self._meshes = server.scene, dict(meshes)
+        self.scene, self.meshes = scene, dict(meshes)
         lower, upper = bounds_of(list(meshes.values()))
         self.centre, self.half = 0.5 * (lower + upper), 0.5 * (upper - lower)
         colours = body_colours(list(meshes))
         self.bodies = {name: self._add(name, mesh, colours[name]) for name, mesh in meshes.items()}
         self.targets: dict[str, Any] = {}
+        self._coloured: dict[str, Any] = {}
+        self._at: dict[str, RigidTransform] = {}
+
+    def on_stage(self, point: FloatArray) -> FloatArray:
+        """(3,) m in the scene of a point (3,) LPS mm."""
+        return np.asarray((point - self.centre) * METRES_PER_MM)
 
     def move(self, T_current_displaced: Mapping[str, RigidTransform]) -> None:
         """Place bodies, mm."""
+        self._at |= T_current_displaced
         for name, T in T_current_displaced.items():
             self._place(self.bodies[name], T)
+            if name in self._coloured:
+                self._place(self._coloured[name], T)
+
+    def move_target(self, name: str, T: RigidTransform) -> None:
+        """Place one ghost, mm."""
+        if name in self.targets:
+            self._place(self.targets[name], T)
+
+    def colour(self, colours: Mapping[str, FloatArray]) -> None:
+        """Show bodies with a colour (n, 3) 0..1 at every vertex in place of their plain one."""
+        import trimesh
+
+        for name, colour in colours.items():
+            mesh = self.meshes[name]
+            points = self.on_stage(mesh.vertices).astype(np.float32)
+            painted = trimesh.Trimesh(points, mesh.faces, vertex_colors=_bytes(colour), process=False)
+            self._coloured[name] = self.scene.add_mesh_trimesh(f"/coloured/{name}", painted)
+            self._place(self._coloured[name], self._at.get(name, RigidTransform.identity()))
+            self.bodies[name].visible = False
+
+    def uncolour(self) -> None:
+        """Plain again."""
+        for name in list(self._coloured):
+            self._coloured.pop(name).remove()
+            self.bodies[name].visible = True
 
     def show_plan(self, plan: ReductionPlan) -> None:
         """Ghosts at the targets, and the way of each body's centroid."""
         ghost = tuple(c / 255 for c in _GHOST)
         for body in plan.bodies:
-            handle = self._add(f"target/{body.name}", self._meshes[body.name], ghost, opacity=0.3)
+            handle = self._add(f"target/{body.name}", self.meshes[body.name], ghost, opacity=0.3)
             self._place(handle, body.T_reduced_displaced)
             self.targets[body.name] = handle
             self._add_path(plan, body.name)
 
     def _add_path(self, plan: ReductionPlan, name: str) -> None:
-        centroid = self._meshes[name].centroid
+        centroid = self.meshes[name].centroid
         way = np.array([p.T_path_displaced.apply(centroid) for p in plan.body(name).path])
         points = (way - self.centre) * METRES_PER_MM
         segments = np.stack([points[:-1], points[1:]], axis=1).astype(np.float32)
         if len(segments):
-            self._scene.add_line_segments(f"/path/{name}", segments, _GHOST, thickness=0.0015)
+            self.scene.add_line_segments(f"/path/{name}", segments, _GHOST, thickness=0.0015)
 
     def _add(
         self, name: str, mesh: TriangleMesh, colour: tuple[float, ...], opacity: float | None = None
     ) -> Any:
-        return self._scene.add_mesh_simple(
+        return self.scene.add_mesh_simple(
             f"/{name}",
             ((mesh.vertices - self.centre) * METRES_PER_MM).astype(np.float32),
             mesh.faces.astype(np.uint32),
@@ -72,3 +107,7 @@ class BoneScene:
     def _place(self, handle: Any, T: RigidTransform) -> None:
         shift = (T.apply(self.centre) - self.centre) * METRES_PER_MM
         place(handle, RigidTransform(T.rotation, shift), _MOVED, _TURNED)
+
+
+def _bytes(colours: FloatArray) -> Any:
+    return np.round(255.0 * colours).astype(np.uint8)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RANGE_MM = (-1.0, 5.0)
 _REACH_MM = 5.0
 _BONE = np.array([0.90, 0.86, 0.76])
+_OVERLAP = (0.835, 0.369, 0.0)  # vermilion
+_STEPS = 40  # colours per mm
 _SIZE = (620, 520)
 _LEAST_FACING = 30
 
@@ -55,10 +57,37 @@ def save_gap_map(path: Path, plan: ReductionPlan, meshes: Mapping[str, BodyMesh]
             axis.imshow(render_along([Painted(mesh, _colours(gap, facing))], forward, _SIZE))
             axis.set_title(f"{name.replace('_', ' ')}, {state}: {_in_words(gap[facing])}", fontsize=10)
             axis.set_axis_off()
-    bar = figure.colorbar(ScalarMappable(scale, _palette()), ax=axes, shrink=0.6)
+    bar = figure.colorbar(ScalarMappable(scale, palette()), ax=axes, shrink=0.6)
     bar.set_label("gap to the next bone (mm); overlap below 0")
     with written_whole(path) as temporary:
         FigureCanvasAgg(figure).print_png(temporary)
+
+
+class GapPainter:
+    """Gaps and their colours, for one case and many poses; surfaces are prepared once."""
+
+    def __init__(self, meshes: Mapping[str, BodyMesh]) -> None:
+        self._meshes = meshes
+        self._surfaces = {
+            name: [Surface.of(part) for part in body.parts.values()] for name, body in meshes.items()
+        }
+
+    def gaps(self, name: str, poses: Mapping[str, RigidTransform]) -> FloatArray:
+        """As the function `gaps`."""
+        still = RigidTransform.identity()
+        at = poses.get(name, still).apply(self._meshes[name].mesh.vertices)
+        distances = [
+            surface.signed_distance(poses.get(other, still).inverse().apply(at))
+            for other, surfaces in self._surfaces.items()
+            if other != name
+            for surface in surfaces
+        ]
+        return np.asarray(np.min(distances, axis=0), dtype=float)
+
+    def colours(self, name: str, poses: Mapping[str, RigidTransform]) -> FloatArray:
+        """(n, 3) 0..1: of a body's vertices where it comes near another, bone elsewhere."""
+        gap = self.gaps(name, poses)
+        return _colours(gap, np.abs(gap) < _REACH_MM)
 
 
 def gaps(name: str, meshes: Mapping[str, BodyMesh], poses: Mapping[str, RigidTransform]) -> FloatArray:
@@ -67,15 +96,7 @@ def gaps(name: str, meshes: Mapping[str, BodyMesh], poses: Mapping[str, RigidTra
     Args:
         poses: of bodies by name, mm, from where the CT shows them; others lie as the CT shows them.
     """
-    still = RigidTransform.identity()
-    at = poses.get(name, still).apply(meshes[name].mesh.vertices)
-    distances = [
-        Surface.of(part).signed_distance(poses.get(other, still).inverse().apply(at))
-        for other, body in meshes.items()
-        if other != name
-        for part in body.parts.values()
-    ]
-    return np.asarray(np.min(distances, axis=0), dtype=float)
+    return GapPainter(meshes).gaps(name, poses)
 
 
 def _onto(mesh: TriangleMesh, facing: Any) -> FloatArray:
@@ -88,15 +109,22 @@ def _onto(mesh: TriangleMesh, facing: Any) -> FloatArray:
     return -outward / length if length > 0.2 * facing.sum() else np.array([0.0, 1.0, 0.0])
 
 
-def _palette() -> Any:
-    import matplotlib
+def palette() -> Any:
+    """Of gaps from `RANGE_MM[0]` to `RANGE_MM[1]`: overlap vermilion, contact dark blue, paler the wider.
 
-    return matplotlib.colormaps["Spectral"]
+    Told apart without red and green, and by lightness alone.
+    """
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    wide = matplotlib.colormaps["YlGnBu_r"](np.linspace(0.0, 1.0, round(_STEPS * RANGE_MM[1])))
+    overlap = np.tile([*_OVERLAP, 1.0], (round(-_STEPS * RANGE_MM[0]), 1))
+    return ListedColormap(np.concatenate([overlap, wide]))
 
 
 def _colours(gap: FloatArray, facing: Any) -> FloatArray:
     share = (gap - RANGE_MM[0]) / (RANGE_MM[1] - RANGE_MM[0])
-    return np.where(facing[:, None], _palette()(np.clip(share, 0.0, 1.0))[:, :3], _BONE)
+    return np.where(facing[:, None], palette()(np.clip(share, 0.0, 1.0))[:, :3], _BONE)
 
 
 def _in_words(gap: FloatArray) -> str:

@@ -1,46 +1,29 @@
-"""The page in the browser: a plan's bones, targets and paths, which a person approves or rejects, and the
-operation as it goes: robot, bones, pins and cords, with the numbers beside.
+"""The page in the browser: a plan that a person inspects, adjusts and decides upon, and the operation as it
+goes: robot, bones, pins and cords, with the numbers beside.
 
-It serves this machine only. It decides nothing itself: a decision names the hash of the plan that
-was shown and goes to whoever made the page.
+Every browser has a view of its own (`rafr.review.visit`); plan, decisions and what is measured are common
+to all. The page decides nothing itself: a decision names the hash of the plan that was shown and goes to
+whoever made the page.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.planning.plan import ReductionPlan
-from rafr.review.bones import BoneScene
-from rafr.review.facts import path_facts, plan_facts
-from rafr.review.readout import Numbers, framed, readout_html
-from rafr.review.stage import (
-    SIDE_BUTTONS,
-    VIEW_BUTTONS,
-    Viewpoint,
-    add_letters,
-    clinical,
-    serve,
-    set_first_camera,
-    turn_camera,
-)
+from rafr.review.desk import Desk
+from rafr.review.gate import LOCAL, Gate, Rule
+from rafr.review.known import LIVE, Decision, Known
+from rafr.review.picture import bounds_of
+from rafr.review.readout import Numbers
+from rafr.review.stage import VIEW_BUTTONS, clinical, serve, set_first_camera
 from rafr.review.tension import legend_html
-from rafr.review.theatre import ROOM_BUTTONS, Surroundings, Theatre
+from rafr.review.theatre import Surroundings
+from rafr.review.theatres import Theatres
+from rafr.review.visit import NOW, Visit
 
-_PATH, _CT, _TARGET, _LIVE = "along the path", "as in the CT", "target", "live"
-_FIELD, _AP = "field", "AP"  # where one looks from at first: at the operation, at a plan
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person decided about the plan with this hash."""
-
-    plan_hash: str
-    approver: str
-    approve: bool
+__all__ = ["Decision", "ReviewPage"]
 
 
 class ReviewPage:
@@ -48,9 +31,15 @@ class ReviewPage:
 
     Args:
         meshes: surface of every body, the reference first, LPS mm in the CT.
-        on_decision: called in the page's thread; None = the page shows only.
+        on_decision: called in a thread of the page's; None = the page shows only.
         port: 0 = any free one.
         surroundings: what to draw round the bones during the operation; None = bones alone.
+        desk: works out what needs the case itself; None = slices, radiographs and targets are left out.
+        host: where to listen. Other than this machine itself a token is needed.
+        token: that every browser must show once; empty: none.
+
+    Raises:
+        InputError: the port cannot be listened at.
     """
 
     def __init__(
@@ -60,181 +49,121 @@ class ReviewPage:
         on_decision: Callable[[Decision], None] | None = None,
         port: int = 0,
         surroundings: Surroundings | None = None,
+        *,
+        desk: Desk | None = None,
+        host: str = "127.0.0.1",
+        token: str = "",
     ) -> None:
-        self._on_decision = on_decision
-        self._lock = threading.RLock()
-        self._plan: ReductionPlan | None = None
-        self._live: dict[str, RigidTransform] = {}
-        self._names = tuple(meshes)
-        self._server = serve(title, port)
-        self._scene = BoneScene(self._server, meshes)
-        add_letters(self._server, self._scene.half)
-        self.theatre: Theatre | None = None
-        if surroundings is not None:
-            self.theatre = Theatre(self._server, self._scene.centre, surroundings)
-        self._build_panel(title)
-        self._show(_LIVE if on_decision else _PATH)
+        if host not in LOCAL and not token:
+            raise ValueError("a page that others can reach needs a token")
+        self._known = Known(title, dict(meshes), on_decision, desk)
+        self._known.watching = surroundings is not None
+        self._visits: dict[int, Visit] = {}
+        self.theatre = None if surroundings is None else Theatres(surroundings, self._known.lock)
+        self._host, self._token = host, token
+        self._server = serve(title)
+        try:
+            names = LOCAL if host in LOCAL else ()
+            self._gate = Gate(host, port, self._server.get_port(), Rule(token, names))
+        except Exception:
+            self._server.stop()
+            raise
+        lower, upper = bounds_of(list(self._known.meshes.values()))
+        set_first_camera(self._server, clinical(VIEW_BUTTONS["AP"], 0.5 * (upper - lower)))
+        self._server.on_client_connect(self._enter)
+        self._server.on_client_disconnect(self._leave)
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self._server.get_port()}"
-
-    def show_plan(self, plan: ReductionPlan) -> None:
-        """Show a plan; what was decided about an earlier one no longer counts here."""
-        with self._lock:
-            self._plan = plan
-            steps = sum(len(plan.body(name).path) for name in plan.order)
-            self._slider.max = max(steps - 1, 1)
-            self._slider.value = 0
-            self._facts.content = plan_facts(plan)
-            self._scene.show_plan(plan)
-            self._allow_decision(self._on_decision is not None)
-            self._show(_PATH)
-
-    def show_poses(self, T_current_displaced: Mapping[str, RigidTransform]) -> None:
-        """Show where the bodies are now (mm, reference body's CT frame), while `live` is chosen."""
-        with self._lock:
-            self._live = dict(T_current_displaced)
-            if self._shown.value == _LIVE:
-                self._scene.move(self._poses())
-
-    def tell(self, numbers: Numbers) -> None:
-        """Show what is measured now."""
-        self._readout.content = readout_html(numbers)
-
-    def explain_cords(self) -> None:
-        """Show what the cords' colours mean, and that they are no measurement."""
-        self._legend.content = framed(legend_html())
+        """What to open on this machine."""
+        query = f"/?token={self._token}" if self._token else ""
+        return f"http://localhost:{self._gate.port}{query}"
 
     @property
     def watched(self) -> bool:
         """Whether any browser looks."""
-        return bool(self._server.get_clients())
+        return bool(self._visits)
+
+    @property
+    def visits(self) -> tuple[Visit, ...]:
+        """The browsers that look, the first to come first."""
+        with self._known.lock:
+            return tuple(self._visits.values())
+
+    def show_plan(self, plan: ReductionPlan) -> None:
+        """Show a plan; what was decided about an earlier one no longer counts here."""
+        with self._known.lock:
+            known = self._known
+            known.plan, known.decidable = plan, known.on_decision is not None
+            known.watching = False
+            if known.desk is not None:
+                known.desk.take_plan(plan)
+            for visit in self._visits.values():
+                visit.plan_changed()
+                visit.show_the_plan()
+
+    def show_poses(self, T_current_displaced: Mapping[str, RigidTransform]) -> None:
+        """Show where the bodies are now (mm, reference body's CT frame), where `now` is chosen."""
+        with self._known.lock:
+            self._known.live = dict(T_current_displaced)
+            for visit in self._visits.values():
+                visit.moved()
+
+    def tell(self, numbers: Numbers) -> None:
+        """Show what is measured now."""
+        with self._known.lock:
+            self._known.numbers = numbers
+            for visit in self._visits.values():
+                visit.told()
+
+    def explain_cords(self) -> None:
+        """Show what the cords' colours mean, and that they are no measurement."""
+        with self._known.lock:
+            if not self._known.legend:
+                self._known.legend = legend_html()
+                for visit in self._visits.values():
+                    visit.told()
 
     def say(self, text: str) -> None:
         """Show a line about the state of the procedure or of the decision."""
-        self._status.content = text
+        with self._known.lock:
+            self._known.status = text
+            for visit in self._visits.values():
+                visit.said()
 
     def close_decision(self, text: str) -> None:
         """The plan shown has been decided upon; from now on what happens is of more interest."""
-        self._allow_decision(False)
-        with self._lock:
-            self._show(_LIVE)
+        with self._known.lock:
+            self._known.decidable = False
+            self._known.watching = self.theatre is not None
+            if self.theatre is not None:
+                for visit in self._visits.values():
+                    visit.show(LIVE, NOW)
         self.say(text)
 
-    def decide(self, *, approve: bool) -> None:
-        """What the buttons do: hand on the decision about exactly the plan that is shown."""
-        with self._lock:
-            approver = self._name.value.strip()
-            if self._plan is None or self._on_decision is None:
-                return
-            if not approver:
-                self.say("**Please enter your name first.**")
-                return
-            decision = Decision(self._plan.hash, approver, approve)
-        self.say("Handed on to the procedure …")
-        self._on_decision(decision)
-
     def close(self) -> None:
+        with self._known.lock:
+            visits, self._visits = list(self._visits.values()), {}
+        for visit in visits:
+            visit.close()
+        self._gate.close()
         self._server.stop()
 
-    # -- what is shown -------------------------------------------------------------------------------
+    # -- browsers ------------------------------------------------------------------------------------
 
-    def _show(self, state: str) -> None:
-        """Choose what is shown, and look at it from where it is seen best."""
-        self._shown.value = state
-        self._refresh()
-        viewpoint = self._viewpoint(_FIELD if state == _LIVE and self.theatre else _AP)
-        set_first_camera(self._server, viewpoint)
-        for client in self._server.get_clients().values():
-            turn_camera(client, viewpoint)
+    def _enter(self, client: object) -> None:
+        with self._known.lock:
+            surroundings = None if self.theatre is None else self.theatre.surroundings
+            visit = Visit(client, self._known, surroundings)
+            if self.theatre is not None and visit.theatre is not None:
+                self.theatre.join(visit.theatre)
+            self._visits[client.client_id] = visit  # type: ignore[attr-defined]
 
-    def _viewpoint(self, button: str) -> Viewpoint:
-        if button in ROOM_BUTTONS and self.theatre is not None:
-            return self.theatre.viewpoint(button)
-        return clinical({**VIEW_BUTTONS, **SIDE_BUTTONS}[button], self._scene.half)
-
-    def _refresh(self) -> None:
-        """Place the bodies as chosen, and show what belongs to that."""
-        self._scene.move(self._poses())
-        shown = self._shown.value
-        live = shown == _LIVE
-        for handle in self._scene.targets.values():
-            handle.visible = self._ghosts.value and shown != _TARGET
-        if self.theatre is not None:
-            self.theatre.show(live)
-            self.theatre.want_cords(self._cords.value)
-        self._now.visible = live
-        self._cords.visible = live and self.theatre is not None
-        self._facts.visible = not live
-        self._decision.visible = not live and self._on_decision is not None
-        self._slider.visible = shown == _PATH
-        if self._plan is not None and shown == _PATH:
-            self._where.content = path_facts(self._plan, int(self._slider.value))
-        else:
-            self._where.content = ""
-
-    def _poses(self) -> dict[str, RigidTransform]:
-        poses = {name: RigidTransform.identity() for name in self._names}
-        shown = self._shown.value
-        if shown == _LIVE:
-            return poses | {n: T for n, T in self._live.items() if n in poses}
-        if self._plan is None or shown == _CT:
-            return poses
-        if shown == _TARGET:
-            return poses | {b.name: b.T_reduced_displaced for b in self._plan.bodies}
-        return poses | poses_along(self._plan, int(self._slider.value))
-
-    # -- the panel -----------------------------------------------------------------------------------
-
-    def _build_panel(self, title: str) -> None:
-        gui = self._server.gui
-        gui.configure_theme(dark_mode=True, show_logo=False, show_share_button=False, control_width="large")
-        gui.main_panel.dock_right()  # beside the bones, not over them
-        gui.set_panel_label(title)
-        self._status = gui.add_markdown("Waiting for a plan.")
-        room = [ROOM_BUTTONS] if self.theatre is not None else []
-        for row, buttons in enumerate([tuple(VIEW_BUTTONS), tuple(SIDE_BUTTONS), *room]):
-            gui.add_button_group("" if row else "view", buttons).on_click(self._turn)
-        states = (_PATH, _CT, _TARGET, *((_LIVE,) if self._on_decision else ()))
-        self._shown = gui.add_dropdown("show", states, initial_value=_PATH)
-        self._slider = gui.add_slider("pose on the path", min=0, max=1, step=1, initial_value=0)
-        self._ghosts = gui.add_checkbox("target", True)
-        self._cords = gui.add_checkbox("soft tissue", True)
-        with gui.add_folder("now") as self._now:
-            self._readout = gui.add_html(readout_html(Numbers()))
-            self._legend = gui.add_html("")
-        self._where = gui.add_markdown("")
-        self._facts = gui.add_markdown("")
-        with gui.add_folder("decision") as self._decision:
-            self._name = gui.add_text("your name", "")
-            self._approve = gui.add_button("Approve exactly this plan", color="green", disabled=True)
-            self._reject = gui.add_button("Reject", color="red", disabled=True)
-        for handle in (self._shown, self._slider, self._ghosts, self._cords):
-            handle.on_update(lambda _: self._locked_refresh())
-        self._approve.on_click(lambda _: self.decide(approve=True))
-        self._reject.on_click(lambda _: self.decide(approve=False))
-
-    def _turn(self, event: Any) -> None:
-        if event.client is not None:
-            turn_camera(event.client, self._viewpoint(event.target.value))
-
-    def _locked_refresh(self) -> None:
-        with self._lock:
-            self._refresh()
-
-    def _allow_decision(self, allowed: bool) -> None:
-        self._approve.disabled = self._reject.disabled = not allowed
-
-
-def poses_along(plan: ReductionPlan, step: int) -> dict[str, RigidTransform]:
-    """Pose of every body at a step counted through all paths in the order of reduction.
-
-    Bodies before the one that moves stand at the end of their path, those after it at the beginning.
-    """
-    poses = {}
-    for name in plan.order:
-        path = plan.body(name).path
-        poses[name] = path[min(max(step, 0), len(path) - 1)].T_path_displaced
-        step -= len(path)
-    return poses
+    def _leave(self, client: object) -> None:
+        with self._known.lock:
+            visit = self._visits.pop(client.client_id, None)  # type: ignore[attr-defined]
+            if visit is None:
+                return
+            if self.theatre is not None and visit.theatre is not None:
+                self.theatre.leave(visit.theatre)
+        visit.close()

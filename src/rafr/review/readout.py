@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from html import escape
 
-_GOOD, _HIGH, _BAD = "#3fb27f", "#f0b429", "#ef5350"
+_GOOD, _HIGH, _BAD = "#56b4e9", "#e69f00", "#d55e00"  # told apart without red and green
 _HIGH_SHARE, _LIMIT_SHARE = 0.8, 1.0  # of a limit
 _ROW = (
     '<div style="display:flex;justify-content:space-between;margin-top:0.45em"><span>{}</span><b>{}</b></div>'

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.review.picture import beam
@@ -26,22 +25,19 @@ VIEW_BUTTONS = {"AP": "anterior", "inlet": "inlet", "outlet": "outlet", "PA": "p
 SIDE_BUTTONS = {"from the right": "lateral-right", "from the left": "lateral-left"}
 
 
-def serve(title: str, port: int) -> Any:
-    """A viser server on this machine only, lit for bones.
-
-    Raises:
-        InputError: the port is in use.
-    """
+def serve(title: str) -> Any:
+    """A viser server on this machine only, lit for bones; browsers come to it through the gate."""
     import viser
 
     # viser announces itself under a second address, which would only confuse
     with contextlib.redirect_stdout(io.StringIO()):
-        server = viser.ViserServer(host="127.0.0.1", port=port or _free_port(), label=title, verbose=False)
-    if port and server.get_port() != port:  # viser takes the next free one silently
-        server.stop()
-        raise InputError("review page", f"port {port} is in use", "a free port (0 = any)")
+        server = viser.ViserServer(host="127.0.0.1", port=_free_port(), label=title, verbose=False)
     server.scene.set_up_direction("+z")
     _light(server)
+    server.gui.configure_theme(
+        dark_mode=True, show_logo=False, show_share_button=False, control_width="large"
+    )
+    server.gui.set_panel_label(title)
     return server
 
 
@@ -58,7 +54,7 @@ def _light(server: Any) -> None:
     scene.add_light_directional("/right", intensity=0.8, position=(-1.0, -0.2, 0.5))
 
 
-def add_letters(server: Any, half: FloatArray) -> None:
+def add_letters(scene: Any, half: FloatArray) -> None:
     """Right, left, head, foot, anterior, posterior of the patient, around a box centred at the origin.
 
     Args:
@@ -66,7 +62,7 @@ def add_letters(server: Any, half: FloatArray) -> None:
     """
     for letter, axis in _LETTERS.items():
         at = np.array(axis) * (half + _GAP)
-        server.scene.add_label(
+        scene.add_label(
             f"/letter/{letter}",
             letter,
             position=tuple(at * METRES_PER_MM),

@@ -73,9 +73,9 @@ class DrawnCords:
 class Theatre:
     """Draws the surroundings; hidden until `show`."""
 
-    def __init__(self, server: Any, centre_mm: FloatArray, surroundings: Surroundings) -> None:
-        """`centre_mm` (3,): the scene's origin, LPS mm."""
-        self._scene = server.scene
+    def __init__(self, scene: Any, centre_mm: FloatArray, surroundings: Surroundings) -> None:
+        """`scene`: of one browser.   `centre_mm` (3,): its origin, LPS mm."""
+        self._scene = scene
         self._centre_mm, self._surroundings = centre_mm, surroundings
         self._root = self._scene.add_frame("/theatre", show_axes=False, visible=False)
         self._room = self._scene.add_frame("/theatre/room", show_axes=False)

@@ -1,0 +1,123 @@
+"""What the page works out about a case, each part when it is first asked for, in whatever thread asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rafr.cases.case import Case
+from rafr.geometry import RigidTransform
+from rafr.planning.metrics import matta, pose_error
+from rafr.planning.pins import patient_axes
+from rafr.planning.plan import ReductionPlan
+from rafr.review.gap_map import GapPainter
+
+if TYPE_CHECKING:
+    from rafr.cases.meshes import BodyMesh
+    from rafr.planning.recheck import TargetRecheck
+    from rafr.review.radiograph import LiveRadiographs
+    from rafr.review.slices import SliceViewer
+
+Targets = Mapping[str, RigidTransform]
+
+
+class Desk:
+    """Everything that needs the case itself.
+
+    Args:
+        meshes: every body, LPS mm in the CT.
+        on_targets: asks for a plan with these targets (`T_reduced_displaced`, mm) in the name of somebody;
+            the plan comes through `ReviewPage.show_plan`. None: targets cannot be changed here.
+
+    Attributes:
+        slices_or_none, radiographs_or_none: None until they were made.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        meshes: Mapping[str, BodyMesh],
+        on_targets: Callable[[Targets, str], None] | None = None,
+    ) -> None:
+        self.case, self.meshes, self.on_targets = case, meshes, on_targets
+        self._lock = threading.RLock()
+        self._registered: tuple[Path, dict[str, RigidTransform]] | None = None
+        self.slices_or_none: SliceViewer | None = None
+        self.radiographs_or_none: LiveRadiographs | None = None
+        self._found: ReductionPlan | None = None
+        self._recheck: TargetRecheck | None = None
+
+    @cached_property
+    def gaps(self) -> GapPainter:
+        with self._lock:
+            return GapPainter(self.meshes)
+
+    @property
+    def has_cbct(self) -> bool:
+        """Whether slices of a registered CBCT can be shown."""
+        return self._registered is not None
+
+    def take_registration(self, cbct: Path, T_cbct_ct: Targets) -> None:
+        """A CBCT was registered: its image and where it shows every body, mm."""
+        with self._lock:
+            self._registered, self.slices_or_none = (cbct, dict(T_cbct_ct)), None
+
+    def slices(self) -> SliceViewer:
+        """Made when it is first asked for: images take seconds to read."""
+        with self._lock:
+            if self.slices_or_none is None:
+                self.slices_or_none = self._slices()
+            return self.slices_or_none
+
+    def _slices(self) -> SliceViewer:
+        from rafr.imaging.readers import read_volume
+        from rafr.review.slices import SliceViewer
+
+        meshes = {name: body.mesh for name, body in self.meshes.items()}
+        ct = read_volume(self.case.ct)
+        if self._registered is None:
+            return SliceViewer(ct, meshes)
+        path, T_cbct_ct = self._registered
+        return SliceViewer(ct, meshes, read_volume(path), T_cbct_ct)
+
+    def radiographs(self) -> LiveRadiographs:
+        """As `slices`."""
+        from rafr.review.radiograph import LiveRadiographs
+
+        with self._lock:
+            if self.radiographs_or_none is None:
+                self.radiographs_or_none = LiveRadiographs(self.case, self.meshes)
+            return self.radiographs_or_none
+
+    def take_plan(self, plan: ReductionPlan) -> None:
+        """A plan is shown: changed targets are judged by the targets that were found, not by changed ones."""
+        if self._found is None or not plan.method.startswith("given"):
+            self._found, self._recheck = plan, None
+
+    def recheck(self) -> TargetRecheck:
+        """Judges changed targets.
+
+        Raises:
+            InputError: no plan, or one that does not say how sure its targets are.
+        """
+        from rafr.errors import InputError
+        from rafr.planning.recheck import TargetRecheck
+        from rafr.planning.target.given import planned_targets
+
+        with self._lock:
+            if self._found is None:
+                raise InputError("review page", "no plan", "a plan whose targets can be changed")
+            if self._recheck is None:
+                start = {b.name: b.path[0].T_path_displaced for b in self._found.bodies}
+                found = planned_targets(self._found)
+                self._recheck = TargetRecheck(self.case, self.meshes, found, start)
+            return self._recheck
+
+    def standing(self, plan: ReductionPlan, body: str, T: RigidTransform) -> dict[str, Any]:
+        """How a body at `T_current_displaced` (mm) stands to its target: `pose_error` and `matta`."""
+        mesh, goal = self.meshes[body].mesh, plan.body(body).T_reduced_displaced
+        axes = patient_axes(self.case)
+        return {**pose_error(T, goal, mesh), "matta": matta(mesh, T, goal, axes)}

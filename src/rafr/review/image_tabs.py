@@ -1,0 +1,104 @@
+"""Slices and radiographs of the state that one browser shows, drawn in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rafr.errors import RafrError
+from rafr.geometry import RigidTransform
+from rafr.review.desk import Desk
+from rafr.review.known import Known
+from rafr.review.latest import Latest
+
+_BLANK = np.zeros((8, 8, 3), dtype=np.uint8)
+_CT, _CBCT = "CT", "CBCT"
+_PLANES = ("axial", "coronal", "sagittal")
+_VIEWS = ("AP", "inlet", "outlet", "lateral")
+_STEP_MM = 0.5
+_QUALITY = 88  # of JPEG
+
+Poses = Mapping[str, RigidTransform]
+
+
+class _Drawn:
+    """A picture in the panel, and what to say while there is none."""
+
+    def __init__(self, gui: Any) -> None:
+        self.note = gui.add_markdown("")
+        self._gui = gui
+        self._handle: Any = None
+
+    def show(self, picture: np.ndarray[Any, Any]) -> None:
+        self.note.content = ""
+        if self._handle is None:
+            self._handle = self._gui.add_image(picture, format="jpeg", jpeg_quality=_QUALITY)
+        else:
+            self._handle.image = picture
+
+
+class SliceTab:
+    """A slice of CT or CBCT with the contours of the bones where they are in the state shown."""
+
+    def __init__(self, gui: Any, known: Known, desk: Desk, work: Latest, changed: Callable[[], None]) -> None:
+        self._known, self._desk, self._work = known, desk, work
+        self.plane = gui.add_button_group("plane", _PLANES)
+        self.image = gui.add_dropdown("image", (_CT,), initial_value=_CT)
+        self.position = gui.add_slider("position, mm", min=-1.0, max=1.0, step=_STEP_MM, initial_value=0.0)
+        self._container = gui.add_folder("slice")
+        with self._container:
+            self._drawn = _Drawn(gui)
+        self._ranged = ""
+        for handle in (self.plane, self.image, self.position):
+            (handle.on_click if handle is self.plane else handle.on_update)(lambda _: changed())
+
+    def refresh(self, poses: Poses) -> None:
+        if self._desk.slices_or_none is None:
+            self._drawn.note.content = "Reading the images …"
+        self._work.ask("slice", lambda: self._draw(dict(poses)))
+
+    def _draw(self, poses: Poses) -> None:
+        try:
+            viewer = self._desk.slices()
+            plane = self.plane.value
+            if self._desk.has_cbct and _CBCT not in self.image.options:
+                self.image.options = (_CT, _CBCT)
+            if plane != self._ranged:
+                lower, upper = viewer.range_mm(plane)
+                self._ranged = plane
+                self.position.min, self.position.max = round(lower, 1), round(upper, 1)
+                self.position.value = round(0.5 * (lower + upper), 1)
+            picture = viewer.picture(plane, float(self.position.value), poses, self.image.value)
+        except RafrError as error:
+            self._drawn.note.content = f"**{error}**"
+            return
+        with self._container:
+            self._drawn.show(picture)
+
+
+class RadiographTab:
+    """Radiographs before and in the state shown, one under the other."""
+
+    def __init__(self, gui: Any, known: Known, desk: Desk, work: Latest, changed: Callable[[], None]) -> None:
+        self._known, self._desk, self._work = known, desk, work
+        self.view = gui.add_button_group("view", _VIEWS)
+        self._container = gui.add_folder("before, and as shown")
+        with self._container:
+            self._drawn = _Drawn(gui)
+        self.view.on_click(lambda _: changed())
+
+    def refresh(self, poses: Poses) -> None:
+        if self._desk.radiographs_or_none is None:
+            self._drawn.note.content = "Preparing the radiographs …"
+        self._work.ask("radiograph", lambda: self._draw(dict(poses)))
+
+    def _draw(self, poses: Poses) -> None:
+        try:
+            picture = self._desk.radiographs().side_by_side(self.view.value, poses)
+        except RafrError as error:
+            self._drawn.note.content = f"**{error}**"
+            return
+        with self._container:
+            self._drawn.show(picture)

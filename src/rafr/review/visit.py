@@ -1,0 +1,276 @@
+"""One browser that looks at the page: its scene, its panel, its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rafr.review.adjust_tab import AdjustTab
+from rafr.review.bones import BoneScene
+from rafr.review.decision_tab import DecisionTab
+from rafr.review.image_tabs import RadiographTab, SliceTab
+from rafr.review.known import BEFORE, LIVE, PATH, TARGET, WORDS, Known, steps_of
+from rafr.review.latest import Latest
+from rafr.review.plan_tab import PlanTab
+from rafr.review.player import Player
+from rafr.review.readout import framed, readout_html
+from rafr.review.stage import SIDE_BUTTONS, VIEW_BUTTONS, Viewpoint, add_letters, clinical, turn_camera
+from rafr.review.theatre import ROOM_BUTTONS, Surroundings, Theatre
+
+_WIDTH = 430  # px of the panel
+_FIELD, _AP = "field", "AP"  # where one looks from at first: at the operation, at a plan
+PLAN, SLICES, XRAY, ADJUST, NOW, DECIDE = "plan", "slices", "X-ray", "adjust", "now", "decide"
+_KEYS = {"B": BEFORE, "P": PATH, "T": TARGET, "L": LIVE}
+_VIEW_KEYS = "123456789"
+
+
+class Visit:
+    """Everything one browser sees; what it changes is its own, but for plans and decisions.
+
+    Called under the lock of what is known.
+    """
+
+    def __init__(self, client: Any, known: Known, surroundings: Surroundings | None) -> None:
+        self._client, self._known = client, known
+        self.scene = BoneScene(client.scene, known.meshes)
+        add_letters(client.scene, self.scene.half)
+        self.theatre: Theatre | None = None
+        if surroundings is not None:
+            self.theatre = Theatre(client.scene, self.scene.centre, surroundings)
+        self._work = Latest(self._broke)
+        self._shown = LIVE if known.watching else (PATH if known.plan else BEFORE)
+        self._tab = NOW if known.watching else PLAN
+        self._player = Player(self._step)
+        self._build(client.gui)
+        self.plan_changed()
+        self.turn(_FIELD if self._shown == LIVE and self.theatre is not None else _AP)
+
+    # -- what the page tells -------------------------------------------------------------------------
+
+    def plan_changed(self) -> None:
+        plan = self._known.plan
+        if plan is not None:
+            self.slider.max = max(steps_of(plan), 2)
+            self.slider.value = 1
+            self.scene.show_plan(plan)
+        self.told()
+        self.said()
+        self.refresh()
+
+    def show_the_plan(self) -> None:
+        """Turn from the operation to a plan that has come; who adjusts a target goes on with it."""
+        self.show(PATH, PLAN if self._tab == NOW else None)
+
+    def moved(self) -> None:
+        """Bodies were measured anew."""
+        if self._shown == LIVE:
+            self.scene.move(self._poses())
+            self._refresh_pictures()
+
+    def told(self) -> None:
+        self.readout.content = readout_html(self._known.numbers)
+        self.legend.content = framed(self._known.legend) if self._known.legend else ""
+
+    def said(self) -> None:
+        self.status.content = self._known.status
+        if DECIDE in self._folders:
+            self.decision.refresh()
+
+    def show(self, state: str, tab: str | None = None) -> None:
+        """Choose what is shown, and look at it from where it is seen best."""
+        was_live = self._shown == LIVE
+        self._shown = state
+        if tab is not None:
+            self._tab = tab
+        self.refresh()
+        if self.theatre is not None and was_live != (state == LIVE):
+            self.turn(_FIELD if state == LIVE else _AP)
+
+    def close(self) -> None:
+        self._player.close()
+        self._work.close()
+
+    # -- what a person does --------------------------------------------------------------------------
+
+    def turn(self, view: str) -> None:
+        turn_camera(self._client, self.viewpoint(view))
+
+    def viewpoint(self, button: str) -> Viewpoint:
+        if button in ROOM_BUTTONS and self.theatre is not None:
+            return self.theatre.viewpoint(button)
+        return clinical({**VIEW_BUTTONS, **SIDE_BUTTONS}[button], self.scene.half)
+
+    def refresh(self) -> None:
+        """Place the bodies as chosen, and show what belongs to that."""
+        poses, state = self._poses(), self._shown
+        self.scene.move(poses)
+        self.heading.content = f"**{WORDS[state]}**"
+        for handle in self.scene.targets.values():
+            handle.visible = self.ghosts.value and state != TARGET
+        if self.theatre is not None:
+            self.theatre.show(state == LIVE)
+            self.theatre.want_cords(self.cords.value)
+        self.cords.visible = state == LIVE and self.theatre is not None
+        self.slider.visible = self.play.visible = state == PATH
+        for name, folder in self._folders.items():
+            folder.visible = name == self._tab
+        if ADJUST in self._folders:
+            self.adjust.refresh(active=self._tab == ADJUST)
+        if self._tab == PLAN:
+            self.plan.refresh(state, self.step, poses)
+        self._refresh_pictures()
+
+    def _refresh_pictures(self) -> None:
+        """What takes longer, in the background and only where it is looked at."""
+        poses = self._poses()
+        if self._tab == SLICES and SLICES in self._folders:
+            self.slices.refresh(poses)
+        if self._tab == XRAY and XRAY in self._folders:
+            self.radiographs.refresh(poses)
+        if self._known.desk is not None:
+            self._refresh_gaps(poses)
+
+    def _refresh_gaps(self, poses: dict[str, Any]) -> None:
+        desk, scene = self._known.desk, self.scene
+        if desk is None or not self.gaps.value:
+            scene.uncolour()
+            return
+        moving = [b.name for b in desk.case.moving]
+
+        def paint() -> None:
+            colours = {name: desk.gaps.colours(name, poses) for name in moving}
+            with self._known.lock:
+                if self.gaps.value:
+                    scene.colour(colours)
+
+        self._work.ask("gaps", paint)
+
+    def _poses(self) -> dict[str, Any]:
+        return self._known.poses(self._shown, self.step)
+
+    @property
+    def step(self) -> int:
+        """Of the path, counted from 0 through all bodies."""
+        return int(self.slider.value) - 1
+
+    def _step(self) -> bool:
+        """One pose further along the path; whether there is more."""
+        with self._known.lock:
+            if self._shown != PATH:
+                return False
+            self._by(1)
+            return self.step + 1 < steps_of(self._known.plan)
+
+    def _toggle_play(self) -> None:
+        with self._known.lock:
+            if self._known.plan is None:
+                return
+            if self._shown != PATH:
+                self.show(PATH)
+            if self.step + 1 >= steps_of(self._known.plan):
+                self.slider.value = 1
+        self._player.toggle()
+
+    def _broke(self, error: Exception) -> None:
+        self.status.content = f"**A picture could not be made: {error}**"
+
+    # -- the panel -----------------------------------------------------------------------------------
+
+    def _build(self, gui: Any) -> None:
+        gui.main_panel.dock_right()  # beside the bones, not over them
+        gui.main_panel.set_width(_WIDTH)
+        self.status = gui.add_markdown("")
+        views = [tuple(VIEW_BUTTONS), tuple(SIDE_BUTTONS)]
+        views += [ROOM_BUTTONS] if self.theatre is not None else []
+        for row, buttons in enumerate(views):
+            group = gui.add_button_group("" if row else "view", buttons)
+            group.on_click(lambda event: self.turn(event.target.value))
+        states = (BEFORE, PATH, TARGET, *((LIVE,) if self._is_operation else ()))
+        gui.add_button_group("show", states).on_click(
+            lambda event: self._locked(self.show, event.target.value)
+        )
+        self.heading = gui.add_markdown("")
+        self.slider = gui.add_slider("pose on the path", min=1, max=2, step=1, initial_value=1)
+        self.play = gui.add_button("play / pause")
+        self.ghosts = gui.add_checkbox("target", True)
+        self.cords = gui.add_checkbox("soft tissue", True)
+        self.gaps = gui.add_checkbox("gaps", False, visible=self._known.desk is not None)
+        self._build_tabs(gui)
+        for handle in (self.slider, self.ghosts, self.cords, self.gaps):
+            handle.on_update(lambda _: self._locked(self.refresh))
+        self.play.on_click(lambda _: self._toggle_play())
+        self._build_keys(gui, [button for row in views for button in row])
+
+    @property
+    def _is_operation(self) -> bool:
+        return self.theatre is not None
+
+    def _build_tabs(self, gui: Any) -> None:
+        known, desk = self._known, self._known.desk
+        names = [PLAN, *((SLICES, XRAY, ADJUST) if desk is not None else ())]
+        names += [NOW] if self._is_operation else []
+        names += [DECIDE] if known.on_decision is not None else []
+        gui.add_button_group("look at", names).on_click(
+            lambda event: self._locked(self._choose, event.target.value)
+        )
+        self._folders: dict[str, Any] = {}
+
+        def folder(name: str) -> Any:
+            self._folders[name] = gui.add_folder(name, visible=name == self._tab)
+            return self._folders[name]
+
+        def again() -> None:
+            self._locked(self._refresh_pictures)
+
+        with folder(PLAN):
+            self.plan = PlanTab(gui, known)
+        if desk is not None:
+            with folder(SLICES):
+                self.slices = SliceTab(gui, known, desk, self._work, again)
+            with folder(XRAY):
+                self.radiographs = RadiographTab(gui, known, desk, self._work, again)
+            with folder(ADJUST):
+                self.adjust = AdjustTab(gui, known, desk, self.scene, self._work)
+        self._build_now(gui, folder if self._is_operation else None)
+        if known.on_decision is not None:
+            with folder(DECIDE):
+                self.decision = DecisionTab(gui, known)
+
+    def _build_now(self, gui: Any, folder: Callable[[str], Any] | None) -> None:
+        with folder(NOW) if folder is not None else gui.add_folder(NOW, visible=False):
+            self.readout = gui.add_html("")
+            self.legend = gui.add_html("")
+
+    def _build_keys(self, gui: Any, views: list[str]) -> None:
+        """Every state and view has a key; all are listed by viser's own command palette."""
+
+        def key(label: str, hotkey: str, action: Callable[..., None], *args: Any) -> None:
+            gui.add_command(label, hotkey=hotkey).on_trigger(lambda _: self._locked(action, *args))
+
+        for hotkey, state in _KEYS.items():
+            if state != LIVE or self._is_operation:
+                key(f"show {WORDS[state]}", hotkey, self.show, state)
+        for hotkey, view in zip(_VIEW_KEYS, views, strict=False):
+            key(f"view {view}", hotkey, self.turn, view)
+        key("next pose on the path", "N", self._by, 1)
+        key("pose before on the path", "V", self._by, -1)
+        gui.add_command("play or pause the path", hotkey="K").on_trigger(lambda _: self._toggle_play())
+
+    def _by(self, steps: int) -> None:
+        self._shown = PATH
+        last = max(steps_of(self._known.plan), 1)
+        self.slider.value = min(max(int(self.slider.value) + steps, 1), last)
+        self.refresh()
+
+    def _choose(self, tab: str) -> None:
+        self._tab = tab
+        if tab == NOW:
+            self.show(LIVE)
+        elif self._shown == LIVE and tab in (PLAN, ADJUST) and self._known.plan is not None:
+            self.show(PATH if tab == PLAN else TARGET)
+        else:
+            self.refresh()
+
+    def _locked(self, action: Callable[..., None], *args: Any) -> None:
+        with self._known.lock:
+            action(*args)
