@@ -111,19 +111,33 @@ class Browser:
             self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def click_button(self, text: str) -> None:
-        found = f"[...document.querySelectorAll('button')].find(b => b.innerText.trim() === {text!r})"
+        shown = f"b => b.innerText.trim() === {text!r} && b.offsetParent !== null"
+        found = f"[...document.querySelectorAll('button')].find({shown})"
         self.run(f"{found}.scrollIntoView({{block: 'nearest'}})")
         self.click(
             *self.wait(f"(r => [r.x + r.width / 2, r.y + r.height / 2])({found}.getBoundingClientRect())")
         )
 
+    def write(self, label: str, text: str) -> None:
+        """Into the first field beside a label that is shown, in place of what is there."""
+        shown = "e => e.childElementCount === 0 && e.offsetParent && e.innerText.trim() === "
+        find = f"let e = [...document.querySelectorAll('label, span, div')].filter({shown}{label!r}).at(-1);"
+        climb = "while (e && !e.querySelector('input, textarea')) e = e.parentElement;"
+        field = f"(() => {{ {find} {climb} return e && e.querySelector('input, textarea'); }})()"
+        self.wait(f"!!{field}")
+        self.run(f"{field}.focus()")
+        self.run("document.activeElement.select()")
+        self.type(text)
+        self.wait(f"{field}.value === {text!r}")
+
     def type(self, text: str) -> None:
         self.ask("Input.insertText", text=text)
 
     def press(self, key: str) -> None:
-        code = {"ArrowRight": 39, "ArrowLeft": 37, "End": 35, "Home": 36}[key]
+        named = {"ArrowRight": 39, "ArrowLeft": 37, "End": 35, "Home": 36, "Enter": 13}
+        number, code = named.get(key, ord(key[0].upper())), key if key in named else f"Key{key.upper()}"
         for kind in ("keyDown", "keyUp"):
-            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=code, windowsVirtualKeyCode=number)
 
     def screenshot(self, path: Path) -> Path:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))

@@ -78,6 +78,7 @@ class RegistrationNode(RafrNode):
         )
         registered = [name for name in names if any(b.name == name for b in result.bodies)]
         message = self._message(result, fiducials, tools, registered)
+        message.cbct = goal.cbct
         self._touches.clear()
         self._publish(message)
         text = "; ".join(message.reasons)

@@ -1,26 +1,35 @@
-"""Serves the page: plan and live picture in, decisions out through `approve_plan`."""
+"""Serves the page: plan and live picture in, decisions out through `approve_plan`, moved targets through
+`plan_reduction`.
+"""
 
 from __future__ import annotations
 
 import queue
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rafr_msgs.msg import Approval, Plan, ProcedureState
+from rafr_msgs.action import PlanReduction
+from rafr_msgs.msg import Approval, Plan, ProcedureState, Registration
 from rafr_msgs.srv import ApprovePlan
+from rclpy.action import ActionClient
 
 from rafr.cases.meshes import body_meshes
 from rafr.config import option
 from rafr.errors import InputError
-from rafr.nodes.convert import plan_from_message
+from rafr.nodes.convert import plan_from_message, pose_message, transform_from_pose
 from rafr.nodes.live_feed import LiveFeed
 from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
 from rafr.nodes.work import case_of
+from rafr.review.desk import Desk, Targets
 from rafr.review.page import Decision, ReviewPage
 from rafr.review.theatre import surroundings_of
 from rafr.robot.description import urdf_text
 from rafr.room import OperatingRoom
+from rafr.units import to_metres, to_mm
+
+_APPROVAL = "approval"  # the phase in which a person decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +46,26 @@ class ReviewNode(RafrNode):
         config = self.config(ReviewNodeConfig)
         case = case_of(config.case)
         bodies = body_meshes(case)
-        meshes = {name: body.mesh for name, body in bodies.items()}
-        # the page calls from its own thread; ROS is spoken in the executor's only
+        # the page calls from its own threads; ROS is spoken in the executor's only
         self._decisions: queue.SimpleQueue[Decision] = queue.SimpleQueue()
+        self._targets: queue.SimpleQueue[tuple[Targets, str]] = queue.SimpleQueue()
+        self._desk = Desk(case, bodies, lambda targets, who: self._targets.put((targets, who)))
+        meshes = {name: body.mesh for name, body in bodies.items()}
         title = f"rafr · {case.id}"
         around, urdf = OperatingRoom.from_yaml(), urdf_text(config.arm)
         surroundings = surroundings_of(case, meshes, around, urdf)
-        self._page = ReviewPage(title, meshes, self._decisions.put, config.port, surroundings)
+        self._page = ReviewPage(
+            title, meshes, self._decisions.put, config.port, surroundings, desk=self._desk
+        )
         self._live = LiveFeed(self, self._page, case, bodies, around, urdf)
         self._plan_hash = ""
+        self._phase = ""
         self._approve = self.create_client(ApprovePlan, "approve_plan")
+        self._planner = ActionClient(self, PlanReduction, "plan_reduction")
+        self.create_subscription(Registration, "registration", self._registered, LATCHED)
         self.create_subscription(Plan, "plan", self._plan, LATCHED)
         self.create_subscription(Approval, "approval", self._approved, LATCHED)
-        self.create_subscription(ProcedureState, "procedure/state", self._live.take_procedure, LATCHED)
+        self.create_subscription(ProcedureState, "procedure/state", self._proceeded, LATCHED)
         self.create_wall_timer(0.1, self._hand_on)
         self.create_wall_timer(config.period, self._live.show)
         self.get_logger().info(f"review page: {self._page.url}")
@@ -72,7 +88,19 @@ class ReviewNode(RafrNode):
             how = "automatically" if message.automatic else f"by {message.approver}"
             self._page.close_decision(f"Approved {how}.")
 
+    def _registered(self, message: Registration) -> None:
+        poses = {b.name: transform_from_pose(b.cbct_from_ct) for b in message.bodies}
+        seen = {name: to_mm(pose) for name, pose in poses.items() if pose is not None}
+        if message.accepted and message.cbct and len(seen) == len(poses):
+            self._desk.take_registration(Path(message.cbct), seen)
+
+    def _proceeded(self, message: ProcedureState) -> None:
+        self._phase = message.phase
+        self._live.take_procedure(message)
+
     def _hand_on(self) -> None:
+        while not self._targets.empty():
+            self._plan_to(*self._targets.get())
         while not self._decisions.empty():
             decision = self._decisions.get()
             if not self._approve.service_is_ready():
@@ -83,9 +111,42 @@ class ReviewNode(RafrNode):
                 plan_hash=decision.plan_hash,
                 approver=decision.approver,
                 reject=not decision.approve,
-                reason="" if decision.approve else "on the review page",
+                reason=decision.reason,
             )
             self._approve.call_async(request).add_done_callback(self._answered)
+
+    def _plan_to(self, targets: Targets, who: str) -> None:
+        """Ask for the plan with these targets, while a plan is still to be decided upon."""
+        if self._phase != _APPROVAL:
+            self._page.say("**Targets are moved while a plan waits for approval: nothing was changed.**")
+            return
+        if not self._planner.server_is_ready():
+            self._page.say("**The planner does not answer: nothing was changed.**")
+            return
+        goal = PlanReduction.Goal(
+            given_bodies=list(targets),
+            given_targets=[pose_message(to_metres(T)) for T in targets.values()],
+            requested_by=who,
+        )
+        sent = self._planner.send_goal_async(goal, feedback_callback=self._planning)
+        sent.add_done_callback(self._plan_goal_answered)
+
+    def _planning(self, message: Any) -> None:
+        share = message.feedback.progress
+        self._page.say(f"Planning: {100 * share:.0f} % {message.feedback.stage}")
+
+    def _plan_goal_answered(self, future: Any) -> None:
+        handle = future.result()
+        if not handle.accepted:
+            self._page.say("**The planner is busy: nothing was changed.**")
+            return
+        handle.get_result_async().add_done_callback(self._planned)
+
+    def _planned(self, future: Any) -> None:
+        """The plan itself comes by its topic."""
+        result = future.result().result
+        if not result.success:
+            self._page.say(f"**{result.message or 'Not planned.'}**")
 
     def _answered(self, future: Any) -> None:
         answer = future.result()

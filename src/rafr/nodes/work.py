@@ -61,6 +61,25 @@ def plan(case_folder: str, start: dict[str, RigidTransform], *, progress: Progre
     return result
 
 
+def plan_to(
+    case_folder: str,
+    start: dict[str, RigidTransform],
+    found: ReductionPlan,
+    given: dict[str, RigidTransform],
+    *,
+    progress: Progress = silent,
+) -> ReductionPlan:
+    """As `plan`, to targets that a person moved (`T_reduced_displaced`, mm) from those found earlier."""
+    from rafr.cases.meshes import body_meshes
+    from rafr.planning.recheck import TargetRecheck
+    from rafr.planning.target.given import planned_targets
+
+    case = case_of(case_folder)
+    recheck = TargetRecheck(case, body_meshes(case), planned_targets(found), start)
+    result: ReductionPlan = recheck.plan(given, progress)
+    return result
+
+
 def docking(
     case_folder: str, arm: str, body: str, now: Situation, *, progress: Progress = silent
 ) -> tuple[BaseTrajectory, Assessment]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from rafr.review.bones import BoneScene
 from rafr.review.desk import Desk
 from rafr.review.known import Known
 from rafr.review.latest import Latest
-from rafr.review.stage import wxyz
+from rafr.review.stage import on_person, wxyz
 from rafr.units import METRES_PER_MM
 
 _HANDLE = 0.09  # m
@@ -26,9 +27,12 @@ _SAME = 1e-6
 class AdjustTab:
     """Of one browser: a draft of one body's target, which nobody else sees until it is planned."""
 
-    def __init__(self, gui: Any, known: Known, desk: Desk, scene: BoneScene, work: Latest) -> None:
-        self._gui, self._known, self._desk = gui, known, desk
-        self._scene, self._work = scene, work
+    def __init__(
+        self, gui: Any, known: Known, desk: Desk, scene: BoneScene, work: Latest, changed: Callable[[], None]
+    ) -> None:
+        """`changed`: called when the draft has, for whatever else shows it."""
+        self._known, self._desk = known, desk
+        self._scene, self._work, self._changed = scene, work, changed
         names = [b.name for b in desk.case.moving]
         gui.add_markdown(
             "Drag the arrows and rings at the target, or type. Every change is judged at once; the way "
@@ -42,10 +46,10 @@ class AdjustTab:
         self.plan = gui.add_button("Plan the way to this target", color="blue", disabled=True)
         self.back = gui.add_button("Back to the planned target")
         for handle in (self.shift, self.turn):
-            handle.on_update(lambda _: self._typed())
-        self.body.on_update(lambda _: self._begin())
+            on_person(handle, self._typed)
+        on_person(self.body, self._again)
         self.plan.on_click(lambda _: self._ask_for_plan())
-        self.back.on_click(lambda _: self._begin())
+        self.back.on_click(lambda _: self._again())
         self._gizmo: Any = None
         self._plan: ReductionPlan | None = None
         self._draft: RigidTransform | None = None
@@ -85,11 +89,16 @@ class AdjustTab:
         if self._plan is not None:
             self._show(RigidTransform.identity())
 
+    def _again(self) -> None:
+        with self._known.lock:
+            self._begin()
+            self._changed()
+
     def _typed(self) -> None:
         with self._known.lock:
             if self._plan is None:
                 return
-            self._take(_change(np.array(self.shift.value), np.array(self.turn.value)))
+            self._take(np.array(self.shift.value), np.array(self.turn.value))
 
     def _dragged(self) -> None:
         with self._known.lock:
@@ -97,18 +106,19 @@ class AdjustTab:
             centre = self._scene.on_stage(self._centre())
             shift = (np.array(self._gizmo.position) - centre) / METRES_PER_MM
             turn = RigidTransform.from_quaternion_xyzw((x, y, z, w), (0.0, 0.0, 0.0)).rotvec
-            self._take(_change(shift, np.degrees(turn)), dragged=True)
+            self._take(shift, np.degrees(turn), dragged=True)
 
-    def _take(self, change: RigidTransform, dragged: bool = False) -> None:
-        """A change (mm, about the middle of the body at its planned target) becomes the draft."""
-        shift, turn = change.translation, np.degrees(change.rotvec)
-        too_far = np.linalg.norm(shift) > _FARTHEST_MM or np.linalg.norm(turn) > _FARTHEST_DEG
-        if too_far or not np.isfinite([*shift, *turn]).all():
+    def _take(self, shift: FloatArray, turn: FloatArray, dragged: bool = False) -> None:
+        """A change (mm, °; about the middle of the body at its planned target) becomes the draft."""
+        # NaN is not near, either
+        near = np.linalg.norm(shift) <= _FARTHEST_MM and np.linalg.norm(turn) <= _FARTHEST_DEG
+        if not near:
             self._begin()
-            self.verdict.content = (
-                f"**Farther than {_FARTHEST_MM:.0f} mm or {_FARTHEST_DEG:.0f}°: not taken.**"
-            )
+            limits = f"{_FARTHEST_MM:.0f} mm or {_FARTHEST_DEG:.0f}°"
+            self.verdict.content = f"**Farther than {limits}: not taken.**"
+            self._changed()
             return
+        change = RigidTransform.from_rotvec(np.radians(turn), shift)
         if dragged:
             self.shift.value, self.turn.value = tuple(np.round(shift, 2)), tuple(np.round(turn, 2))
         if np.linalg.norm(shift) < _SAME and np.linalg.norm(turn) < _SAME:
@@ -119,6 +129,7 @@ class AdjustTab:
             self._draft = about @ change @ about.inverse() @ self._planned()
         self._show(change, move_gizmo=not dragged)
         self._judge()
+        self._changed()
 
     def _show(self, change: RigidTransform, move_gizmo: bool = True) -> None:
         name = self.body.value
@@ -169,10 +180,6 @@ class AdjustTab:
             self.verdict.content = "Planning the way to it …"
             draft = self.draft
         self._desk.on_targets(draft, name)
-
-
-def _change(shift: FloatArray, turn_deg: FloatArray) -> RigidTransform:
-    return RigidTransform.from_rotvec(np.radians(turn_deg), shift)
 
 
 def verdict_text(verdict: TargetVerdict) -> str:

@@ -64,7 +64,9 @@ class BoneScene:
             mesh = self.meshes[name]
             points = self.on_stage(mesh.vertices).astype(np.float32)
             painted = trimesh.Trimesh(points, mesh.faces, vertex_colors=_bytes(colour), process=False)
-            self._coloured[name] = self.scene.add_mesh_trimesh(f"/coloured/{name}", painted)
+            self._coloured[name] = self.scene.add_mesh_trimesh(
+                f"/coloured/{name}", painted, cast_shadow=False, receive_shadow=False
+            )
             self._place(self._coloured[name], self._at.get(name, RigidTransform.identity()))
             self.bodies[name].visible = False
 

@@ -1,28 +1,8 @@
-"""What a surgeon reads beside the bones, as Markdown."""
+"""What a surgeon reads beside the bones, in numbers and words."""
 
 from __future__ import annotations
 
 from rafr.planning.plan import BodyPlan, ReductionPlan
-
-
-def plan_facts(plan: ReductionPlan) -> str:
-    """Verdict, hash and one row per body: way to go, expected error, clearance, force."""
-    verdict = "accepted by the planner" if plan.assessment.accepted else "**NOT accepted by the planner**"
-    lines = [
-        f"Plan `{plan.hash[:12]}`: {verdict}",
-        "",
-        f"Method: {plan.method}",
-        "",
-        *(f"- {reason}" for reason in plan.assessment.reasons),
-        "",
-        "| body | way mm | turn ° | expected error mm | least gap mm | most force N |",
-        "|---|---|---|---|---|---|",
-        *(_row(plan.body(name)) for name in plan.order),
-        "",
-        f"Symmetry plane: {plan.symmetry_plane.rms_mm:.1f} mm rms on intact anatomy. "
-        "Gaps and forces are predictions; a gap below 0 means that the surfaces overlap.",
-    ]
-    return "\n".join(lines)
 
 
 def body_facts(body: BodyPlan) -> dict[str, float]:
@@ -38,14 +18,6 @@ def body_facts(body: BodyPlan) -> dict[str, float]:
         "least_gap_mm": min(p.clearance_mm for p in body.path),
         "peak_force_n": max(p.force_n for p in body.path),
     }
-
-
-def _row(body: BodyPlan) -> str:
-    facts = body_facts(body)
-    return (
-        f"| {body.name.replace('_', ' ')} | {facts['way_mm']:.1f} | {facts['turn_deg']:.1f} "
-        f"| {facts['expected_error_mm']:.1f} | {facts['least_gap_mm']:.1f} | {facts['peak_force_n']:.0f} |"
-    )
 
 
 def path_facts(plan: ReductionPlan, step: int) -> str:

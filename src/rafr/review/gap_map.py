@@ -122,6 +122,21 @@ def palette() -> Any:
     return ListedColormap(np.concatenate([overlap, wide]))
 
 
+def gap_legend_html() -> str:
+    """What the colours mean."""
+    from matplotlib.colors import to_hex
+
+    steps = np.linspace(0.0, 1.0, 25)
+    stops = ", ".join(f"{to_hex(c)} {100 * at:.0f}%" for c, at in zip(palette()(steps), steps, strict=True))
+    zero = 100 * -RANGE_MM[0] / (RANGE_MM[1] - RANGE_MM[0])
+    return (
+        f'<div style="height:9px;border-radius:4px;background:linear-gradient(to right, {stops})"></div>'
+        f'<div style="position:relative;height:1.3em"><span>overlap</span>'
+        f'<span style="position:absolute;left:{zero:.0f}%">0</span>'
+        f'<span style="position:absolute;right:0">gap to the next bone {RANGE_MM[1]:.0f} mm</span></div>'
+    )
+
+
 def _colours(gap: FloatArray, facing: Any) -> FloatArray:
     share = (gap - RANGE_MM[0]) / (RANGE_MM[1] - RANGE_MM[0])
     return np.where(facing[:, None], palette()(np.clip(share, 0.0, 1.0))[:, :3], _BONE)

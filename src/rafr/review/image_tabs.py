@@ -12,6 +12,7 @@ from rafr.geometry import RigidTransform
 from rafr.review.desk import Desk
 from rafr.review.known import Known
 from rafr.review.latest import Latest
+from rafr.review.stage import on_person
 
 _BLANK = np.zeros((8, 8, 3), dtype=np.uint8)
 _CT, _CBCT = "CT", "CBCT"
@@ -51,8 +52,9 @@ class SliceTab:
         with self._container:
             self._drawn = _Drawn(gui)
         self._ranged = ""
-        for handle in (self.plane, self.image, self.position):
-            (handle.on_click if handle is self.plane else handle.on_update)(lambda _: changed())
+        self.plane.on_click(lambda _: changed())
+        for handle in (self.image, self.position):
+            on_person(handle, changed)
 
     def refresh(self, poses: Poses) -> None:
         if self._desk.slices_or_none is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +115,11 @@ def turn_camera(client: Any, viewpoint: Viewpoint) -> None:
     camera.up_direction = viewpoint.up
     camera.position = viewpoint.position
     camera.look_at = viewpoint.look_at
+
+
+def on_person(handle: Any, action: Callable[[], None]) -> None:
+    """Call back when a person changes a value; viser tells of the program's own changes, too."""
+    handle.on_update(lambda event: action() if event.client_id is not None else None)
 
 
 def place(handle: Any, T: RigidTransform, least: float = 0.0, least_angle: float = 0.0) -> None:

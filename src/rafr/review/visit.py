@@ -8,13 +8,22 @@ from typing import Any
 from rafr.review.adjust_tab import AdjustTab
 from rafr.review.bones import BoneScene
 from rafr.review.decision_tab import DecisionTab
+from rafr.review.gap_map import gap_legend_html
 from rafr.review.image_tabs import RadiographTab, SliceTab
 from rafr.review.known import BEFORE, LIVE, PATH, TARGET, WORDS, Known, steps_of
 from rafr.review.latest import Latest
 from rafr.review.plan_tab import PlanTab
 from rafr.review.player import Player
 from rafr.review.readout import framed, readout_html
-from rafr.review.stage import SIDE_BUTTONS, VIEW_BUTTONS, Viewpoint, add_letters, clinical, turn_camera
+from rafr.review.stage import (
+    SIDE_BUTTONS,
+    VIEW_BUTTONS,
+    Viewpoint,
+    add_letters,
+    clinical,
+    on_person,
+    turn_camera,
+)
 from rafr.review.theatre import ROOM_BUTTONS, Surroundings, Theatre
 
 _WIDTH = 430  # px of the panel
@@ -64,8 +73,7 @@ class Visit:
     def moved(self) -> None:
         """Bodies were measured anew."""
         if self._shown == LIVE:
-            self.scene.move(self._poses())
-            self._refresh_pictures()
+            self._refresh_bodies()
 
     def told(self) -> None:
         self.readout.content = readout_html(self._known.numbers)
@@ -120,6 +128,10 @@ class Visit:
             self.plan.refresh(state, self.step, poses)
         self._refresh_pictures()
 
+    def _refresh_bodies(self) -> None:
+        self.scene.move(self._poses())
+        self._refresh_pictures()
+
     def _refresh_pictures(self) -> None:
         """What takes longer, in the background and only where it is looked at."""
         poses = self._poses()
@@ -132,6 +144,7 @@ class Visit:
 
     def _refresh_gaps(self, poses: dict[str, Any]) -> None:
         desk, scene = self._known.desk, self.scene
+        self.gap_legend.visible = self.gaps.value
         if desk is None or not self.gaps.value:
             scene.uncolour()
             return
@@ -146,7 +159,8 @@ class Visit:
         self._work.ask("gaps", paint)
 
     def _poses(self) -> dict[str, Any]:
-        return self._known.poses(self._shown, self.step)
+        poses = self._known.poses(self._shown, self.step)
+        return poses | self.adjust.draft if self._shown == TARGET and self._tab == ADJUST else poses
 
     @property
     def step(self) -> int:
@@ -195,9 +209,10 @@ class Visit:
         self.ghosts = gui.add_checkbox("target", True)
         self.cords = gui.add_checkbox("soft tissue", True)
         self.gaps = gui.add_checkbox("gaps", False, visible=self._known.desk is not None)
+        self.gap_legend = gui.add_html(framed(gap_legend_html()), visible=False)
         self._build_tabs(gui)
         for handle in (self.slider, self.ghosts, self.cords, self.gaps):
-            handle.on_update(lambda _: self._locked(self.refresh))
+            on_person(handle, lambda: self._locked(self.refresh))
         self.play.on_click(lambda _: self._toggle_play())
         self._build_keys(gui, [button for row in views for button in row])
 
@@ -220,7 +235,7 @@ class Visit:
             return self._folders[name]
 
         def again() -> None:
-            self._locked(self._refresh_pictures)
+            self._locked(self._refresh_bodies)
 
         with folder(PLAN):
             self.plan = PlanTab(gui, known)
@@ -230,7 +245,7 @@ class Visit:
             with folder(XRAY):
                 self.radiographs = RadiographTab(gui, known, desk, self._work, again)
             with folder(ADJUST):
-                self.adjust = AdjustTab(gui, known, desk, self.scene, self._work)
+                self.adjust = AdjustTab(gui, known, desk, self.scene, self._work, again)
         self._build_now(gui, folder if self._is_operation else None)
         if known.on_decision is not None:
             with folder(DECIDE):
@@ -266,8 +281,10 @@ class Visit:
         self._tab = tab
         if tab == NOW:
             self.show(LIVE)
-        elif self._shown == LIVE and tab in (PLAN, ADJUST) and self._known.plan is not None:
-            self.show(PATH if tab == PLAN else TARGET)
+        elif tab == ADJUST and self._known.plan is not None:
+            self.show(TARGET)
+        elif self._shown == LIVE and tab == PLAN and self._known.plan is not None:
+            self.show(PATH)
         else:
             self.refresh()
 

@@ -1,13 +1,18 @@
 """The page in a real browser: a person looks, moves the slider, gives a name, approves, and watches."""
 
 import queue
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rafr.assessment import Assessment
+from rafr.cases.case import Body, Case
 from rafr.geometry import Plane, RigidTransform, TriangleMesh, screw_interpolate
 from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
+from rafr.planning.recheck import TargetVerdict
+from rafr.review.desk import Desk
 from rafr.review.page import Decision, ReviewPage
 from rafr.review.readout import Numbers
 from rafr.review.tension import tension_colours
@@ -18,8 +23,6 @@ from rafr.robot.shapes import robot_shapes
 from rafr.room import R_WORLD_SUPINE, OperatingRoom
 
 TARGET = RigidTransform.from_rotvec((0.0, 0.0, 0.2), (30.0, -3.0, 5.0))
-# the last field to write in: viser keeps hidden ones of its own before ours, and not all name their type
-NAME = "[...document.querySelectorAll('input')].filter(i => i.type === 'text' && !i.readOnly).at(-1)"
 JOINTS = [f"{n}_joint" for n in ("shoulder_pan", "shoulder_lift", "elbow", "wrist_1", "wrist_2", "wrist_3")]
 SLIDER = "document.querySelector('[role=slider]')"
 # the part of the window that shows bones, left of the panel and below viser's own notices
@@ -33,18 +36,44 @@ def box(centre) -> TriangleMesh:
     return TriangleMesh(np.asarray(mesh.vertices) + centre, np.asarray(mesh.faces))
 
 
-def make_plan() -> ReductionPlan:
-    poses = screw_interpolate(RigidTransform.identity(), TARGET, np.linspace(0, 1, 5))
+def make_plan(target=TARGET) -> ReductionPlan:
+    poses = screw_interpolate(RigidTransform.identity(), target, np.linspace(0, 1, 5))
     path = tuple(PathPose(T, 3.0 - i / 2, 10.0 * i, 1.0) for i, T in enumerate(poses))
-    body = BodyPlan("left_wing", (11,), TARGET, 1.5, {}, {}, path)
+    body = BodyPlan("left_wing", (11,), target, 1.5, {}, {}, path)
     symmetry = SymmetryPlane(Plane(np.zeros(3), np.array([1.0, 0.0, 0.0])), 1.2)
     return ReductionPlan("case-7", "mirror", (body,), symmetry, ("left_wing",), Assessment(True, ()), 2.0)
 
 
+class Bench(Desk):
+    """Judges targets without a case's images, and plans what it is asked for at once."""
+
+    def __init__(self):
+        case = Case(
+            Path("case"),
+            "case-7",
+            Path("ct"),
+            Path("labels"),
+            None,
+            (Body("sacrum", (1,)), Body("left_wing", (11,))),
+        )
+        super().__init__(case, {}, self.plan)
+
+    def recheck(self):
+        return self
+
+    def judge(self, body, given):
+        return TargetVerdict(2.0, 0.1, 0.7, 84.0, 3.1, Assessment(True, ("look at the sacrum",)))
+
+    def plan(self, targets, who):
+        self.page.show_plan(make_plan(targets["left_wing"]))
+        self.page.say(f"Planned to the target of {who}.")
+
+
 @pytest.fixture
 def page():
-    decisions = queue.SimpleQueue()
-    page = ReviewPage("review", {"sacrum": box((0, 0, 0)), "left_wing": box((60, 0, 0))}, decisions.put)
+    decisions, desk = queue.SimpleQueue(), Bench()
+    meshes = {"sacrum": box((0, 0, 0)), "left_wing": box((60, 0, 0))}
+    page = desk.page = ReviewPage("review", meshes, decisions.put, desk=desk)
     page.decisions = decisions
     page.show_plan(make_plan())
     yield page
@@ -70,33 +99,56 @@ def coloured(picture) -> float:
 
 
 @pytest.mark.slow
-def test_a_person_moves_the_slider_and_approves_in_the_browser(page, browser, tmp_path):
+def test_a_person_looks_inspects_adjusts_and_approves_in_the_browser(page, browser, tmp_path):
     browser.open(page.url)
     browser.wait("document.body.innerText.includes('pose 1 of 5')")
-    before = bones_of(browser, tmp_path / "before.png")
+    before = bones_of(browser, tmp_path / "1-before.png")
     # a washed-out, dark or empty picture has no orange
     assert 0.005 < coloured(before) < 0.6
 
     browser.run(f"{SLIDER}.focus()")
     browser.press("End")
     browser.wait("document.body.innerText.includes('pose 5 of 5')")
-    assert page._slider.value == 4
-    after = bones_of(browser, tmp_path / "after.png")
+    assert page.visits[0].step == 4
+    after = bones_of(browser, tmp_path / "2-end-of-the-path.png")
     # the body has moved by half of its width
     assert (np.abs(after - before).max(axis=-1) > 40).mean() > 0.005
 
+    browser.click_button("adjust")
+    browser.write("shift: L, P, H (mm)", "2")
+    browser.press("Enter")
+    browser.wait("document.body.innerText.includes('The planner would accept it')")
+    browser.screenshot(tmp_path / "3-adjusted.png")
+    browser.write("your name", "Dr. Who")
+    browser.click_button("Plan the way to this target")
+    browser.wait("document.body.innerText.includes('Planned to the target of Dr. Who')")
+    hashed = page._known.plan.hash
+    assert hashed != make_plan().hash
+    moved = page._known.plan.bodies[0].T_reduced_displaced.translation - TARGET.translation
+    assert moved == pytest.approx((2.0, 0.0, 0.0), abs=0.01)
+
+    browser.click_button("decide")
+    browser.wait(f"document.body.innerText.includes('{hashed[:12]}')")
+    time.sleep(2.5)  # a plan that has just changed is to be looked at first
     browser.click_button("Approve exactly this plan")
     browser.wait("document.body.innerText.includes('enter your name')")
     assert page.decisions.empty()
-
-    browser.run(f"{NAME}.focus()")
-    browser.type("Dr. Who")
-    browser.wait(f"{NAME}.value === 'Dr. Who'")
+    browser.write("your name", "Dr. Who")
     browser.click_button("Approve exactly this plan")
     decision = page.decisions.get(timeout=150.0)
     browser.wait("document.body.innerText.includes('Handed on')")
-    browser.screenshot(tmp_path / "approved.png")
-    assert decision == Decision(page._plan.hash, "Dr. Who", True)
+    browser.screenshot(tmp_path / "4-approved.png")
+    assert decision == Decision(hashed, "Dr. Who", True)
+
+
+@pytest.mark.slow
+def test_keys_choose_what_is_shown(page, browser):
+    browser.open(page.url)
+    browser.wait("document.body.innerText.includes('pose 1 of 5')")
+    browser.run("document.activeElement.blur()")
+    for key, words in (("t", "at the target"), ("b", "as in the CT"), ("n", "pose 2 of 5")):
+        browser.press(key)
+        browser.wait(f"document.body.innerText.includes({words!r})")
 
 
 @pytest.mark.slow
