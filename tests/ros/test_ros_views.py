@@ -44,7 +44,8 @@ def test_markers_name_a_mesh_per_bone_and_show_target_and_path(lab, box_case, bo
     assert lab.wait(lambda: ("targets", 1) in markers()), keep
     found = markers()
     assert {key[0] for key in found} == {
-        "table", "bones", "targets", "path_force", "path_clearance", "path_poses", "path_labels",
+        "table", "bones", "targets",
+        "path_force", "path_clearance", "path_poses", "path_labels", "path_legend",
     }  # fmt: skip
     assert found["targets", 1].pose.position.x == pytest.approx(-0.010, abs=1e-9)  # m
     for namespace in ("path_force", "path_clearance"):

@@ -1,4 +1,4 @@
-"""A planned path as markers: line by force, beads by clearance, axes of poses, and the worst in words."""
+"""A path as markers: beads by clearance, a line by force beside, axes of poses, the worst in words."""
 
 from __future__ import annotations
 
@@ -12,23 +12,32 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.markers import axes, colour, marker, points, text
 from rafr.planning.plan import BodyPlan
-from rafr.review.path_colours import OVERLAP, clearance_colours, force_colours, path_caption
+from rafr.review.path_colours import (
+    LEGEND,
+    OVERLAP,
+    beside,
+    clearance_colours,
+    force_colours,
+    path_caption,
+)
 from rafr.units import to_metres
 
-_LINE, _BEAD, _BIG_BEAD = 0.0015, 0.003, 0.006  # m
+_LINE, _BESIDE, _BEAD, _BIG_BEAD = 0.0015, 0.003, 0.002, 0.005  # m
 _AXIS, _LETTER, _LABEL_ABOVE = 0.012, 0.010, 0.03  # m
 _MOST_POSES = 12  # whose axes are drawn
+_LEGEND_AT, _LEGEND_LETTER = (0.0, 0.0, 1.55), 0.03  # m in `world`, below the words on the states
 
 
-def path_markers(number: int, body: BodyPlan, centre: FloatArray) -> Iterator[Marker]:
-    """The way of a body's centroid `centre` (3,), m, in frame `pelvis`."""
+def path_markers(number: int, body: BodyPlan, centre: FloatArray, shift: FloatArray) -> Iterator[Marker]:
+    """The way of a body's centroid `centre` (3,), drawn beside by `shift` (3,), m, in frame `pelvis`."""
     if not body.path:
         return
-    poses = [to_metres(p.T_path_displaced) @ RigidTransform.from_translation(centre) for p in body.path]
+    T_pelvis_drawn, T_bone_centre = (RigidTransform.from_translation(v) for v in (shift, centre))
+    poses = [T_pelvis_drawn @ to_metres(p.T_path_displaced) @ T_bone_centre for p in body.path]
     places = np.array([T.translation for T in poses])
     clearances = np.array([p.clearance_mm for p in body.path])
     line = marker("pelvis", "path_force", number, Marker.LINE_STRIP, scale=Vector3(x=_LINE))
-    yield _painted(line, places, force_colours([p.force_n for p in body.path]))
+    yield _painted(line, beside(places, _BESIDE), force_colours([p.force_n for p in body.path]))
     yield _painted(_beads("path_clearance", number, _BEAD), places, clearance_colours(clearances))
     overlap = clearances < 0.0
     if overlap.any():
@@ -37,6 +46,11 @@ def path_markers(number: int, body: BodyPlan, centre: FloatArray) -> Iterator[Ma
     yield axes("pelvis", "path_poses", number, [poses[k] for k in few], _AXIS)
     label = places[-1] - (0.0, _LABEL_ABOVE, 0.0)  # towards the front of the patient
     yield text("pelvis", "path_labels", number, label, path_caption(body.name, body.path), _LETTER)
+
+
+def legend_marker() -> Marker:
+    """What the colours mean."""
+    return text("world", "path_legend", 0, _LEGEND_AT, LEGEND, _LEGEND_LETTER)
 
 
 def _beads(namespace: str, number: int, size: float) -> Marker:

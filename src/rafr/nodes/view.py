@@ -24,7 +24,7 @@ from rafr.nodes.convert import plan_from_message
 from rafr.nodes.frames import TfPublisher, frame_message
 from rafr.nodes.inserted_pins import InsertedPins
 from rafr.nodes.markers import MarkerTopic
-from rafr.nodes.path_markers import path_markers
+from rafr.nodes.path_markers import legend_marker, path_markers
 from rafr.nodes.patient_markers import BoneMarkers, table_marker
 from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
 from rafr.nodes.state_markers import StateMarkers
@@ -36,7 +36,7 @@ from rafr.nodes.work import case_of
 from rafr.planning.plan import ReductionPlan
 from rafr.registration.live import Sighting
 from rafr.review.frame_tree import FrameTree
-from rafr.review.handles import Handle
+from rafr.review.handles import Handle, in_front
 from rafr.robot.description import urdf_text
 from rafr.robot.links import LinkPoses
 from rafr.room import OperatingRoom
@@ -61,6 +61,7 @@ class ViewNode(RafrNode):
         room, urdf = OperatingRoom.from_yaml(), urdf_text(self._config.arm)
         self._reference, self._moving = case.reference.name, [b.name for b in case.moving]
         self._centres = {name: mesh.centroid * METRES_PER_MM for name, mesh in meshes.items()}
+        self._fronts = {name: in_front(mesh) for name, mesh in meshes.items()}
         self._table = table_marker(room.table)
         self._bones = BoneMarkers(meshes)
         self._pins = InsertedPins(self, case, bodies)
@@ -107,10 +108,12 @@ class ViewNode(RafrNode):
             self._handles.take_plan(plan)
 
     def _plan_markers(self, plan: ReductionPlan) -> Iterator[Marker]:
+        yield legend_marker()
         for body in plan.bodies:
             if body.name in self._centres:
                 yield self._bones.ghost(body.name, to_metres(body.T_reduced_displaced))
-                yield from path_markers(self._bones.number(body.name), body, self._centres[body.name])
+                centre, front = self._centres[body.name], self._fronts[body.name]
+                yield from path_markers(self._bones.number(body.name), body, centre, front)
 
     # -- what is shown -------------------------------------------------------------------------------
 

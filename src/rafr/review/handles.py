@@ -18,6 +18,7 @@ from rafr.units import METRES_PER_MM
 
 OPEN_PHASES = ("planning", "approval")  # of the procedure: no plan is being carried out
 _FRESH = 2.0  # s, wall time: age at which the procedure counts as silent
+_CLEAR = 0.02  # m before the bone
 _SAME = (1e-5, 1e-5)  # m, rad
 
 
@@ -46,6 +47,12 @@ class Handle:
     def target(self, T_pelvis_handle: RigidTransform) -> RigidTransform:
         """`T_reduced_displaced` of the bone whose handle stands there."""
         return T_pelvis_handle @ RigidTransform.from_translation(-self.centre)
+
+
+def in_front(mesh: TriangleMesh) -> FloatArray:
+    """(3,) m, LPS: from the middle of a bone (LPS mm) to before it, where nothing hides what is drawn."""
+    depth_mm = float(mesh.centroid[1] - mesh.vertices[:, 1].min())
+    return np.array([0.0, -depth_mm * METRES_PER_MM - _CLEAR, 0.0])
 
 
 @dataclass(slots=True)

@@ -20,6 +20,10 @@ FULL_FORCE = FORCE_LIMIT  # N: what stops a reduction; yellow from there on
 AMPLE_MM = 5.0  # of clearance, green from there on
 OVERLAP = (0.84, 0.37, 0.0)
 UNKNOWN = (0.60, 0.60, 0.62)
+LEGEND = (
+    f"line beside the path: force, green 0 N to yellow {FULL_FORCE:.0f} N\n"
+    f"beads: clearance, green {AMPLE_MM:.0f} mm to yellow 0 mm; large: overlap"
+)
 _RAMP = np.array(  # viridis from 0.375 to 1: what is darker is lost on a dark background
     [
         (0.173, 0.449, 0.558),
@@ -43,6 +47,15 @@ def clearance_colours(clearances_mm: ArrayLike) -> FloatArray:
     colours = _ramp(1.0 - clearances / AMPLE_MM)
     colours[clearances < 0.0] = OVERLAP
     return colours
+
+
+def beside(places: FloatArray, distance: float) -> FloatArray:
+    """Places (n, 3), moved together by a distance across their way."""
+    way = places[-1] - places[0]
+    across = np.cross(way, np.eye(3)[int(np.argmin(np.abs(way)))])
+    size = float(np.linalg.norm(across))
+    direction: FloatArray = across / size if size > 0.0 else np.array([1.0, 0.0, 0.0])
+    return places + distance * direction
 
 
 def path_caption(name: str, path: Sequence[PathPose]) -> str:

@@ -79,7 +79,10 @@ def plan_of(clearances):
 
 
 def test_a_path_has_a_colour_for_every_pose_and_a_bead_for_every_overlap():
-    made = {m.ns: m for m in path_markers(2, plan_of([3.0, -0.2, -0.1, 1.0]), np.array([0.1, 0.2, 0.3]))}
+    made = {
+        m.ns: m
+        for m in path_markers(2, plan_of([3.0, -0.2, -0.1, 1.0]), np.array([0.1, 0.2, 0.3]), np.zeros(3))
+    }
     for namespace in ("path_force", "path_clearance"):
         assert len(made[namespace].points) == len(made[namespace].colors) == 4
     overlap = made["path_overlap"]
@@ -90,8 +93,8 @@ def test_a_path_has_a_colour_for_every_pose_and_a_bead_for_every_overlap():
 
 
 def test_a_body_without_a_path_and_a_path_without_overlap_draw_none():
-    assert list(path_markers(0, plan_of([]), np.zeros(3))) == []
-    assert "path_overlap" not in {m.ns for m in path_markers(0, plan_of([0.0, 2.0]), np.zeros(3))}
+    assert list(path_markers(0, plan_of([]), np.zeros(3), np.zeros(3))) == []
+    assert "path_overlap" not in {m.ns for m in path_markers(0, plan_of([0.0, 2.0]), *np.zeros((2, 3)))}
 
 
 def tool(name, pose):

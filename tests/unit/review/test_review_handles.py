@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.review.handles import OPEN_PHASES, Handle, Permission, same_place, still_given
+from rafr.review.handles import OPEN_PHASES, Handle, Permission, in_front, same_place, still_given
 
 CUBE = TriangleMesh(
     np.array([[0, 0, 0], [40, 0, 0], [0, 20, 0], [0, 0, 10]], dtype=float) + 300.0,
@@ -36,6 +36,12 @@ def test_turning_a_handle_turns_the_bone_about_its_middle(target):
     centre = CUBE.centroid * 1e-3
     assert turned.apply(centre) == pytest.approx(target.apply(centre))
     assert (target.inverse() @ turned).angle == pytest.approx(0.5)
+
+
+def test_what_is_drawn_in_front_stands_before_the_whole_bone():
+    front = CUBE.centroid * 1e-3 + in_front(CUBE)
+    assert front[1] == pytest.approx(1e-3 * CUBE.vertices[:, 1].min() - 0.02)
+    assert front[[0, 2]] == pytest.approx(1e-3 * CUBE.centroid[[0, 2]])
 
 
 def permission(**changes):

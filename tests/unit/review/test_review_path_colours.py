@@ -10,6 +10,7 @@ from rafr.review.path_colours import (
     FULL_FORCE,
     OVERLAP,
     UNKNOWN,
+    beside,
     clearance_colours,
     force_colours,
     path_caption,
@@ -70,3 +71,12 @@ def test_the_caption_names_the_worst(clearance, words):
     here = RigidTransform.identity()
     path = [PathPose(here, 4.0, 112.4, 1.0), PathPose(here, clearance, 30.0, 1.0)]
     assert path_caption("wing", path) == f"wing: force up to 112 N, {words}"
+
+
+@pytest.mark.parametrize("way", [(0.01, 0.0, 0.0), (0.01, -0.02, 0.03), (0.0, 0.0, 0.0)])
+def test_the_line_beside_is_shifted_as_a_whole_across_the_way(way):
+    places = np.linspace((0.1, 0.2, 0.3), np.add((0.1, 0.2, 0.3), way), 5)
+    shift = beside(places, 0.003) - places
+    assert shift == pytest.approx(np.tile(shift[0], (5, 1)))
+    assert np.linalg.norm(shift[0]) == pytest.approx(0.003)
+    assert shift[0] @ way == pytest.approx(0.0, abs=1e-12)
