@@ -1,7 +1,11 @@
-"""Looks at a running procedure: RViz markers and the review page, without starting anything else.
+"""Looks at a running procedure: RViz and the review page, without starting anything else.
 
 ros2 launch rafr review.launch.py case:=FOLDER [page_port:=8080] [rviz:=true]
+
+The view started here is a spare one: it shows what RViz shows while the procedure has no view of its own.
 """
+
+from dataclasses import replace
 
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
@@ -21,6 +25,7 @@ def start(context):
     values |= {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     case = open_case(values["case"])
     specs = only(build_graph(graph_options(values, case.folder.resolve(), case.folder)), ("view", "review"))
+    specs = [_spare(spec) if spec.name == "view" else spec for spec in specs]
     nodes = [Node(**node_arguments(spec)) for spec in specs]
     if flag(values, "rviz"):
         nodes.append(
@@ -29,6 +34,10 @@ def start(context):
             )
         )
     return nodes
+
+
+def _spare(spec):
+    return replace(spec, name="spare_view", parameters={**spec.parameters, "spare": True})
 
 
 def generate_launch_description():

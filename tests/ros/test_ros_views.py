@@ -43,9 +43,14 @@ def test_markers_name_a_mesh_per_bone_and_show_target_and_path(lab, box_case, bo
 
     assert lab.wait(lambda: ("targets", 1) in markers()), keep
     found = markers()
-    assert {key[0] for key in found} == {"bones", "targets", "paths"}
+    assert {key[0] for key in found} == {
+        "table", "bones", "targets",
+        "path_force", "path_clearance", "path_poses", "path_labels", "path_legend",
+    }  # fmt: skip
     assert found["targets", 1].pose.position.x == pytest.approx(-0.010, abs=1e-9)  # m
-    assert len(found["paths", 1].points) == 6
+    for namespace in ("path_force", "path_clearance"):
+        assert len(found[namespace, 1].points) == len(found[namespace, 1].colors) == 6
+    assert found["path_labels", 1].text == "wing: force up to 30 N, clearance from 2.0 mm"
     path = Path(found["bones", 1].mesh_resource.removeprefix("file://"))
     size = read_mesh(path).vertices.max(axis=0) - read_mesh(path).vertices.min(axis=0)
     # ten voxels of 3 mm, in m; smoothing takes up to a voxel
@@ -104,7 +109,7 @@ def test_the_page_shows_what_the_topics_say_and_listens_to_the_tissue_while_one_
         state = ArmState(state=ArmState.REDUCING, body="wing", fragment_tracked=True, force=42.0)
         state.force_limit, state.target_distance = 300.0, 0.0031
         arm.publish(state)
-        tissue.publish(cord_markers({"traction": cord}, 0.0))
+        tissue.publish(cord_markers({"traction": cord}))
         return browser.run(f"document.body.innerText.includes({text!r})")
 
     for text in ("reducing wing", "42 of 300 N", "3.1 mm", "120 N"):
@@ -114,3 +119,49 @@ def test_the_page_shows_what_the_topics_say_and_listens_to_the_tissue_while_one_
     assert lab.wait(lambda: tissue.get_subscription_count() == 0)
     assert lab.wait(lambda: lab.node.count_subscribers("joint_states") == 0)
     assert lab.stop("review") == 0
+
+
+@pytest.mark.slow
+def test_overlap_along_the_path_is_marked_until_a_plan_has_none(lab, box_case, box_plan):
+    from dataclasses import replace
+
+    from visualization_msgs.msg import Marker, MarkerArray
+
+    from rafr.nodes.runtime import LATCHED
+
+    lab.listen(MarkerArray, "markers", LATCHED)
+    lab.start("view", case=str(box_case))
+    lab.wait_ready("view")
+    body = box_plan.bodies[0]
+    path = (replace(body.path[0], clearance_mm=-0.4), *body.path[1:])
+    # another target, so that it is another plan by its hash, too
+    other = replace(body, path=path, T_reduced_displaced=body.path[-2].T_path_displaced)
+    keep = publish_plan(lab, replace(box_plan, bodies=(other,)))
+
+    def overlaps(action):
+        arrays = lab.received["markers"]
+        return [m for a in arrays for m in a.markers if m.ns == "path_overlap" and m.action == action]
+
+    assert lab.wait(lambda: overlaps(Marker.ADD)), keep
+    assert len(overlaps(Marker.ADD)[0].points) == 1
+    again = publish_plan(lab, box_plan)
+    assert lab.wait(lambda: overlaps(Marker.DELETE)), again
+    assert lab.stop("view") == 0
+
+
+@pytest.mark.slow
+def test_a_spare_view_shows_nothing_beside_another_and_offers_no_handles(lab, box_case):
+    from visualization_msgs.msg import MarkerArray
+
+    from rafr.nodes.runtime import LATCHED
+
+    lab.listen(MarkerArray, "markers", LATCHED)
+    lab.start("view", case=str(box_case), spare=True)
+    lab.wait_ready("view")
+    assert lab.wait(lambda: bool(lab.received["markers"]))
+    assert "/rafr/targets/get_interactive_markers" not in dict(lab.node.get_service_names_and_types())
+    first = lab.node.create_publisher(MarkerArray, "markers", LATCHED)
+    lab.wait(lambda: False, seconds=2.0)
+    lab.received["markers"].clear()
+    lab.wait(lambda: False, seconds=1.0)
+    assert lab.received["markers"] == [], first

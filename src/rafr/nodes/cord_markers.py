@@ -11,7 +11,6 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.nodes.convert import time_message
 from rafr.review.tension import tension_colours
 from rafr.review.theatre import DrawnCords
 from rafr.simulation.cords import TRACTION, Cords
@@ -24,11 +23,11 @@ _LABEL_AT = 0.3  # share of the traction cord's way to the winch
 _LABEL_HEIGHT = 0.03  # m
 
 
-def cord_markers(cords: Mapping[str, Cords], now: float) -> MarkerArray:
+def cord_markers(cords: Mapping[str, Cords]) -> MarkerArray:
     """A list of lines per kind of cord, coloured by tension, and the traction in words (frame `pelvis`)."""
     markers = []
     for kind, group in cords.items():
-        marker = _marker(kind, Marker.LINE_LIST, now)
+        marker = _marker(kind, Marker.LINE_LIST)
         marker.scale.x = _THICKNESS[kind]
         ends = group.segments.reshape(-1, 3).tolist()
         marker.points = [Point(x=x, y=y, z=z) for x, y, z in ends]
@@ -36,12 +35,12 @@ def cord_markers(cords: Mapping[str, Cords], now: float) -> MarkerArray:
         marker.colors = [colour for colour in colours for _ in range(2)]
         markers.append(marker)
     if TRACTION in cords:
-        markers.append(_label(cords[TRACTION], now))
+        markers.append(_label(cords[TRACTION]))
     return MarkerArray(markers=markers)
 
 
-def _label(traction: Cords, now: float) -> Marker:
-    marker = _marker(LABEL, Marker.TEXT_VIEW_FACING, now)
+def _label(traction: Cords) -> Marker:
+    marker = _marker(LABEL, Marker.TEXT_VIEW_FACING)
     hip, winch = traction.segments[0]
     x, y, z = (hip + _LABEL_AT * (winch - hip)).tolist()
     marker.pose.position = Point(x=x, y=y, z=z)
@@ -51,10 +50,10 @@ def _label(traction: Cords, now: float) -> Marker:
     return marker
 
 
-def _marker(namespace: str, kind: int, now: float) -> Marker:
-    marker = Marker(ns=namespace, type=kind, action=Marker.ADD)
+def _marker(namespace: str, kind: int) -> Marker:
+    """Without a stamp, locked to its frame: RViz draws it where the patient is now."""
+    marker = Marker(ns=namespace, type=kind, action=Marker.ADD, frame_locked=True)
     marker.header.frame_id = "pelvis"
-    marker.header.stamp = time_message(now)
     marker.pose.orientation.w = 1.0
     return marker
 

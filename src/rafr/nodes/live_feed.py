@@ -13,12 +13,12 @@ from rafr_msgs.msg import ArmState, ProcedureState
 from visualization_msgs.msg import MarkerArray
 
 from rafr.cases.case import Case
-from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.nodes.cord_markers import QOS, TOPIC, drawn_cords
-from rafr.nodes.runtime import RELIABLE, WARN, RafrNode
+from rafr.nodes.inserted_pins import InsertedPins
+from rafr.nodes.runtime import RELIABLE, RafrNode
+from rafr.nodes.state_markers import ARM_STATES
 from rafr.nodes.whereabouts import Whereabouts
-from rafr.planning.pins import propose_pins
 from rafr.registration.live import Sighting
 from rafr.review.page import ReviewPage
 from rafr.review.readout import Numbers
@@ -28,8 +28,6 @@ from rafr.units import to_mm
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
-
-_ARM = {getattr(ArmState, name): name for name in ("IDLE", "MOVING", "CLAMPED", "REDUCING", "HOLDING")}
 
 
 class LiveFeed:
@@ -52,14 +50,14 @@ class LiveFeed:
             raise ValueError("the page has nothing to draw the operation in")
         self.order: tuple[str, ...] = ()
         self._node, self._page, self._theatre = node, page, page.theatre
-        self._case, self._meshes = case, meshes
+        self._case = case
         self._T_base_marker = room.T_base_marker
         self._links = LinkPoses(urdf)
         self._whereabouts = Whereabouts(node)
         self._arm = ArmState()
         self._procedure = ProcedureState()
         self._poses: dict[str, RigidTransform] = {}
-        self._pinned: set[str] = set()
+        self._pins = InsertedPins(node, case, meshes)
         self._tissue: Any = None  # the subscription
         self._traction = ""
         node.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
@@ -114,22 +112,15 @@ class LiveFeed:
 
     def _show_pins(self) -> None:
         """The pins, as planned, of every body that has been given them."""
-        done = sum(line == "pins: done" for line in self._procedure.history)
-        for body in set(self.order[:done]) - self._pinned:
-            self._pinned.add(body)
-            try:
-                pins = propose_pins(self._case, self._meshes, body)
-            except InfeasibleError as error:
-                self._node.diagnose(WARN, f"pins of {body} cannot be shown: {error}")
-                continue
-            self._theatre.add_pins(body, pins)
+        for body in self._pins.update(self.order, self._procedure.history):
+            self._theatre.add_pins(body, self._pins.by_body[body])
 
     def _numbers(self) -> Numbers:
         arm, procedure = self._arm, self._procedure
         return Numbers(
             phase=procedure.phase,
             message=procedure.message,
-            arm=_ARM.get(arm.state, ""),
+            arm=ARM_STATES.get(arm.state, ""),
             reason=arm.reason,
             body=arm.body,
             tracked=arm.fragment_tracked,

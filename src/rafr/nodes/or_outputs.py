@@ -103,13 +103,13 @@ class DeviceOutputs:
         message.values = [KeyValue(key="tension", value=f"{tension:.1f}")]
         self._traction.publish(message)
 
-    def tissue(self, now: float, cords: Callable[[], Mapping[str, Cords]]) -> None:
+    def tissue(self, cords: Callable[[], Mapping[str, Cords]]) -> None:
         """The soft tissue as a picture, at a steady rate of wall time and only while somebody looks."""
         wall = time.monotonic()
         if wall < self._next_picture or not self._tissue.get_subscription_count():
             return
         self._next_picture = wall + _PICTURE_PERIOD
-        self._tissue.publish(cord_markers(cords(), now))
+        self._tissue.publish(cord_markers(cords()))
 
 
 class Outputs(DeviceOutputs):

@@ -155,7 +155,7 @@ class OrSimulator(RafrNode):
             out.traction(tension, self._winch.complaint(tension, now))
         if self._ticks % _TRUTH_TICKS == 0:
             out.truth(now, self._plant.truth())
-        out.tissue(now, self._plant.cords)
+        out.tissue(self._plant.cords)
         if self._ticks % _EMG_TICKS == 0:
             block = _EMG_TICKS * TICK
             out.emg(now - block, sensors.emg(block, self._plant), sensors.emg_config)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from builtin_interfaces.msg import Time
 from nav_msgs.msg import Odometry
 from rafr_msgs.msg import Registration, ToolPoses
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from rafr.geometry import RigidTransform
-from rafr.nodes.convert import transform_from_pose
+from rafr.nodes.convert import seconds, transform_from_pose
 from rafr.nodes.runtime import LATCHED, SENSOR
 from rafr.registration.live import Sighting
 
 _STILL = 1e-3  # m/s and rad/s: a base slower than this stands
+_SILENCE = 2.0  # s, wall time: a tracker that delivered nothing for so long sees nothing
 
 
 class Whereabouts:
@@ -26,6 +29,7 @@ class Whereabouts:
         self._joints: JointState | None = None
         self._odometry: Odometry | None = None
         self._tools: ToolPoses | None = None
+        self._tools_heard = 0.0
         self._T_marker_ct: dict[str, RigidTransform] = {}
 
     def listen(self, wanted: bool = True) -> None:
@@ -45,6 +49,22 @@ class Whereabouts:
         """Joint angles by name, rad."""
         joints = self._joints
         return {} if joints is None else dict(zip(joints.name, joints.position, strict=False))
+
+    @property
+    def tools(self) -> ToolPoses | None:
+        """The tracker's last frame."""
+        return self._tools
+
+    @property
+    def tracking(self) -> bool:
+        """Whether the tracker still delivers, by wall time."""
+        return time.monotonic() - self._tools_heard < _SILENCE
+
+    @property
+    def stamp(self) -> Time | None:
+        """Of the latest thing seen, on the clock of those who saw it; None before."""
+        seen = [m.header.stamp for m in (self._joints, self._odometry, self._tools) if m is not None]
+        return max(seen, key=seconds, default=None)
 
     @property
     def base_stands(self) -> bool:
@@ -69,7 +89,7 @@ class Whereabouts:
         self._odometry = message
 
     def _take_tools(self, message: ToolPoses) -> None:
-        self._tools = message
+        self._tools, self._tools_heard = message, time.monotonic()
 
     def _take_registration(self, message: Registration) -> None:
         poses = {b.name: transform_from_pose(b.marker_from_ct) for b in message.bodies}

@@ -26,6 +26,8 @@ class LinkPoses:
         joints = zip(self._model.names, self._model.joints, strict=True)
         self._indices = {name: joint.idx_q for name, joint in joints if joint.nq == 1}
         self._links = {self._model.frames[f].name: f for f in bodies[1:]}
+        self.parents: dict[str, str] = {name: self._parent(f) for name, f in self._links.items()}
+        """The link that carries each, by the URDF."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,6 +43,10 @@ class LinkPoses:
         self._move(angles)
         frames = [self._data.oMf[self._links.get(name, self._root_frame)] for name in links]
         return np.array([f.rotation for f in frames]), np.array([f.translation for f in frames])
+
+    def _parent(self, link: int) -> str:
+        joint = self._model.frames[link].parentFrame
+        return str(self._model.frames[self._model.frames[joint].parentFrame].name)
 
     def _move(self, angles: Mapping[str, float]) -> None:
         import pinocchio as pin

@@ -18,7 +18,7 @@ def cords():
 
 
 def test_lines_and_their_colours_arrive_as_they_were_sent(cords):
-    lines, _ = drawn_cords(cord_markers(cords, 1.5))
+    lines, _ = drawn_cords(cord_markers(cords))
     assert set(lines) == {"muscles", "traction"}
     for kind, cord in cords.items():
         assert lines[kind].segments == pytest.approx(cord.segments)
@@ -28,13 +28,13 @@ def test_lines_and_their_colours_arrive_as_they_were_sent(cords):
 
 
 def test_the_traction_is_written_beside_its_cord(cords):
-    _, (text, place) = drawn_cords(cord_markers(cords, 1.5))
+    _, (text, place) = drawn_cords(cord_markers(cords))
     assert text == "traction 148 N"
     assert -0.9 < place[2] < 0.0
-    assert drawn_cords(cord_markers({"muscles": cords["muscles"]}, 1.5))[1] is None
+    assert drawn_cords(cord_markers({"muscles": cords["muscles"]}))[1] is None
 
 
 def test_every_marker_is_drawn_with_the_bones_and_replaces_its_predecessor(cords):
-    markers = cord_markers(cords, 1.5).markers
+    markers = cord_markers(cords).markers
     assert {m.header.frame_id for m in markers} == {"pelvis"}
     assert len({(m.ns, m.id) for m in markers}) == len(markers) == 3

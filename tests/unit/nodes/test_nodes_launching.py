@@ -147,6 +147,20 @@ def test_the_sim_launch_file_starts_the_list_and_a_console(stub_launch, tmp_path
     assert kinds_of(console.kwargs["on_exit"]) == ["EmitEvent"]
 
 
+def test_the_review_launch_file_starts_a_spare_view_the_page_and_rviz(stub_launch, tmp_path, monkeypatch):
+    import rafr.cases.load
+
+    case = types.SimpleNamespace(folder=tmp_path / "case")
+    monkeypatch.setattr(rafr.cases.load, "open_case", lambda _: case)
+    stub_launch.values = {**DEFAULTS, "case": str(case.folder), "rviz": "true"}
+    module = runpy.run_path(str(ROOT / "launch" / "review.launch.py"))
+    view, review, rviz = module["start"](None)
+    assert (view.kwargs["executable"], view.kwargs["name"]) == ("view", "spare_view")
+    assert view.kwargs["parameters"][0]["spare"] is True
+    assert review.kwargs["name"] == "review"
+    assert Path(rviz.kwargs["arguments"][1]).name == "rafr.rviz"
+
+
 @pytest.mark.skipif(importlib.util.find_spec("launch_ros") is None, reason="launch_ros is not installed")
 @pytest.mark.parametrize("name", ["sim", "review"])
 def test_the_real_launch_reads_the_launch_files(name):
