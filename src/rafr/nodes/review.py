@@ -18,9 +18,10 @@ from rclpy.action import ActionClient
 from rafr.cases.meshes import body_meshes
 from rafr.config import option
 from rafr.errors import InputError
-from rafr.nodes.convert import plan_from_message, pose_message, transform_from_pose
+from rafr.nodes.convert import plan_from_message, transform_from_pose
 from rafr.nodes.live_feed import LiveFeed
 from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
+from rafr.nodes.target_handles import with_targets
 from rafr.nodes.work import case_of
 from rafr.review.desk import Desk, Targets
 from rafr.review.page import Decision, ReviewPage
@@ -60,6 +61,7 @@ class ReviewNode(RafrNode):
         self._live = LiveFeed(self, self._page, case, bodies, around, urdf)
         self._plan_hash = ""
         self._phase = ""
+        self._planning_goal: Any = None
         self._approve = self.create_client(ApprovePlan, "approve_plan")
         self._planner = ActionClient(self, PlanReduction, "plan_reduction")
         self.create_subscription(Registration, "registration", self._registered, LATCHED)
@@ -95,6 +97,9 @@ class ReviewNode(RafrNode):
             self._desk.take_registration(Path(message.cbct), seen)
 
     def _proceeded(self, message: ProcedureState) -> None:
+        if message.phase != _APPROVAL and self._planning_goal is not None:  # decided upon meanwhile
+            self._planning_goal.cancel_goal_async()
+            self._planning_goal = None
         self._phase = message.phase
         self._live.take_procedure(message)
 
@@ -123,11 +128,7 @@ class ReviewNode(RafrNode):
         if not self._planner.server_is_ready():
             self._page.say("**The planner does not answer: nothing was changed.**")
             return
-        goal = PlanReduction.Goal(
-            given_bodies=list(targets),
-            given_targets=[pose_message(to_metres(T)) for T in targets.values()],
-            requested_by=who,
-        )
+        goal = with_targets(PlanReduction.Goal(), {n: to_metres(T) for n, T in targets.items()}, who)
         sent = self._planner.send_goal_async(goal, feedback_callback=self._planning)
         sent.add_done_callback(self._plan_goal_answered)
 
@@ -140,10 +141,12 @@ class ReviewNode(RafrNode):
         if not handle.accepted:
             self._page.say("**The planner is busy: nothing was changed.**")
             return
+        self._planning_goal = handle
         handle.get_result_async().add_done_callback(self._planned)
 
     def _planned(self, future: Any) -> None:
         """The plan itself comes by its topic."""
+        self._planning_goal = None
         result = future.result().result
         if not result.success:
             self._page.say(f"**{result.message or 'Not planned.'}**")

@@ -25,6 +25,7 @@ from rafr.units import to_metres
 
 NAME = "targets"
 _ACTIVE = (ProcedureState.RUNNING, ProcedureState.WAITING)
+_WHO = "somebody at RViz"
 
 
 class TargetHandles:
@@ -122,7 +123,7 @@ class TargetHandles:
             if not success:
                 self._refuse(name, message)
 
-        self._calls.action("plan_reduction", with_targets(PlanReduction.Goal(), wanted), answered)
+        self._calls.action("plan_reduction", with_targets(PlanReduction.Goal(), wanted, _WHO), answered)
 
     def _refuse(self, name: str, reason: str) -> None:
         """Back to where the loaded plan has it."""
@@ -130,8 +131,9 @@ class TargetHandles:
         self._server.place(name, self._grip(name).pose)
 
 
-def with_targets(goal: Any, targets: Mapping[str, RigidTransform]) -> Any:
-    """A goal of `plan_reduction` with these `T_reduced_displaced` (m) by body."""
+def with_targets(goal: Any, targets: Mapping[str, RigidTransform], who: str) -> Any:
+    """A goal of `plan_reduction` with these `T_reduced_displaced` (m) by body, asked for by somebody."""
+    goal.requested_by = who
     goal.given_bodies = list(targets)
     goal.given_targets = [pose_message(T) for T in targets.values()]
     return goal

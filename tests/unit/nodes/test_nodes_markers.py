@@ -156,7 +156,7 @@ def test_updates_are_numbered_without_a_gap_and_name_what_went():
 
 def test_a_goal_names_bodies_and_targets_in_the_same_order():
     other = RigidTransform.from_translation([1.0, 2.0, 3.0])
-    goal = with_targets(SimpleNamespace(), {"wing": HERE, "ramus": other})
+    goal = with_targets(SimpleNamespace(), {"wing": HERE, "ramus": other}, "Dr. Who")
     assert goal.given_bodies == ["wing", "ramus"]
     for pose, T in zip(goal.given_targets, (HERE, other), strict=True):
         assert transform_from_pose(pose).matrix == pytest.approx(T.matrix)
