@@ -43,7 +43,7 @@ def series_of_case(
     screws = screws_of(case)
     reduced = {} if plan is None else {b.name: b.T_reduced_displaced for b in plan.bodies}
     meshes = body_meshes(case) if plan is not None or pins else {}
-    rods = _pins(case, meshes, propose=pins)
+    rods = pins_of_case(case, meshes, propose=pins)
     progress(0.1, "attenuation of the CT")
     patient = XrayPatient.of_ct(load_ct(case), load_labels(case), case.bodies, rods, kev)
     axes = patient_axes(case)
@@ -67,7 +67,8 @@ def _states(
     return states
 
 
-def _pins(case: Case, meshes: Mapping[str, BodyMesh], *, propose: bool) -> dict[str, tuple[Rod, ...]]:
+def pins_of_case(case: Case, meshes: Mapping[str, BodyMesh], *, propose: bool) -> dict[str, tuple[Rod, ...]]:
+    """Schantz pins by body: the case's own, and for moving bodies without any those proposed, if wished."""
     pins = pins_of(case)
     for body in case.moving if propose else ():
         if body.name not in pins:

@@ -19,12 +19,14 @@ class Fluoroscope:
     Args:
         patient: tissue, bodies, metal.
         view: its pixels decide how fine a grid is projected (`Absorber.at`).
+        tissue: the patient's tissue in this view where it was projected before; `patient.tissue` is not
+            read then and may be None.
     """
 
-    def __init__(self, patient: XrayPatient, view: View) -> None:
+    def __init__(self, patient: XrayPatient, view: View, tissue: FloatImage | None = None) -> None:
         self.view = view
         self._patient = patient
-        self._tissue: FloatImage | None = None
+        self._tissue = tissue
         self._shadows: dict[str, tuple[RigidTransform, list[Window]]] = {}
 
     def expose(self, poses: Mapping[str, RigidTransform], metal: Sequence[Rod] = ()) -> FloatImage:
