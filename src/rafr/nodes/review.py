@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from rafr_msgs.msg import Approval, Plan, ProcedureState
+from rafr_msgs.msg import Approval, Plan
 from rafr_msgs.srv import ApprovePlan
 
 from rafr.cases.meshes import body_meshes
@@ -17,6 +17,7 @@ from rafr.nodes.convert import plan_from_message
 from rafr.nodes.live_feed import LiveFeed
 from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
 from rafr.nodes.work import case_of
+from rafr.review.operation import Operation, approval_text
 from rafr.review.page import Decision, ReviewPage
 from rafr.review.theatre import surroundings_of
 from rafr.robot.description import urdf_text
@@ -41,15 +42,17 @@ class ReviewNode(RafrNode):
         # the page calls from its own thread; ROS is spoken in the executor's only
         self._decisions: queue.SimpleQueue[Decision] = queue.SimpleQueue()
         title = f"rafr · {case.id}"
-        around, urdf = OperatingRoom.from_yaml(), urdf_text(config.arm)
-        surroundings = surroundings_of(case, meshes, around, urdf)
+        urdf = urdf_text(config.arm)
+        surroundings = surroundings_of(case, meshes, OperatingRoom.from_yaml(), urdf)
         self._page = ReviewPage(title, meshes, self._decisions.put, config.port, surroundings)
-        self._live = LiveFeed(self, self._page, case, bodies, around, urdf)
+        self._operation = Operation(
+            self._page, case, bodies, surroundings, urdf, lambda text: self.diagnose(WARN, text)
+        )
+        self._live = LiveFeed(self, self._page, self._operation)
         self._plan_hash = ""
         self._approve = self.create_client(ApprovePlan, "approve_plan")
         self.create_subscription(Plan, "plan", self._plan, LATCHED)
         self.create_subscription(Approval, "approval", self._approved, LATCHED)
-        self.create_subscription(ProcedureState, "procedure/state", self._live.take_procedure, LATCHED)
         self.create_wall_timer(0.1, self._hand_on)
         self.create_wall_timer(config.period, self._live.show)
         self.get_logger().info(f"review page: {self._page.url}")
@@ -63,14 +66,13 @@ class ReviewNode(RafrNode):
             self.diagnose(ERROR, str(error))
             return
         self._plan_hash = plan.hash
-        self._live.order = plan.order
+        self._operation.order = plan.order
         self._page.show_plan(plan)
         self._page.say("A plan waits for your decision.")
 
     def _approved(self, message: Approval) -> None:
         if message.plan_hash and message.plan_hash == self._plan_hash:
-            how = "automatically" if message.automatic else f"by {message.approver}"
-            self._page.close_decision(f"Approved {how}.")
+            self._page.close_decision(approval_text(message))
 
     def _hand_on(self) -> None:
         while not self._decisions.empty():

@@ -25,11 +25,12 @@ from rafr.geometry import RigidTransform, TriangleMesh, write_mesh
 from rafr.nodes.convert import plan_from_message, pose_message
 from rafr.nodes.frames import TfPublisher, frame_message
 from rafr.nodes.runtime import ERROR, LATCHED, OK, RafrNode, run_node
-from rafr.nodes.whereabouts import Whereabouts
+from rafr.nodes.whereabouts import Listener
 from rafr.nodes.work import case_of
 from rafr.planning.plan import ReductionPlan
 from rafr.registration.live import Sighting
 from rafr.review.picture import body_colours
+from rafr.review.whereabouts import Whereabouts
 from rafr.robot.description import urdf_text
 from rafr.robot.links import LinkPoses
 from rafr.room import OperatingRoom
@@ -58,7 +59,8 @@ class ViewNode(RafrNode):
         self._T_base_marker = OperatingRoom.from_yaml().T_base_marker
         urdf = urdf_text(config.arm)
         self._links = LinkPoses(urdf)
-        self._whereabouts = Whereabouts(self)
+        self._whereabouts = Whereabouts()
+        self._listener = Listener(self, self._whereabouts)
         self._plan: ReductionPlan | None = None
         self._wire(urdf, config.period)
         self.set_ready()
@@ -95,7 +97,7 @@ class ViewNode(RafrNode):
         return bool(self._markers.get_subscription_count()) or self._tf.watched
 
     def _show(self) -> None:
-        self._whereabouts.listen(self._watched)
+        self._listener.listen(self._watched)
         if not self._watched:
             self.diagnose(OK, "nobody looks")
             return

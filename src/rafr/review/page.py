@@ -29,6 +29,7 @@ from rafr.review.stage import (
 )
 from rafr.review.tension import legend_html
 from rafr.review.theatre import ROOM_BUTTONS, Surroundings, Theatre
+from rafr.review.timeline import Timeline, TimelineControls
 
 _PATH, _CT, _TARGET, _LIVE = "along the path", "as in the CT", "target", "live"
 _FIELD, _AP = "field", "AP"  # where one looks from at first: at the operation, at a plan
@@ -62,6 +63,8 @@ class ReviewPage:
         surroundings: Surroundings | None = None,
     ) -> None:
         self._on_decision = on_decision
+        self._has_live = on_decision is not None or surroundings is not None
+        self._timeline: TimelineControls | None = None
         self._lock = threading.RLock()
         self._plan: ReductionPlan | None = None
         self._live: dict[str, RigidTransform] = {}
@@ -73,7 +76,7 @@ class ReviewPage:
         if surroundings is not None:
             self.theatre = Theatre(self._server, self._scene.centre, surroundings)
         self._build_panel(title)
-        self._show(_LIVE if on_decision else _PATH)
+        self._show(_LIVE if self._has_live else _PATH)
 
     @property
     def url(self) -> str:
@@ -121,6 +124,15 @@ class ReviewPage:
         with self._lock:
             self._show(_LIVE)
         self.say(text)
+
+    def add_timeline(self, timeline: Timeline) -> None:
+        """Offer the controls of a replay."""
+        self._timeline = TimelineControls(self._server.gui, timeline)
+
+    def set_time(self, t: float, playing: bool) -> None:
+        """Show where the replay is (s) and whether it goes on."""
+        if self._timeline is not None:
+            self._timeline.set_time(t, playing)
 
     def decide(self, *, approve: bool) -> None:
         """What the buttons do: hand on the decision about exactly the plan that is shown."""
@@ -196,7 +208,7 @@ class ReviewPage:
         room = [ROOM_BUTTONS] if self.theatre is not None else []
         for row, buttons in enumerate([tuple(VIEW_BUTTONS), tuple(SIDE_BUTTONS), *room]):
             gui.add_button_group("" if row else "view", buttons).on_click(self._turn)
-        states = (_PATH, _CT, _TARGET, *((_LIVE,) if self._on_decision else ()))
+        states = (_PATH, _CT, _TARGET, *((_LIVE,) if self._has_live else ()))
         self._shown = gui.add_dropdown("show", states, initial_value=_PATH)
         self._slider = gui.add_slider("pose on the path", min=0, max=1, step=1, initial_value=0)
         self._ghosts = gui.add_checkbox("target", True)
