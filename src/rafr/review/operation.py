@@ -7,7 +7,7 @@ odometry say, the pins are where they were planned. Only the soft tissue comes f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +134,11 @@ class Operation:
         stands, room = where.base_stands, self._surroundings.room
         patient = sighting.T_world_pelvis(reference, room.T_base_marker) if stands else None
         return Memory(poses, patient)
+
+    def prepare_pins(self, bodies: Iterable[str]) -> None:
+        """Find the pins of bodies, which takes seconds, before they are shown."""
+        for body in bodies:
+            self._pins_of(body)
 
     def look(self) -> None:
         """Learn what the messages taken last say; what is not seen now stays where it was seen last."""

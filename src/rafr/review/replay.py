@@ -103,6 +103,10 @@ class Replay:
             operation.memory = self._memory(t)
             operation.show()
 
+    def prepare(self) -> None:
+        """What takes seconds, before the replay comes there."""
+        self._operation.prepare_pins(self._plans[-1][1].order[: self._pinned[-1]] if self._plans else ())
+
     def _take(self, topic: str, t: float, take: Callable[[Any], None], early: bool = False) -> None:
         """Hand on the last message until t, if it is another; `early`: the first already before its time."""
         found = self._recorded[topic]
@@ -137,7 +141,7 @@ class Replay:
         return memory.then(Memory(pinned=pinned))
 
     def _seen_at(self, i: int, t: float, patient_only: bool) -> Memory:
-        """What was seen in a frame of the tracker (number, s); nothing of the patient while the base moves."""
+        """What a frame of the tracker (number, s) says; nothing of the patient while the base moves."""
         self._looking.take_odometry(self._recorded.last("odom", t))
         if patient_only and not self._looking.base_stands:
             return Memory()
@@ -236,13 +240,15 @@ class Player:
 
     def run(self, period: float = _PERIOD) -> None:
         """Show what is asked for, and while it plays the next moment every `period` (s of wall time)."""
+        self._replay.show(self.t)
+        self._replay.prepare()
         shown = -1.0, False
         before = time.monotonic()
         while not self._ended:
             now = time.monotonic()
             state = self._advance(now - before)
             before = now
-            if state != shown and (shown[0] < 0 or self._page.watched):
+            if state != shown:
                 self._replay.show(state[0])
                 self._page.set_time(*state)
                 shown = state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 SLOWEST, FASTEST = 0.5, 10.0  # times as fast as it was
 _STEP = 0.1  # s
 _TOUCHED = 0.5  # s of wall time: so long a slider that a person moves is left to the hand
-_BACK, _ON = "⏮ event", "event ⏭"
+_BACK, _ON = "event before", "next event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class TimelineControls:
         self._t, self._playing, self._touched = 0.0, False, 0.0
         self._times = [t for t, _ in timeline.events]
         self._names = named_events(timeline.events)
-        end = max(timeline.duration, _STEP)
+        end = max(math.ceil(timeline.duration / _STEP), 1) * _STEP
         with gui.add_folder("recording", order=-1.0):
             self._where = gui.add_markdown("")
             self._slider = gui.add_slider("time s", min=0.0, max=end, step=_STEP, initial_value=0.0)
