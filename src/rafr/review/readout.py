@@ -63,7 +63,7 @@ def readout_html(now: Numbers) -> str:
     if now.traction:
         parts.append(_ROW.format("traction (simulated)", escape(now.traction)))
     elif math.isfinite(now.tension):
-        parts.append(_ROW.format("traction", f"{now.tension:.0f} N"))
+        parts.append(_ROW.format("traction", f"{round(now.tension)} N"))
     warnings = [now.reason] if now.reason else []
     warnings += [f"{_words(now.body)} is not tracked"] if now.body and not now.tracked else []
     parts += [f'<div style="color:{_BAD};margin-top:0.45em"><b>{escape(w)}</b></div>' for w in warnings]

@@ -12,6 +12,7 @@ from typing import Any
 SLOWEST, FASTEST = 0.5, 10.0  # times as fast as it was
 _STEP = 0.1  # s
 _TOUCHED = 0.5  # s of wall time: so long a slider that a person moves is left to the hand
+_PLAY, _PAUSE = "play", "pause"
 _BACK, _ON = "event before", "next event"
 
 
@@ -39,21 +40,22 @@ class TimelineControls:
 
     def __init__(self, gui: Any, timeline: Timeline) -> None:
         self._timeline = timeline
-        self._t, self._playing, self._touched = 0.0, False, 0.0
+        self._t, self._touched = 0.0, 0.0
         self._times = [t for t, _ in timeline.events]
         self._names = named_events(timeline.events)
         end = max(math.ceil(timeline.duration / _STEP), 1) * _STEP
         with gui.add_folder("recording", order=-1.0):
             self._where = gui.add_markdown("")
             self._slider = gui.add_slider("time s", min=0.0, max=end, step=_STEP, initial_value=0.0)
-            self._play = gui.add_button("Play")
+            # two buttons: one that changes its meaning while a hand is on its way would do the converse
+            self._play = gui.add_button_group("", (_PLAY, _PAUSE))
             self._speed = gui.add_number(
                 "times as fast", timeline.speed, min=SLOWEST, max=FASTEST, step=_STEP * 5
             )
             self._jump = gui.add_button_group("", (_BACK, _ON))
             self._event = gui.add_dropdown("go to", self._names or ("–",))
         self._slider.on_update(self._slid)
-        self._play.on_click(lambda _: timeline.on_play(not self._playing))
+        self._play.on_click(lambda event: timeline.on_play(event.target.value == _PLAY))
         self._speed.on_update(lambda event: self._by_hand(event, timeline.on_speed))
         self._jump.on_click(lambda event: self._step(1 if event.target.value == _ON else -1))
         self._event.on_update(self._chosen)
@@ -61,9 +63,9 @@ class TimelineControls:
 
     def set_time(self, t: float, playing: bool) -> None:
         """Show where the replay is (s) and whether it goes on."""
-        self._t, self._playing = t, playing
-        self._where.content = f"**{clock(t)}** of {clock(self._timeline.duration)}"
-        self._play.label = "Pause" if playing else "Play"
+        self._t = t
+        state = "playing" if playing else "standing"
+        self._where.content = f"**{clock(t)}** of {clock(self._timeline.duration)}, {state}"
         if time.monotonic() - self._touched > _TOUCHED:
             self._slider.value = min(t, self._slider.max)
         passed = bisect_right(self._times, t + 1e-6)
