@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,11 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar("opening the recording") as progress:
         recorded = Recorded(folder, TOPICS, NAMESPACE, progress)
         set_up(recorded)
-    report = _report(folder)
-    case = _case(folder, args.case, report)
+    for part in recorded.damage:
+        print(f"rafr replay: left out: {part.source}: {part.problem}", file=sys.stderr)
+    home = folder.parent if any(folder.glob("*.mcap")) else folder  # a recording's own folder will do, too
+    report = _report(home)
+    case = _case(home, args.case, report)
     try:
         _serve(recorded, case, report, args)
     except KeyboardInterrupt:  # the way this command is meant to end
@@ -73,7 +77,8 @@ def _serve(recorded: Any, case: Case, report: dict[str, Any], args: argparse.Nam
     try:
         with interruptible():
             operation = Operation(page, case, bodies, surroundings, urdf, print)
-            replay = Replay(recorded, page, operation, case, report.get("injected") or {})
+            with progress_bar("opening the recording") as progress:
+                replay = Replay(recorded, page, operation, case, report.get("injected") or {}, progress)
             player = Player(replay, page, args.speed)
             print(f"replay: {page.url}   (Ctrl-C ends it)", flush=True)
             player.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from rafr.progress import Progress, silent
 from rafr.review.operation import ARM_STATES, approval_text, state_name
 from rafr.review.recorded import Recorded
 
@@ -12,14 +13,17 @@ _PROCEDURE_STATES = ("RUNNING", "WAITING", "HELD", "DONE", "ABORTED")
 _HASH = 8  # characters that tell plans apart
 
 
-def find_events(recorded: Recorded, injected: Mapping[str, float]) -> tuple[tuple[float, str], ...]:
+def find_events(
+    recorded: Recorded, injected: Mapping[str, float], progress: Progress = silent
+) -> tuple[tuple[float, str], ...]:
     """(s, what happened) in order of time.
 
     Args:
         injected: faults that were brought about on purpose: name -> s since 1970.
     """
     found = [(recorded.time_of(when), f"injected: {name}") for name, when in injected.items()]
-    for topic, told in _TELLERS.items():
+    for k, (topic, told) in enumerate(_TELLERS.items()):
+        progress(k / len(_TELLERS), "events")
         if topic in recorded:
             found += _changes(recorded, topic, told)
     return tuple(sorted(found, key=lambda event: event[0]))

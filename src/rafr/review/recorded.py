@@ -12,7 +12,7 @@ import mmap
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 from mcap.data_stream import ReadDataStream
+from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.records import Channel, Chunk, Schema
 from mcap.stream_reader import get_chunk_data_stream
@@ -106,6 +107,7 @@ class Recorded:
 
     Attributes:
         duration: s.
+        damage: parts that had to be left out.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class Recorded:
         self._definitions: list[tuple[Typestore, str]] = []  # of the messages' types
         self._blocks: list[_Block] = []
         self._load = functools.lru_cache(maxsize=_OPEN_BLOCKS)(lambda block: self._blocks[block].load())
+        self.damage: list[InputError] = []
         self.duration = 0.0
         files = mcap_files(run)
         sizes = [file.stat().st_size for file in files]
@@ -130,6 +133,8 @@ class Recorded:
         for topic in self._topics.values():
             topic.finish()
         if not any(len(topic) for topic in self._topics.values()):
+            if self.damage:
+                raise self.damage[0]
             raise InputError(files[0], f"no message on {', '.join(list(self._wanted)[:3])}, …", _EXPECTED)
 
     def __contains__(self, topic: str) -> bool:
@@ -201,17 +206,19 @@ class Recorded:
             s, ns = struct.unpack_from(_STAMP[data[offset + 1] & 1], data, offset + 4)
             yield s + ns * _NS
 
-    def _walk(self, path: Path, progress: Any) -> None:
-        """Note what one file holds."""
-        with path.open("rb") as stream:
-            head = stream.read(len(_MAGIC))
-            if head == _MAGIC[: len(head)] and len(head) < len(_MAGIC):
-                return  # its recorder was killed at once
-            if head != _MAGIC:
-                raise InputError(path, "is no MCAP file", _EXPECTED)
-            data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        whole = _Block(path, data)
-        self._blocks.append(whole)
+    def _walk(self, path: Path, progress: Callable[[int], None]) -> None:
+        """Note what one file holds; `progress`: told at which byte it is."""
+        try:
+            data = _mapped(path)
+            if data is not None:
+                self._walk_through(path, data, progress)
+        except OSError as error:
+            raise InputError(path, f"cannot be read ({error.strerror})", _EXPECTED) from None
+        except (McapError, struct.error, UnicodeDecodeError) as error:
+            raise InputError(path, f"is damaged ({error})", _EXPECTED) from None
+
+    def _walk_through(self, path: Path, data: mmap.mmap, progress: Callable[[int], None]) -> None:
+        self._blocks.append(_Block(path, data))
         number = len(self._blocks) - 1
         notes = _Notes({}, {}, get_typestore(Stores.EMPTY))
         for kind, begin, length in _records(data, len(_MAGIC), len(data)):
@@ -219,7 +226,11 @@ class Recorded:
                 self._note(notes, path, number, data, kind, begin, length)
                 continue
             progress(begin)
-            block, chunk, offset, size = self._chunk(path, number, begin, length)
+            try:
+                block, chunk, offset, size = self._chunk(path, number, begin, length)
+            except InputError as error:
+                self.damage.append(error)
+                continue
             for inner in _records(chunk, offset, offset + size):
                 self._note(notes, path, block, chunk, *inner)
 
@@ -303,6 +314,17 @@ class _Block:
     def close(self) -> None:
         if self.chunk is None:
             self.data.close()
+
+
+def _mapped(path: Path) -> mmap.mmap | None:
+    """A file's bytes; None of one whose recorder was killed before it had begun."""
+    with path.open("rb") as stream:
+        head = stream.read(len(_MAGIC))
+        if head == _MAGIC[: len(head)] and len(head) < len(_MAGIC):
+            return None
+        if head != _MAGIC:
+            raise InputError(path, "is no MCAP file", _EXPECTED)
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _records(data: Any, begin: int, end: int) -> Iterator[tuple[int, int, int]]:

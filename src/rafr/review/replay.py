@@ -14,6 +14,7 @@ import numpy as np
 from rafr.cases.case import Case
 from rafr.errors import InputError
 from rafr.planning.plan import ReductionPlan
+from rafr.progress import Progress, silent
 from rafr.review.events import EVENT_TOPICS, find_events
 from rafr.review.messages import plan_from_message
 from rafr.review.operation import Memory, Operation, approval_text, pins_done
@@ -69,6 +70,7 @@ class Replay:
         operation: Operation,
         case: Case,
         injected: Mapping[str, float],
+        progress: Progress = silent,
     ) -> None:
         """`injected`: faults that were brought about on purpose: name -> s since 1970.
 
@@ -84,7 +86,7 @@ class Replay:
         self._said = ""
         self.duration = recorded.duration
         with _same_version():
-            self.events = find_events(recorded, injected)
+            self.events = find_events(recorded, injected, progress)
             self._plans = self._find_plans(case)
             self._pinned = self._find_pins()
 

@@ -212,16 +212,15 @@ def test_a_recording_that_was_cut_is_read_until_there(tmp_path, recorded_run, op
     assert page.numbers.force > 50.0
 
 
-def test_a_recording_compressed_by_another_program_is_read_the_same(tmp_path, recorded_run, opened):
+def compressed(run, out):
+    """The recording as another program would write it: compressed, with checksums."""
     from mcap.reader import NonSeekingReader
     from mcap.writer import Writer
 
-    (tmp_path / "recording").mkdir()
+    (out / "recording").mkdir()
     ids = {}
-    with (
-        (recorded_run / "recording" / "recording.mcap").open("rb") as source,
-        (tmp_path / "recording" / "other.mcap").open("wb") as target,
-    ):
+    file = out / "recording" / "other.mcap"
+    with (run / "recording" / "recording.mcap").open("rb") as source, file.open("wb") as target:
         writer = Writer(target, chunk_size=20_000)
         writer.start("ros2")
         for schema, channel, message in NonSeekingReader(source).iter_messages():
@@ -230,12 +229,43 @@ def test_a_recording_compressed_by_another_program_is_read_the_same(tmp_path, re
                 ids[channel.id] = writer.register_channel(channel.topic, "cdr", number)
             writer.add_message(ids[channel.id], message.log_time, message.data, message.publish_time)
         writer.finish()
+    return file
+
+
+def test_a_recording_compressed_by_another_program_is_read_the_same(tmp_path, recorded_run, opened):
+    compressed(recorded_run, tmp_path)
     plain, page = opened(recorded_run)
     replay, other = opened(tmp_path)
     for t in (14.5, 3.0, 9.5):
         plain.show(t)
         replay.show(t)
         assert other.state() == page.state()
+
+
+def test_a_damaged_part_is_left_out_and_told(tmp_path, recorded_run, opened, capsys):
+    file = compressed(recorded_run, tmp_path)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    file.write_bytes(bytes(data))
+    replay, page = opened(tmp_path)
+    assert replay.duration == pytest.approx(14.95)
+    replay.show(14.0)
+    assert page.numbers.force == pytest.approx(140.0, abs=0.51)
+    assert main(["replay", str(tmp_path)]) == 2  # nobody says which case
+    assert "left out" in capsys.readouterr().err
+
+
+def test_a_byte_that_is_wrong_is_told_or_does_no_harm(tmp_path, recorded_run, opened):
+    file = recorded_run / "recording" / "recording.mcap"
+    rng = np.random.default_rng(7)
+    (tmp_path / "recording").mkdir()
+    for k in range(16):
+        data = bytearray(file.read_bytes())
+        data[int(rng.integers(len(data) if k % 2 else 3000))] ^= int(rng.integers(1, 256))
+        (tmp_path / "recording" / "recording.mcap").write_bytes(bytes(data))
+        with contextlib.suppress(InputError):
+            replay, _ = opened(tmp_path)
+            replay.show(replay.duration)
 
 
 def test_a_recording_of_another_case_is_refused(recorded_run, opened, case_of_run):
