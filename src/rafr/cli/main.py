@@ -22,6 +22,7 @@ COMMANDS = {
     "trajectory": ("rafr.cli.trajectory", "optimise base docking and arm trajectory"),
     "calibrate": ("rafr.cli.calibrate", "calibrate tracked tools: pivot, phantom, hand-eye, camera"),
     "report": ("rafr.cli.report", "make the document of an operation again"),
+    "replay": ("rafr.cli.replay", "show a recorded operation on the review page"),
     "review": ("rafr.cli.review", "open the review page of a case"),
 }
 EXIT_DONE, EXIT_NOT_ACCEPTABLE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130

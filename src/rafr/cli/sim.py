@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import socket
 import sys
 from dataclasses import dataclass
@@ -183,6 +184,7 @@ class _Run:
         truth = truth_of(self.case)
         report = build_report(self.case, record, meshes, truth, self.args.seed)
         report["pelvis"] = pelvis_alignment(self.case, record, bodies, truth)
+        report["case_folder"] = os.path.relpath(self.case.folder, self.out)  # for `rafr replay`
         report["faults"] = [*self.options.faults, *self.supervised]
         print("writing the report …", file=sys.stderr, flush=True)
         write_json(self.out / "report.json", report)

@@ -1,25 +1,29 @@
-"""Messages to core types and back; quaternions (xyzw) and mm to m change here and nowhere else."""
+"""Messages to core types and back; quaternions (xyzw) and mm to m change here and nowhere else.
+
+What a replay without ROS needs, too, is in `rafr.review.messages` and handed on from here.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Point, Pose, Quaternion, Vector3, Wrench
 from rafr_msgs.msg import BaseTrajectory as BaseTrajectoryMsg
 from rafr_msgs.msg import BodyPlan, PathAdjustment, PathPose, Plan
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from rafr.control.adjustment import Adjustment
-from rafr.errors import InputError, RafrError
+from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
+from rafr.review.messages import number_of as number_of
+from rafr.review.messages import plan_from_message as plan_from_message
+from rafr.review.messages import transform_from_pose as transform_from_pose
 from rafr.simulation.endpoint import TrajectoryRequest, Waypoint
 from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
 from rafr.units import METRES_PER_MM, to_metres
@@ -52,27 +56,6 @@ def invalid_pose_message() -> Pose:
     """All NaN: what an unseen tool carries."""
     nan = float("nan")
     return Pose(position=Point(x=nan, y=nan, z=nan), orientation=Quaternion(x=nan, y=nan, z=nan, w=nan))
-
-
-def transform_from_pose(pose: Pose) -> RigidTransform | None:
-    """Transform (m) of a pose; None when it is not finite or its quaternion is not near unit length."""
-    p, q = pose.position, pose.orientation
-    position = np.array([p.x, p.y, p.z])
-    quaternion = np.array([q.x, q.y, q.z, q.w])
-    if not (np.isfinite(position).all() and np.isfinite(quaternion).all()):
-        return None
-    if abs(float(np.linalg.norm(quaternion)) - 1.0) > 0.01:
-        return None
-    return RigidTransform.from_quaternion_xyzw(quaternion, position)
-
-
-def number_of(message: DiagnosticStatus, key: str) -> float:
-    """A value of a diagnostic message as a number; NaN where there is none."""
-    texts = [value.value for value in message.values if value.key == key]
-    try:
-        return float(texts[0])
-    except (IndexError, ValueError):
-        return math.nan
 
 
 def wrench_array(wrench: Wrench) -> FloatArray:
@@ -137,25 +120,6 @@ def adjustment_message(plan_hash: str, body: str, adjustment: Adjustment, stamp:
     message.header.stamp = stamp
     message.header.frame_id = "pelvis"
     return message
-
-
-def plan_from_message(message: Plan) -> ReductionPlan:
-    """The plan as its JSON says it, its hash computed anew.
-
-    Raises:
-        InputError: the JSON is unusable or the message's hash is not the plan's own.
-    """
-    try:
-        plan = ReductionPlan.from_json(json.loads(message.json))
-    except (ValueError, RafrError) as error:
-        raise InputError(
-            "plan message", f"unusable plan ({error})", "a plan as rafr plan writes it"
-        ) from None
-    if plan.hash != message.hash:
-        raise InputError(
-            "plan message", f"hash {message.hash[:12]}…", f"the plan's own hash {plan.hash[:12]}…"
-        )
-    return plan
 
 
 def joint_trajectory_message(trajectory: ArmTrajectory) -> JointTrajectory:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from geometry_msgs.msg import Point, Vector3
 from rclpy.qos import QoSProfile
 from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
-from rafr.geometry.rigid_transform import FloatArray
 from rafr.review.tension import tension_colours
-from rafr.review.theatre import DrawnCords
 from rafr.simulation.cords import TRACTION, Cords
 
 TOPIC = "simulation/tissue"
@@ -56,17 +53,3 @@ def _marker(namespace: str, kind: int) -> Marker:
     marker.header.frame_id = "pelvis"
     marker.pose.orientation.w = 1.0
     return marker
-
-
-def drawn_cords(message: MarkerArray) -> tuple[dict[str, DrawnCords], tuple[str, FloatArray] | None]:
-    """The lists of lines by namespace, and the label: its text and place (3,)."""
-    lines, label = {}, None
-    for marker in message.markers:
-        if marker.type == Marker.TEXT_VIEW_FACING:
-            p = marker.pose.position
-            label = marker.text, np.array([p.x, p.y, p.z])
-        elif marker.type == Marker.LINE_LIST and len(marker.points) == len(marker.colors):
-            points = np.array([(p.x, p.y, p.z) for p in marker.points]).reshape(-1, 2, 3)
-            colours = np.array([(c.r, c.g, c.b) for c in marker.colors]).reshape(-1, 2, 3)
-            lines[marker.ns] = DrawnCords(points, colours, marker.scale.x)
-    return lines, label

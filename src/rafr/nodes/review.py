@@ -24,6 +24,7 @@ from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
 from rafr.nodes.target_handles import with_targets
 from rafr.nodes.work import case_of
 from rafr.review.desk import Desk, Targets
+from rafr.review.operation import Operation, approval_text
 from rafr.review.page import Decision, ReviewPage
 from rafr.review.theatre import surroundings_of
 from rafr.robot.description import urdf_text
@@ -53,12 +54,15 @@ class ReviewNode(RafrNode):
         self._desk = Desk(case, bodies, lambda targets, who: self._targets.put((targets, who)))
         meshes = {name: body.mesh for name, body in bodies.items()}
         title = f"rafr · {case.id}"
-        around, urdf = OperatingRoom.from_yaml(), urdf_text(config.arm)
-        surroundings = surroundings_of(case, meshes, around, urdf)
+        urdf = urdf_text(config.arm)
+        surroundings = surroundings_of(case, meshes, OperatingRoom.from_yaml(), urdf)
         self._page = ReviewPage(
             title, meshes, self._decisions.put, config.port, surroundings, desk=self._desk
         )
-        self._live = LiveFeed(self, self._page, case, bodies, around, urdf)
+        self._operation = Operation(
+            self._page, case, bodies, surroundings, urdf, lambda text: self.diagnose(WARN, text)
+        )
+        self._live = LiveFeed(self, self._page, self._operation)
         self._plan_hash = ""
         self._phase = ""
         self._planning_goal: Any = None
@@ -81,14 +85,13 @@ class ReviewNode(RafrNode):
             self.diagnose(ERROR, str(error))
             return
         self._plan_hash = plan.hash
-        self._live.order = plan.order
+        self._operation.order = plan.order
         self._page.show_plan(plan)
         self._page.say("A plan waits for your decision.")
 
     def _approved(self, message: Approval) -> None:
         if message.plan_hash and message.plan_hash == self._plan_hash:
-            how = "automatically" if message.automatic else f"by {message.approver}"
-            self._page.close_decision(f"Approved {how}.")
+            self._page.close_decision(approval_text(message))
 
     def _registered(self, message: Registration) -> None:
         poses = {b.name: transform_from_pose(b.cbct_from_ct) for b in message.bodies}
@@ -101,7 +104,6 @@ class ReviewNode(RafrNode):
             self._planning_goal.cancel_goal_async()
             self._planning_goal = None
         self._phase = message.phase
-        self._live.take_procedure(message)
 
     def _hand_on(self) -> None:
         while not self._targets.empty():

@@ -31,12 +31,13 @@ from rafr.nodes.state_markers import StateMarkers
 from rafr.nodes.target_handles import TargetHandles
 from rafr.nodes.tool_markers import ToolMarkers
 from rafr.nodes.topics import Latest
-from rafr.nodes.whereabouts import Whereabouts
+from rafr.nodes.whereabouts import Listener
 from rafr.nodes.work import case_of
 from rafr.planning.plan import ReductionPlan
 from rafr.registration.live import Sighting
 from rafr.review.frame_tree import FrameTree
 from rafr.review.handles import Handle, in_front
+from rafr.review.whereabouts import Whereabouts
 from rafr.robot.description import urdf_text
 from rafr.robot.links import LinkPoses
 from rafr.room import OperatingRoom
@@ -85,7 +86,8 @@ class ViewNode(RafrNode):
         self._description = self.create_publisher(String, "/robot_description", LATCHED)
         self._description.publish(String(data=urdf))
         self._tf = TfPublisher(self)
-        self._whereabouts = Whereabouts(self)
+        self._whereabouts = Whereabouts()
+        self._listener = Listener(self, self._whereabouts)
         self._states = StateMarkers(self)
         self._procedure: Latest[ProcedureState] = Latest(self, ProcedureState, "procedure/state", LATCHED)
         self.create_subscription(Plan, "plan", self._take_plan, LATCHED)
@@ -132,7 +134,7 @@ class ViewNode(RafrNode):
         if self._handles is not None:
             self._handles.watch()
         idle = self._idle
-        for source in (self._whereabouts, self._states, self._procedure):
+        for source in (self._listener, self._states, self._procedure):
             source.listen(not idle)
         if not idle:
             self._show_all()

@@ -13,12 +13,13 @@ from rafr.geometry import RigidTransform
 from rafr.planning.metrics import matta, pose_error
 from rafr.planning.pins import patient_axes
 from rafr.planning.plan import ReductionPlan
+from rafr.progress import Progress, silent
 from rafr.review.gap_map import GapPainter
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
     from rafr.planning.recheck import TargetRecheck
-    from rafr.review.radiograph import LiveRadiographs
+    from rafr.review.live_radiographs import LiveRadiographs
     from rafr.review.slices import SliceViewer
 
 Targets = Mapping[str, RigidTransform]
@@ -33,7 +34,7 @@ class Desk:
             the plan comes through `ReviewPage.show_plan`. None: targets cannot be changed here.
 
     Attributes:
-        slices_or_none, radiographs_or_none: None until they were made.
+        slices_or_none: None until they were made.
     """
 
     def __init__(
@@ -46,7 +47,8 @@ class Desk:
         self._lock = threading.RLock()
         self._registered: tuple[Path, dict[str, RigidTransform]] | None = None
         self.slices_or_none: SliceViewer | None = None
-        self.radiographs_or_none: LiveRadiographs | None = None
+        self._radiographs: LiveRadiographs | None = None
+        self._measured_plan: ReductionPlan | None = None
         self._found: ReductionPlan | None = None
         self._recheck: TargetRecheck | None = None
 
@@ -83,14 +85,19 @@ class Desk:
         path, T_cbct_ct = self._registered
         return SliceViewer(ct, meshes, read_volume(path), T_cbct_ct)
 
-    def radiographs(self) -> LiveRadiographs:
-        """As `slices`."""
-        from rafr.review.radiograph import LiveRadiographs
+    def radiographs(self, plan: ReductionPlan | None, progress: Progress = silent) -> LiveRadiographs:
+        """Made when first asked for; displacement is measured from the plan's targets."""
+        from rafr.review.live_radiographs import LiveRadiographs
 
         with self._lock:
-            if self.radiographs_or_none is None:
-                self.radiographs_or_none = LiveRadiographs(self.case, self.meshes)
-            return self.radiographs_or_none
+            if self._radiographs is None:
+                self._radiographs = LiveRadiographs(self.case, pins=True)
+            self._radiographs.prepare(progress)
+            if plan is not self._measured_plan:
+                reduced = {} if plan is None else {b.name: b.T_reduced_displaced for b in plan.bodies}
+                self._radiographs.measure_from(reduced)
+                self._measured_plan = plan
+            return self._radiographs
 
     def take_plan(self, plan: ReductionPlan) -> None:
         """A plan is shown: changed targets are judged by the targets that were found, not by changed ones."""

@@ -17,7 +17,7 @@ from rafr.review.stage import on_person
 _BLANK = np.zeros((8, 8, 3), dtype=np.uint8)
 _CT, _CBCT = "CT", "CBCT"
 _PLANES = ("axial", "coronal", "sagittal")
-_VIEWS = ("AP", "inlet", "outlet", "lateral")
+_VIEWS = {"AP": "ap", "inlet": "inlet", "outlet": "outlet", "lateral": "lateral"}
 _STEP_MM = 0.5
 _QUALITY = 88  # of JPEG
 
@@ -81,26 +81,36 @@ class SliceTab:
 
 
 class RadiographTab:
-    """Radiographs before and in the state shown, one under the other."""
+    """Radiographs as the CT shows the bones and, beside them, in the state shown."""
 
     def __init__(self, gui: Any, known: Known, desk: Desk, work: Latest, changed: Callable[[], None]) -> None:
         self._known, self._desk, self._work = known, desk, work
-        self.view = gui.add_button_group("view", _VIEWS)
+        self.view = gui.add_button_group("view", tuple(_VIEWS))
         self._container = gui.add_folder("before, and as shown")
         with self._container:
             self._drawn = _Drawn(gui)
         self.view.on_click(lambda _: changed())
 
-    def refresh(self, poses: Poses) -> None:
-        if self._desk.radiographs_or_none is None:
-            self._drawn.note.content = "Preparing the radiographs …"
-        self._work.ask("radiograph", lambda: self._draw(dict(poses)))
+    def refresh(self, poses: Poses, name: str, *, moving: bool, planned: bool) -> None:
+        """Draw in the background.
 
-    def _draw(self, poses: Poses) -> None:
+        Args:
+            name: of the state.   moving: more pictures will follow at once.
+            planned: these are the plan's own poses, from which displacement is measured.
+        """
+        drawn = dict(poses)
+        self._work.ask("radiograph", lambda: self._draw(drawn, name, moving, planned))
+
+    def _draw(self, poses: Poses, name: str, moving: bool, planned: bool) -> None:
         try:
-            picture = self._desk.radiographs().side_by_side(self.view.value, poses)
+            radiographs = self._desk.radiographs(self._known.plan, self._tell)
+            view = _VIEWS[self.view.value]
+            picture = radiographs.before_and_now(view, poses, moving=moving, name=name, measured=not planned)
         except RafrError as error:
             self._drawn.note.content = f"**{error}**"
             return
         with self._container:
             self._drawn.show(picture)
+
+    def _tell(self, share: float, text: str = "") -> None:
+        self._drawn.note.content = f"Preparing radiographs: {100 * share:.0f} %, {text}"

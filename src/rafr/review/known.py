@@ -10,6 +10,7 @@ from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.planning.plan import ReductionPlan
 from rafr.review.desk import Desk
 from rafr.review.readout import Numbers
+from rafr.review.timeline import Timeline
 
 BEFORE, PATH, TARGET, LIVE = "before", "path", "target", "now"
 WORDS = {
@@ -40,6 +41,7 @@ class Known:
         desk: what the page can work out about the case; None = it shows the plan only.
         live: `T_current_displaced` (mm) by body, as measured last.
         decidable: the plan waits for a decision.   status: one line.   legend: of the cords, HTML.
+        timeline: of a replay; None: this is none.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Known:
     decidable: bool = False
     status: str = "Waiting for a plan."
     legend: str = ""
+    timeline: Timeline | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def poses(self, state: str, step: int) -> dict[str, RigidTransform]:

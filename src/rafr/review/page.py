@@ -21,6 +21,7 @@ from rafr.review.stage import VIEW_BUTTONS, clinical, serve, set_first_camera
 from rafr.review.tension import legend_html
 from rafr.review.theatre import Surroundings
 from rafr.review.theatres import Theatres
+from rafr.review.timeline import Timeline
 from rafr.review.visit import NOW, Visit
 
 __all__ = ["Decision", "ReviewPage"]
@@ -140,6 +141,19 @@ class ReviewPage:
                 for visit in self._visits.values():
                     visit.show(LIVE, NOW)
         self.say(text)
+
+    def add_timeline(self, timeline: Timeline) -> None:
+        """Offer the controls of a replay."""
+        with self._known.lock:
+            self._known.timeline = timeline
+            for visit in self._visits.values():
+                visit.add_timeline(timeline)
+
+    def set_time(self, t: float, playing: bool) -> None:
+        """Show where the replay is (s) and whether it goes on."""
+        with self._known.lock:
+            for visit in self._visits.values():
+                visit.set_time(t, playing)
 
     def close(self) -> None:
         with self._known.lock:

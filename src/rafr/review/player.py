@@ -29,6 +29,10 @@ class Player:
             self._thread = threading.Thread(target=self._play, daemon=True)
             self._thread.start()
 
+    @property
+    def playing(self) -> bool:
+        return self._playing.is_set() and not self._closed.is_set()
+
     def close(self) -> None:
         self._closed.set()
         self._playing.set()

@@ -26,6 +26,7 @@ class Numbers:
         body: in the clamp or moved.   tracked: the tracker sees it.
         progress: 0..1 along the path.   distance: m, mean over the surface to the target.   angle: rad.
         force, torque: at the clamp, N and N m.   traction: in words, as the simulator says.
+        tension: N, of the traction cord as its device measured it; shown where `traction` says nothing.
     """
 
     phase: str = ""
@@ -42,6 +43,7 @@ class Numbers:
     force_limit: float = math.nan
     torque_limit: float = math.nan
     traction: str = ""
+    tension: float = math.nan
 
 
 def readout_html(now: Numbers) -> str:
@@ -60,6 +62,8 @@ def readout_html(now: Numbers) -> str:
     parts += _limited("torque", now.torque, now.torque_limit, "N m", 1)
     if now.traction:
         parts.append(_ROW.format("traction (simulated)", escape(now.traction)))
+    elif math.isfinite(now.tension):
+        parts.append(_ROW.format("traction", f"{round(now.tension)} N"))
     warnings = [now.reason] if now.reason else []
     warnings += [f"{_words(now.body)} is not tracked"] if now.body and not now.tracked else []
     parts += [f'<div style="color:{_BAD};margin-top:0.45em"><b>{escape(w)}</b></div>' for w in warnings]

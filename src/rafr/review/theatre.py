@@ -136,6 +136,12 @@ class Theatre:
                 )
             )
 
+    def remove_pins(self, body: str) -> None:
+        """Take the pins of a body away."""
+        for pin in [p for p in self._pins if p.name.startswith(f"/{body}/pin")]:
+            self._pins.remove(pin)
+            pin.remove()
+
     def show_cords(
         self, cords: Mapping[str, DrawnCords], label: tuple[str, FloatArray] | None = None
     ) -> None:

@@ -43,6 +43,10 @@ class Theatres:
         kept = tuple(pins)
         self._tell(f"pins {body}", lambda theatre: theatre.add_pins(body, kept))
 
+    def remove_pins(self, body: str) -> None:
+        """As `Theatre.remove_pins`."""
+        self._tell(f"pins {body}", lambda theatre: theatre.remove_pins(body))
+
     def show_cords(
         self, cords: Mapping[str, DrawnCords], label: tuple[str, FloatArray] | None = None
     ) -> None:

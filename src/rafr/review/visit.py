@@ -25,8 +25,9 @@ from rafr.review.stage import (
     turn_camera,
 )
 from rafr.review.theatre import ROOM_BUTTONS, Surroundings, Theatre
+from rafr.review.timeline import Timeline, TimelineControls
 
-_WIDTH = 430  # px of the panel
+_WIDTH, _WIDE = 430, 720  # px of the panel
 _FIELD, _AP = "field", "AP"  # where one looks from at first: at the operation, at a plan
 PLAN, SLICES, XRAY, ADJUST, NOW, DECIDE = "plan", "slices", "X-ray", "adjust", "now", "decide"
 _KEYS = {"B": BEFORE, "P": PATH, "T": TARGET, "L": LIVE}
@@ -50,6 +51,10 @@ class Visit:
         self._shown = LIVE if known.watching else (PATH if known.plan else BEFORE)
         self._tab = NOW if known.watching else PLAN
         self._player = Player(self._step)
+        self._width = _WIDTH
+        self._timeline: TimelineControls | None = None
+        if known.timeline is not None:
+            self.add_timeline(known.timeline)
         self._build(client.gui)
         self.plan_changed()
         self.turn(_FIELD if self._shown == LIVE and self.theatre is not None else _AP)
@@ -83,6 +88,14 @@ class Visit:
         self.status.content = self._known.status
         if DECIDE in self._folders:
             self.decision.refresh()
+
+    def add_timeline(self, timeline: Timeline) -> None:
+        """Above everything else: the controls of a replay."""
+        self._timeline = TimelineControls(self._client.gui, timeline)
+
+    def set_time(self, t: float, playing: bool) -> None:
+        if self._timeline is not None:
+            self._timeline.set_time(t, playing)
 
     def show(self, state: str, tab: str | None = None) -> None:
         """Choose what is shown, and look at it from where it is seen best."""
@@ -122,11 +135,18 @@ class Visit:
         self.slider.visible = self.play.visible = state == PATH
         for name, folder in self._folders.items():
             folder.visible = name == self._tab
+        self._widen(_WIDE if self._tab == XRAY else _WIDTH)
         if ADJUST in self._folders:
             self.adjust.refresh(active=self._tab == ADJUST)
         if self._tab == PLAN:
             self.plan.refresh(state, self.step, poses)
         self._refresh_pictures()
+
+    def _widen(self, width: int) -> None:
+        """The panel, for two pictures side by side; not again, for a person may have set it since."""
+        if width != self._width:
+            self._width = width
+            self._client.gui.main_panel.set_width(width)
 
     def _refresh_bodies(self) -> None:
         self.scene.move(self._poses())
@@ -138,7 +158,12 @@ class Visit:
         if self._tab == SLICES and SLICES in self._folders:
             self.slices.refresh(poses)
         if self._tab == XRAY and XRAY in self._folders:
-            self.radiographs.refresh(poses)
+            self.radiographs.refresh(
+                poses,
+                self._shown,
+                moving=self._player.playing,
+                planned=self._shown == TARGET and not self._draft,
+            )
         if self._known.desk is not None:
             self._refresh_gaps(poses)
 
@@ -160,7 +185,12 @@ class Visit:
 
     def _poses(self) -> dict[str, Any]:
         poses = self._known.poses(self._shown, self.step)
-        return poses | self.adjust.draft if self._shown == TARGET and self._tab == ADJUST else poses
+        return poses | self._draft if self._shown == TARGET else poses
+
+    @property
+    def _draft(self) -> dict[str, Any]:
+        """The target that is being moved in this browser, if it is."""
+        return self.adjust.draft if ADJUST in self._folders else {}
 
     @property
     def step(self) -> int:
@@ -192,7 +222,7 @@ class Visit:
 
     def _build(self, gui: Any) -> None:
         gui.main_panel.dock_right()  # beside the bones, not over them
-        gui.main_panel.set_width(_WIDTH)
+        gui.main_panel.set_width(self._width)
         self.status = gui.add_markdown("")
         views = [tuple(VIEW_BUTTONS), tuple(SIDE_BUTTONS)]
         views += [ROOM_BUTTONS] if self.theatre is not None else []

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rafr.nodes.cord_markers import cord_markers, drawn_cords
+from rafr.nodes.cord_markers import cord_markers
+from rafr.review.cord_lines import drawn_cords
 from rafr.review.tension import tension_colours
 from rafr.simulation.cords import Cords
 

@@ -1,0 +1,56 @@
+"""Messages of the graph as core types, whoever decoded them: only the names of their fields matter.
+
+The nodes hand over messages of ROS, a replay those of a recording that were decoded without it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from rafr.errors import InputError, RafrError
+from rafr.geometry import RigidTransform
+from rafr.planning.plan import ReductionPlan
+
+
+def transform_from_pose(pose: Any) -> RigidTransform | None:
+    """Transform (m) of a geometry_msgs/Pose; None when it is not finite or its quaternion no rotation."""
+    p, q = pose.position, pose.orientation
+    position = np.array([p.x, p.y, p.z])
+    quaternion = np.array([q.x, q.y, q.z, q.w])
+    if not (np.isfinite(position).all() and np.isfinite(quaternion).all()):
+        return None
+    if abs(float(np.linalg.norm(quaternion)) - 1.0) > 0.01:
+        return None
+    return RigidTransform.from_quaternion_xyzw(quaternion, position)
+
+
+def number_of(message: Any, key: str) -> float:
+    """A value of a diagnostic_msgs/DiagnosticStatus as a number; NaN where there is none."""
+    texts = [value.value for value in message.values if value.key == key]
+    try:
+        return float(texts[0])
+    except (IndexError, ValueError):
+        return math.nan
+
+
+def plan_from_message(message: Any) -> ReductionPlan:
+    """The plan as the JSON of a rafr_msgs/Plan says it, its hash computed anew.
+
+    Raises:
+        InputError: the JSON is unusable or the message's hash is not the plan's own.
+    """
+    try:
+        plan = ReductionPlan.from_json(json.loads(message.json))
+    except (ValueError, RafrError) as error:
+        raise InputError(
+            "plan message", f"unusable plan ({error})", "a plan as rafr plan writes it"
+        ) from None
+    if plan.hash != message.hash:
+        raise InputError(
+            "plan message", f"hash {message.hash[:12]}…", f"the plan's own hash {plan.hash[:12]}…"
+        )
+    return plan
