@@ -112,5 +112,5 @@ class RadiographTab:
         with self._container:
             self._drawn.show(picture)
 
-    def _tell(self, share: float, text: str = "") -> None:
-        self._drawn.note.content = f"Preparing radiographs: {100 * share:.0f} %, {text}"
+    def _tell(self, fraction: float, text: str = "") -> None:
+        self._drawn.note.content = f"Preparing radiographs: {100 * fraction:.0f} %, {text}"

@@ -17,7 +17,7 @@ from rafr.units import METRES_PER_MM
 
 _FIELD_OF_VIEW = np.radians(30.0)  # vertical; narrow, so that near bones do not look large
 _FILLED = 0.72  # share of the picture's height and width that the bones take
-_ASPECT = 1.1  # width by height of what the panel leaves of a small window
+ASPECT = 1.1  # width by height of what the panel leaves of a small window
 _LETTERS = {"R": (-1, 0, 0), "L": (1, 0, 0), "H": (0, 0, 1), "F": (0, 0, -1), "A": (0, -1, 0), "P": (0, 1, 0)}
 _GAP = 12.0  # mm between bones and letters
 _LETTER_SIZE = 0.013  # m
@@ -74,14 +74,18 @@ def add_letters(scene: Any, half: FloatArray) -> None:
         )
 
 
-def camera_position(view: str, half: FloatArray) -> FloatArray:
-    """(3,) m, LPS: from where a box centred at the origin fills the picture, seen in a clinical view."""
+def camera_position(view: str, half: FloatArray, aspect: float = ASPECT) -> FloatArray:
+    """(3,) m, LPS: from where a box centred at the origin fills the picture, seen in a clinical view.
+
+    Args:
+        half: (3,) half of the box's edges, mm.   aspect: width by height of the picture.
+    """
     direction = beam(view)
     right = np.cross(direction, (0.0, 0.0, 1.0))
     right /= np.linalg.norm(right)
     up = np.cross(right, direction)
     width, height, depth = (float(np.abs(axis) @ half) for axis in (right, up, direction))
-    distance = max(height, width / _ASPECT) / (_FILLED * np.tan(_FIELD_OF_VIEW / 2)) + depth
+    distance = max(height, width / aspect) / (_FILLED * np.tan(_FIELD_OF_VIEW / 2)) + depth
     position: FloatArray = -direction * distance * METRES_PER_MM
     return position
 
@@ -95,9 +99,9 @@ class Viewpoint:
     up: FloatArray
 
 
-def clinical(view: str, half: FloatArray) -> Viewpoint:
+def clinical(view: str, half: FloatArray, aspect: float = ASPECT) -> Viewpoint:
     """A clinical view of a box centred at the origin, the patient's head up."""
-    return Viewpoint(camera_position(view, half), np.zeros(3), np.array([0.0, 0.0, 1.0]))
+    return Viewpoint(camera_position(view, half, aspect), np.zeros(3), np.array([0.0, 0.0, 1.0]))
 
 
 def set_first_camera(server: Any, viewpoint: Viewpoint) -> None:

@@ -16,6 +16,7 @@ from rafr.review.plan_tab import PlanTab
 from rafr.review.player import Player
 from rafr.review.readout import framed, readout_html
 from rafr.review.stage import (
+    ASPECT,
     SIDE_BUTTONS,
     VIEW_BUTTONS,
     Viewpoint,
@@ -28,6 +29,7 @@ from rafr.review.theatre import ROOM_BUTTONS, Surroundings, Theatre
 from rafr.review.timeline import Timeline, TimelineControls
 
 _WIDTH, _WIDE = 430, 720  # px of the panel
+_NARROW = 0.68  # width by height of what the wide one leaves of a small window
 _FIELD, _AP = "field", "AP"  # where one looks from at first: at the operation, at a plan
 PLAN, SLICES, XRAY, ADJUST, NOW, DECIDE = "plan", "slices", "X-ray", "adjust", "now", "decide"
 _KEYS = {"B": BEFORE, "P": PATH, "T": TARGET, "L": LIVE}
@@ -51,7 +53,7 @@ class Visit:
         self._shown = LIVE if known.watching else (PATH if known.plan else BEFORE)
         self._tab = NOW if known.watching else PLAN
         self._player = Player(self._step)
-        self._width = _WIDTH
+        self._width, self._view = _WIDTH, _AP
         self._timeline: TimelineControls | None = None
         if known.timeline is not None:
             self.add_timeline(known.timeline)
@@ -114,12 +116,14 @@ class Visit:
     # -- what a person does --------------------------------------------------------------------------
 
     def turn(self, view: str) -> None:
+        self._view = view
         turn_camera(self._client, self.viewpoint(view))
 
     def viewpoint(self, button: str) -> Viewpoint:
         if button in ROOM_BUTTONS and self.theatre is not None:
             return self.theatre.viewpoint(button)
-        return clinical({**VIEW_BUTTONS, **SIDE_BUTTONS}[button], self.scene.half)
+        aspect = ASPECT if self._width == _WIDTH else _NARROW
+        return clinical({**VIEW_BUTTONS, **SIDE_BUTTONS}[button], self.scene.half, aspect)
 
     def refresh(self) -> None:
         """Place the bodies as chosen, and show what belongs to that."""
@@ -147,6 +151,7 @@ class Visit:
         if width != self._width:
             self._width = width
             self._client.gui.main_panel.set_width(width)
+            self.turn(self._view)
 
     def _refresh_bodies(self) -> None:
         self.scene.move(self._poses())
