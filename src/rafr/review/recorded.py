@@ -12,7 +12,7 @@ import mmap
 import struct
 import zlib
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +29,7 @@ from rosbags.typesys.store import Typestore
 
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.progress import Progress, silent
+from rafr.progress import Progress, part_of, silent
 from rafr.review.recording import recordings
 
 _MAGIC = b"\x89MCAP0\r\n"
@@ -128,8 +128,10 @@ class Recorded:
         files = mcap_files(run)
         sizes = [file.stat().st_size for file in files]
         for k, file in enumerate(files):
-            done = sum(sizes[:k])
-            self._walk(file, lambda at, done=done: progress((done + at) / sum(sizes), "messages"))
+            before, whole = sum(sizes[:k]), sum(sizes)
+            self._walk(
+                file, part_of(progress, before / whole, (before + sizes[k]) / whole) if whole else silent
+            )
         for topic in self._topics.values():
             topic.finish()
         if not any(len(topic) for topic in self._topics.values()):
@@ -206,8 +208,8 @@ class Recorded:
             s, ns = struct.unpack_from(_STAMP[data[offset + 1] & 1], data, offset + 4)
             yield s + ns * _NS
 
-    def _walk(self, path: Path, progress: Callable[[int], None]) -> None:
-        """Note what one file holds; `progress`: told at which byte it is."""
+    def _walk(self, path: Path, progress: Progress) -> None:
+        """Note what one file holds."""
         try:
             data = _mapped(path)
             if data is not None:
@@ -217,7 +219,7 @@ class Recorded:
         except (McapError, struct.error, UnicodeDecodeError) as error:
             raise InputError(path, f"is damaged ({error})", _EXPECTED) from None
 
-    def _walk_through(self, path: Path, data: mmap.mmap, progress: Callable[[int], None]) -> None:
+    def _walk_through(self, path: Path, data: mmap.mmap, progress: Progress) -> None:
         self._blocks.append(_Block(path, data))
         number = len(self._blocks) - 1
         notes = _Notes({}, {}, get_typestore(Stores.EMPTY))
@@ -225,7 +227,7 @@ class Recorded:
             if kind != Opcode.CHUNK:
                 self._note(notes, path, number, data, kind, begin, length)
                 continue
-            progress(begin)
+            progress(begin / len(data), path.parent.name)
             try:
                 block, chunk, offset, size = self._chunk(path, number, begin, length)
             except InputError as error:

@@ -164,7 +164,7 @@ class Replay:
 
     def _find_plans(self, case: Case) -> list[tuple[float, ReductionPlan]]:
         """(s, plan) of every one that is what it says; others were not shown either."""
-        found = []
+        found: list[tuple[float, ReductionPlan]] = []
         for i, t in enumerate(self._recorded["plan"].times):
             try:
                 plan = plan_from_message(self._recorded.message("plan", i))

@@ -16,6 +16,7 @@ from rafr.review.operation import Operation
 from rafr.review.recorded import Recorded
 from rafr.review.replay import TOPICS, Player, Replay, set_up
 from rafr.review.theatre import Surroundings
+from rafr.review.timeline import named_events
 from rafr.robot.description import urdf_text
 from rafr.room import R_WORLD_SUPINE, OperatingRoom
 
@@ -298,6 +299,11 @@ def test_it_plays_at_its_speed_stops_at_the_end_and_jumps(recorded_run, opened):
     player.end()
     running.join(10.0)
     assert not running.is_alive()
+
+
+def test_every_event_has_a_name_of_its_own_that_says_when():
+    names = named_events(((0.0, "hold"), (0.04, "hold"), (61.25, "hold"), (600.0, "end")))
+    assert names == ("0:00.0  hold", "0:00.0  hold (2)", "1:01.2  hold", "10:00.0  end")
 
 
 def spoil_nothing(file):
