@@ -106,6 +106,7 @@ class Recorded:
     """All recordings of a run as one.
 
     Attributes:
+        run: folder.
         duration: s.
         damage: parts that had to be left out.
     """
@@ -118,6 +119,7 @@ class Recorded:
         Raises:
             InputError: a file that cannot be read, or none of these topics in any of them.
         """
+        self.run = run
         self._topics = {name: Topic(name) for name in topics}
         self._wanted = {n if n.startswith("/") else f"{namespace}/{n}": t for n, t in self._topics.items()}
         self._definitions: list[tuple[Typestore, str]] = []  # of the messages' types
@@ -128,10 +130,8 @@ class Recorded:
         files = mcap_files(run)
         sizes = [file.stat().st_size for file in files]
         for k, file in enumerate(files):
-            before, whole = sum(sizes[:k]), sum(sizes)
-            self._walk(
-                file, part_of(progress, before / whole, (before + sizes[k]) / whole) if whole else silent
-            )
+            begin, end = sum(sizes[:k]) / max(sum(sizes), 1), sum(sizes[: k + 1]) / max(sum(sizes), 1)
+            self._walk(file, part_of(progress, begin, end))
         for topic in self._topics.values():
             topic.finish()
         if not any(len(topic) for topic in self._topics.values()):
