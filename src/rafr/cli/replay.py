@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from rafr.nodes.specs import NAMESPACE
     from rafr.review.recorded import Recorded
-    from rafr.review.replay import TOPICS, set_up
+    from rafr.review.replay import TOPICS, plans_of, set_up
 
     if not 0 <= args.port <= 65535:
         raise InputError("--port", f"{args.port}", "0 to 65535")
@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     home = folder.parent if any(folder.glob("*.mcap")) else folder  # a recording's own folder will do, too
     report = _report(home)
     case = _case(home, args.case, report)
+    plans_of(recorded, case)  # of this case, or it is said before there is a page
     try:
         _serve(recorded, case, report, args)
     except KeyboardInterrupt:  # the way this command is meant to end

@@ -12,7 +12,7 @@ import mmap
 import struct
 import zlib
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +29,7 @@ from rosbags.typesys.store import Typestore
 
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.progress import Progress, silent
+from rafr.progress import Progress, part_of, silent
 from rafr.review.recording import recordings
 
 _MAGIC = b"\x89MCAP0\r\n"
@@ -106,6 +106,7 @@ class Recorded:
     """All recordings of a run as one.
 
     Attributes:
+        run: folder.
         duration: s.
         damage: parts that had to be left out.
     """
@@ -118,6 +119,7 @@ class Recorded:
         Raises:
             InputError: a file that cannot be read, or none of these topics in any of them.
         """
+        self.run = run
         self._topics = {name: Topic(name) for name in topics}
         self._wanted = {n if n.startswith("/") else f"{namespace}/{n}": t for n, t in self._topics.items()}
         self._definitions: list[tuple[Typestore, str]] = []  # of the messages' types
@@ -128,7 +130,8 @@ class Recorded:
         files = mcap_files(run)
         sizes = [file.stat().st_size for file in files]
         for k, file in enumerate(files):
-            self._walk(file, _share_of(progress, sum(sizes[:k]), sum(sizes)))
+            begin, end = sum(sizes[:k]) / max(sum(sizes), 1), sum(sizes[: k + 1]) / max(sum(sizes), 1)
+            self._walk(file, part_of(progress, begin, end))
         for topic in self._topics.values():
             topic.finish()
         if not any(len(topic) for topic in self._topics.values()):
@@ -205,8 +208,8 @@ class Recorded:
             s, ns = struct.unpack_from(_STAMP[data[offset + 1] & 1], data, offset + 4)
             yield s + ns * _NS
 
-    def _walk(self, path: Path, progress: Callable[[int], None]) -> None:
-        """Note what one file holds; `progress`: told at which byte it is."""
+    def _walk(self, path: Path, progress: Progress) -> None:
+        """Note what one file holds."""
         try:
             data = _mapped(path)
             if data is not None:
@@ -216,7 +219,7 @@ class Recorded:
         except (McapError, struct.error, UnicodeDecodeError) as error:
             raise InputError(path, f"is damaged ({error})", _EXPECTED) from None
 
-    def _walk_through(self, path: Path, data: mmap.mmap, progress: Callable[[int], None]) -> None:
+    def _walk_through(self, path: Path, data: mmap.mmap, progress: Progress) -> None:
         self._blocks.append(_Block(path, data))
         number = len(self._blocks) - 1
         notes = _Notes({}, {}, get_typestore(Stores.EMPTY))
@@ -224,7 +227,7 @@ class Recorded:
             if kind != Opcode.CHUNK:
                 self._note(notes, path, number, data, kind, begin, length)
                 continue
-            progress(begin)
+            progress(begin / len(data), path.parent.name)
             try:
                 block, chunk, offset, size = self._chunk(path, number, begin, length)
             except InputError as error:
@@ -335,8 +338,3 @@ def _records(data: Any, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
             return
         yield kind, begin, length
         begin += length
-
-
-def _share_of(progress: Progress, done: int, total: int) -> Callable[[int], None]:
-    """Tells how far one file of several has been read, in bytes."""
-    return lambda at: progress((done + at) / total, "messages")

@@ -7,6 +7,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,14 +47,35 @@ def set_up(recorded: Recorded) -> None:
 
 
 @contextlib.contextmanager
-def _same_version() -> Iterator[None]:
+def _same_version(run: Path) -> Iterator[None]:
     """What a message of another version lacks is told as such."""
     try:
         yield
     except AttributeError as error:
-        raise InputError(
-            "recording", f"not of this version ({error})", "one of this version of rafr"
-        ) from None
+        problem = f"its recording is not of this version ({error})"
+        raise InputError(run, problem, "one that this version of rafr made") from None
+
+
+def plans_of(recorded: Recorded, case: Case) -> list[tuple[float, ReductionPlan]]:
+    """(s, plan) of every one that is what it says; others were not shown either.
+
+    Raises:
+        InputError: a plan of another case.
+    """
+    found: list[tuple[float, ReductionPlan]] = []
+    moving = {body.name for body in case.moving}
+    for i, t in enumerate(recorded["plan"].times):
+        try:
+            plan = plan_from_message(recorded.message("plan", i))
+        except InputError:
+            continue
+        if plan.case_id != case.id or not set(plan.order) <= moving:
+            problem = f"is the case {case.id!r}, moving {', '.join(sorted(moving))}"
+            expected = f"that of the recording: {plan.case_id!r}, moving {', '.join(plan.order)}"
+            raise InputError(case.folder, problem, expected)
+        again = bool(found) and found[-1][1].hash == plan.hash
+        found.append((float(t), found[-1][1] if again else plan))
+    return found
 
 
 class Replay:
@@ -85,15 +107,15 @@ class Replay:
         self._plan: ReductionPlan | None = None
         self._said = ""
         self.duration = recorded.duration
-        with _same_version():
+        with _same_version(self._recorded.run):
             self.events = find_events(recorded, injected, progress)
-            self._plans = self._find_plans(case)
+            self._plans = plans_of(recorded, case)
             self._pinned = self._find_pins()
 
     def show(self, t: float) -> None:
         """Bring the page to a moment (s)."""
         operation = self._operation
-        with _same_version():
+        with _same_version(self._recorded.run):
             self._show_plan(t)
             self._take("joint_states", t, operation.where.take_joints, early=True)
             self._take("odom", t, operation.where.take_odometry, early=True)
@@ -161,22 +183,6 @@ class Replay:
         return [0, *np.maximum.accumulate(counts).tolist()] if counts else [0]
 
     # -- the plan ------------------------------------------------------------------------------------------
-
-    def _find_plans(self, case: Case) -> list[tuple[float, ReductionPlan]]:
-        """(s, plan) of every one that is what it says; others were not shown either."""
-        found: list[tuple[float, ReductionPlan]] = []
-        for i, t in enumerate(self._recorded["plan"].times):
-            try:
-                plan = plan_from_message(self._recorded.message("plan", i))
-            except InputError:
-                continue
-            if plan.case_id != case.id or not set(plan.order) <= set(self._operation.moving):
-                raise InputError(
-                    case.folder, f"is the case {case.id!r}", f"that of the recording, {plan.case_id!r}"
-                )
-            again = bool(found) and found[-1][1].hash == plan.hash
-            found.append((float(t), found[-1][1] if again else plan))
-        return found
 
     def _show_plan(self, t: float) -> None:
         i = bisect_right([when for when, _ in self._plans], t) - 1

@@ -182,7 +182,22 @@ SCRIPT = {
 }
 
 
-def write_part(folder, begin, end, close=True):
+def _tissue(w, t):
+    """One cord, and the traction in words."""
+    make = w.messages.make
+    ends = [make("geometry_msgs/msg/Point", x=0.001 * t), make("geometry_msgs/msg/Point", z=0.1)]
+    cord = make(
+        "visualization_msgs/msg/Marker",
+        ns="muscles",
+        type=5,
+        points=ends,
+        colors=[make("std_msgs/msg/ColorRGBA", r=1.0, a=1.0)] * 2,
+    )
+    label = make("visualization_msgs/msg/Marker", ns="label", type=9, text=f"traction {t:.0f} N")
+    w.write(t, "/rafr/simulation/tissue", "visualization_msgs/msg/MarkerArray", markers=[cord, label])
+
+
+def write_part(folder, begin, end, close=True, tissue=False):
     """A recording of a part of the operation (s)."""
     w = Writer(folder)
     for k in range(round(begin * RATE), round(end * RATE)):
@@ -191,6 +206,8 @@ def write_part(folder, begin, end, close=True):
             SCRIPT[t](w, t)
         _motion(w, t)
         if k % RATE == 0:
+            if tissue:
+                _tissue(w, t)
             w.recording.flush()
     w.recording.flush()
     if close:

@@ -16,6 +16,7 @@ from rafr.review.operation import Operation
 from rafr.review.recorded import Recorded
 from rafr.review.replay import TOPICS, Player, Replay, set_up
 from rafr.review.theatre import Surroundings
+from rafr.review.timeline import named_events
 from rafr.robot.description import urdf_text
 from rafr.room import R_WORLD_SUPINE, OperatingRoom
 
@@ -57,6 +58,12 @@ class FakePage:
 
     def remove_pins(self, body):
         del self.pins[body]
+
+    def show_cords(self, cords, label):
+        self.cords, self.label = cords, label
+
+    def explain_cords(self):
+        self.explained = True
 
     def add_timeline(self, timeline):
         self.timeline = timeline
@@ -188,6 +195,23 @@ def test_phases_holds_faults_and_approvals_are_events_by_name(recorded_run, open
     assert sum(text.startswith("plan") for _, text in events) == 3
 
 
+def test_cords_are_drawn_where_they_were_recorded(tmp_path, part_of_run, opened):
+    part_of_run(tmp_path / "recording", 0.0, 5.0, tissue=True)
+    replay, page = opened(tmp_path)
+    for t in (4.5, 2.2):
+        replay.show(t)
+        assert page.cords["muscles"].segments[0, 0, 0] == pytest.approx(0.001 * int(t))
+        assert page.numbers.traction == f"{int(t)} N"
+    assert page.explained
+
+
+def test_messages_that_lack_what_is_shown_are_told(tmp_path, recorded_run, opened, monkeypatch):
+    monkeypatch.setattr("rafr.review.operation.ARM_STATES", ("NO_SUCH_STATE",))
+    replay, _ = opened(recorded_run)
+    with pytest.raises(InputError, match="not of this version"):
+        replay.show(3.0)
+
+
 def test_a_second_recording_and_one_that_was_never_closed_are_read_as_one(
     tmp_path, recorded_run, part_of_run, opened
 ):
@@ -271,7 +295,7 @@ def test_a_byte_that_is_wrong_is_told_or_does_no_harm(tmp_path, recorded_run, op
 def test_a_recording_of_another_case_is_refused(recorded_run, opened, case_of_run):
     import dataclasses
 
-    with pytest.raises(InputError, match="recording, 'box'"):
+    with pytest.raises(InputError, match="the recording: 'box'"):
         opened(recorded_run, case=dataclasses.replace(case_of_run, id="other"))
 
 
@@ -298,6 +322,11 @@ def test_it_plays_at_its_speed_stops_at_the_end_and_jumps(recorded_run, opened):
     player.end()
     running.join(10.0)
     assert not running.is_alive()
+
+
+def test_every_event_has_a_name_of_its_own_that_says_when():
+    names = named_events(((0.0, "hold"), (0.04, "hold"), (61.25, "hold"), (600.0, "end")))
+    assert names == ("0:00.0  hold", "0:00.0  hold (2)", "1:01.2  hold", "10:00.0  end")
 
 
 def spoil_nothing(file):
