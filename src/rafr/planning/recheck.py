@@ -35,7 +35,8 @@ class TargetVerdict:
     Attributes:
         off_mm, off_deg: from the target that was found, mean over the surface, and turn.
         clearance_mm: to the next bone; negative: overlap.
-        force_n, torque_nm: what the arm would hold there, predicted.
+        force_n, torque_nm: what soft tissue and traction would have the arm hold there, predicted.
+        contact_n: with which bone would press on bone.
         assessment: as the planner will judge the target; its path is not judged.
     """
 
@@ -44,6 +45,7 @@ class TargetVerdict:
     clearance_mm: float
     force_n: float
     torque_nm: float
+    contact_n: float
     assessment: Assessment
 
 
@@ -79,12 +81,14 @@ class TargetRecheck:
         model, chart = self._model(body, {t.name: t.T_reduced_displaced for t in result.bodies})
         x = chart.coordinates(T)[None]
         loads = model(x)
+        pull = (loads.tissue + loads.traction)[0]
         return TargetVerdict(
             off["mean_mm"],
             off["deg"],
             float(model.around.exact_clearance(x)[0]),
-            float(loads.force[0]),
-            float(np.linalg.norm(loads.total[0, 3:])),
+            float(np.linalg.norm(pull[:3])),
+            float(np.linalg.norm(pull[3:])),
+            float(np.linalg.norm(loads.contact[0, :3])),
             result.body(body).assessment,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
-from rafr.planning.recheck import TargetVerdict
 from rafr.review.bones import BoneScene
 from rafr.review.desk import Desk
 from rafr.review.known import Known
@@ -19,9 +18,13 @@ from rafr.review.latest import Latest
 from rafr.review.stage import on_person, wxyz
 from rafr.units import METRES_PER_MM
 
+if TYPE_CHECKING:
+    from rafr.planning.recheck import TargetVerdict
+
 _HANDLE = 0.09  # m
 _FARTHEST_MM, _FARTHEST_DEG = 40.0, 30.0
 _SAME = 1e-6
+_PRESSING_N = 1.0  # less is rounding
 
 
 class AdjustTab:
@@ -187,12 +190,19 @@ def verdict_text(verdict: TargetVerdict) -> str:
     head = "The planner would accept it" if verdict.assessment.accepted else "**The planner would refuse it**"
     gap = verdict.clearance_mm
     bone = f"gap {gap:.1f} mm" if gap >= 0.0 else f"overlap {-gap:.1f} mm"
+    pressing = [f"- **bone would press on bone with {verdict.contact_n:.0f} N**"]
+    pressing = pressing if verdict.contact_n > _PRESSING_N else []
     lines = [
         f"{head} (its path apart).",
         "",
         f"- {verdict.off_mm:.1f} mm and {verdict.off_deg:.1f}° from the target that was found",
         f"- {bone} at the nearest place to other bone",
         f"- {verdict.force_n:.0f} N and {verdict.torque_nm:.1f} N m to hold there, predicted",
+        *(
+            [f"- **bone would press on bone with {verdict.contact_n:.0f} N**"]
+            if verdict.contact_n > 1.0
+            else []
+        ),
         *(f"- {reason}" for reason in verdict.assessment.reasons),
     ]
     return "\n".join(lines)

@@ -56,19 +56,39 @@ class BoneScene:
         if name in self.targets:
             self._place(self.targets[name], T)
 
-    def colour(self, colours: Mapping[str, FloatArray]) -> None:
-        """Show bodies with a colour (n, 3) 0..1 at every vertex in place of their plain one."""
-        import trimesh
+    def colour(self, shares: Mapping[str, FloatArray], strip: Any) -> None:
+        """Show bodies with the colours of `strip` in place of their plain one.
 
-        for name, colour in colours.items():
-            mesh = self.meshes[name]
-            points = self.on_stage(mesh.vertices).astype(np.float32)
-            painted = trimesh.Trimesh(points, mesh.faces, vertex_colors=_bytes(colour), process=False)
+        Args:
+            shares: (n,) 0..1, where every vertex of a body lies on the strip.   strip: (k, 3) uint8.
+        """
+        for name, share in shares.items():
             self._coloured[name] = self.scene.add_mesh_trimesh(
-                f"/coloured/{name}", painted, cast_shadow=False, receive_shadow=False
+                f"/coloured/{name}",
+                self._painted(name, share, strip),
+                cast_shadow=False,
+                receive_shadow=False,
             )
             self._place(self._coloured[name], self._at.get(name, RigidTransform.identity()))
             self.bodies[name].visible = False
+
+    def _painted(self, name: str, share: FloatArray, strip: Any) -> Any:
+        """A mesh with a strip of colours as its texture, dull as bone."""
+        import trimesh
+        from PIL import Image
+
+        mesh = self.meshes[name]
+        at = np.column_stack([(share * (len(strip) - 1) + 0.5) / len(strip), np.full(len(share), 0.5)])
+        dull = trimesh.visual.material.PBRMaterial(
+            baseColorTexture=Image.fromarray(strip[None]), metallicFactor=0.0, roughnessFactor=1.0
+        )
+        return trimesh.Trimesh(
+            self.on_stage(mesh.vertices),
+            mesh.faces,
+            vertex_normals=mesh.vertex_normals,
+            visual=trimesh.visual.TextureVisuals(uv=at, material=dull),
+            process=False,
+        )
 
     def uncolour(self) -> None:
         """Plain again."""
@@ -109,7 +129,3 @@ class BoneScene:
     def _place(self, handle: Any, T: RigidTransform) -> None:
         shift = (T.apply(self.centre) - self.centre) * METRES_PER_MM
         place(handle, RigidTransform(T.rotation, shift), _MOVED, _TURNED)
-
-
-def _bytes(colours: FloatArray) -> Any:
-    return np.round(255.0 * colours).astype(np.uint8)

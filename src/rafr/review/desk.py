@@ -44,7 +44,8 @@ class Desk:
         on_targets: Callable[[Targets, str], None] | None = None,
     ) -> None:
         self.case, self.meshes, self.on_targets = case, meshes, on_targets
-        self._lock = threading.RLock()
+        # each part its own: what takes seconds must not keep the others waiting
+        self._lock, self._reading, self._exposing = threading.RLock(), threading.Lock(), threading.Lock()
         self._registered: tuple[Path, dict[str, RigidTransform]] | None = None
         self.slices_or_none: SliceViewer | None = None
         self._radiographs: LiveRadiographs | None = None
@@ -64,12 +65,12 @@ class Desk:
 
     def take_registration(self, cbct: Path, T_cbct_ct: Targets) -> None:
         """A CBCT was registered: its image and where it shows every body, mm."""
-        with self._lock:
+        with self._reading:
             self._registered, self.slices_or_none = (cbct, dict(T_cbct_ct)), None
 
     def slices(self) -> SliceViewer:
         """Made when it is first asked for: images take seconds to read."""
-        with self._lock:
+        with self._reading:
             if self.slices_or_none is None:
                 self.slices_or_none = self._slices()
             return self.slices_or_none
@@ -89,7 +90,7 @@ class Desk:
         """Made when first asked for; displacement is measured from the plan's targets."""
         from rafr.review.live_radiographs import LiveRadiographs
 
-        with self._lock:
+        with self._exposing:
             if self._radiographs is None:
                 self._radiographs = LiveRadiographs(self.case, pins=True)
             self._radiographs.prepare(progress)

@@ -24,6 +24,7 @@ _REACH_MM = 5.0
 _BONE = np.array([0.90, 0.86, 0.76])
 _OVERLAP = (0.835, 0.369, 0.0)  # vermilion
 _STEPS = 40  # colours per mm
+_FADES = 0.6  # share of the range from which on colours fade to bone
 _SIZE = (620, 520)
 _LEAST_FACING = 30
 
@@ -31,7 +32,7 @@ _LEAST_FACING = 30
 def save_gap_map(path: Path, plan: ReductionPlan, meshes: Mapping[str, BodyMesh]) -> None:
     """One row per moving body, seen onto its break: the gap as the CT shows it, and as planned (PNG).
 
-    Coloured is what comes within 5 mm of another body at the target; negative gaps are overlap.
+    Coloured is what comes within 5 mm of another body; negative gaps are overlap.
 
     Args:
         meshes: every body as the CT shows it, LPS mm.
@@ -54,7 +55,7 @@ def save_gap_map(path: Path, plan: ReductionPlan, meshes: Mapping[str, BodyMesh]
             (row[0], "as found", gaps(name, meshes, {})),
             (row[1], "as planned", planned),
         ):
-            axis.imshow(render_along([Painted(mesh, _colours(gap, facing))], forward, _SIZE))
+            axis.imshow(render_along([Painted(mesh, _colours(gap))], forward, _SIZE))
             axis.set_title(f"{name.replace('_', ' ')}, {state}: {_in_words(gap[facing])}", fontsize=10)
             axis.set_axis_off()
     bar = figure.colorbar(ScalarMappable(scale, palette()), ax=axes, shrink=0.6)
@@ -84,10 +85,9 @@ class GapPainter:
         ]
         return np.asarray(np.min(distances, axis=0), dtype=float)
 
-    def colours(self, name: str, poses: Mapping[str, RigidTransform]) -> FloatArray:
-        """(n, 3) 0..1: of a body's vertices where it comes near another, bone elsewhere."""
-        gap = self.gaps(name, poses)
-        return _colours(gap, np.abs(gap) < _REACH_MM)
+    def shares(self, name: str, poses: Mapping[str, RigidTransform]) -> FloatArray:
+        """(n,) 0..1: the place of every vertex's gap on the `palette`."""
+        return _share(self.gaps(name, poses))
 
 
 def gaps(name: str, meshes: Mapping[str, BodyMesh], poses: Mapping[str, RigidTransform]) -> FloatArray:
@@ -110,16 +110,25 @@ def _onto(mesh: TriangleMesh, facing: Any) -> FloatArray:
 
 
 def palette() -> Any:
-    """Of gaps from `RANGE_MM[0]` to `RANGE_MM[1]`: overlap vermilion, contact dark blue, paler the wider.
+    """Of gaps from `RANGE_MM[0]` to `RANGE_MM[1]`: overlap vermilion, contact dark blue, then paler to bone.
 
     Told apart without red and green, and by lightness alone.
     """
     import matplotlib
     from matplotlib.colors import ListedColormap
 
-    wide = matplotlib.colormaps["YlGnBu_r"](np.linspace(0.0, 1.0, round(_STEPS * RANGE_MM[1])))
+    count = round(_STEPS * RANGE_MM[1])
+    wide = matplotlib.colormaps["YlGnBu_r"](np.linspace(0.0, 1.0, count))
+    fade = np.clip((np.arange(count) / count - _FADES) / (1.0 - _FADES), 0.0, 1.0)[:, None]
+    wide[:, :3] = (1.0 - fade) * wide[:, :3] + fade * _BONE
     overlap = np.tile([*_OVERLAP, 1.0], (round(-_STEPS * RANGE_MM[0]), 1))
     return ListedColormap(np.concatenate([overlap, wide]))
+
+
+def palette_strip() -> Any:
+    """(k, 3) uint8: the `palette`'s colours in a row."""
+    colours = palette()
+    return np.round(255.0 * colours(np.arange(colours.N))[:, :3]).astype(np.uint8)
 
 
 def gap_legend_html() -> str:
@@ -137,9 +146,13 @@ def gap_legend_html() -> str:
     )
 
 
-def _colours(gap: FloatArray, facing: Any) -> FloatArray:
+def _share(gap: FloatArray) -> FloatArray:
     share = (gap - RANGE_MM[0]) / (RANGE_MM[1] - RANGE_MM[0])
-    return np.where(facing[:, None], palette()(np.clip(share, 0.0, 1.0))[:, :3], _BONE)
+    return np.asarray(np.clip(share, 0.0, 1.0))
+
+
+def _colours(gap: FloatArray) -> FloatArray:
+    return np.asarray(palette()(_share(gap))[:, :3])
 
 
 def _in_words(gap: FloatArray) -> str:

@@ -48,6 +48,7 @@ class SliceTab:
         self.plane = gui.add_button_group("plane", _PLANES)
         self.image = gui.add_dropdown("image", (_CT,), initial_value=_CT)
         self.position = gui.add_slider("position, mm", min=-1.0, max=1.0, step=_STEP_MM, initial_value=0.0)
+        gui.add_markdown("The image is as it was taken; contours are where the bones are in the state shown.")
         self._container = gui.add_folder("slice")
         with self._container:
             self._drawn = _Drawn(gui)

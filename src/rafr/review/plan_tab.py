@@ -27,10 +27,10 @@ class PlanTab:
 
     def __init__(self, gui: Any, known: Known) -> None:
         self._known = known
+        self._table = gui.add_html("")
         self._where = gui.add_html("")
         self._curve = _curve(gui)
         self._facts = gui.add_html("")
-        self._table = gui.add_html("")
         self._shown_plan: ReductionPlan | None = None
         self._at = -1
 

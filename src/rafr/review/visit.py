@@ -8,7 +8,7 @@ from typing import Any
 from rafr.review.adjust_tab import AdjustTab
 from rafr.review.bones import BoneScene
 from rafr.review.decision_tab import DecisionTab
-from rafr.review.gap_map import gap_legend_html
+from rafr.review.gap_map import gap_legend_html, palette_strip
 from rafr.review.image_tabs import RadiographTab, SliceTab
 from rafr.review.known import BEFORE, LIVE, PATH, TARGET, WORDS, Known, steps_of
 from rafr.review.latest import Latest
@@ -49,7 +49,7 @@ class Visit:
         self.theatre: Theatre | None = None
         if surroundings is not None:
             self.theatre = Theatre(client.scene, self.scene.centre, surroundings)
-        self._work = Latest(self._broke)
+        self._work, self._slow = Latest(self._broke), Latest(self._broke)
         self._shown = LIVE if known.watching else (PATH if known.plan else BEFORE)
         self._tab = NOW if known.watching else PLAN
         self._player = Player(self._step)
@@ -112,6 +112,7 @@ class Visit:
     def close(self) -> None:
         self._player.close()
         self._work.close()
+        self._slow.close()
 
     # -- what a person does --------------------------------------------------------------------------
 
@@ -139,7 +140,7 @@ class Visit:
         self.slider.visible = self.play.visible = state == PATH
         for name, folder in self._folders.items():
             folder.visible = name == self._tab
-        self._widen(_WIDE if self._tab == XRAY else _WIDTH)
+        self._widen(_WIDE if self._tab in (SLICES, XRAY) else _WIDTH)
         if ADJUST in self._folders:
             self.adjust.refresh(active=self._tab == ADJUST)
         if self._tab == PLAN:
@@ -175,16 +176,19 @@ class Visit:
     def _refresh_gaps(self, poses: dict[str, Any]) -> None:
         desk, scene = self._known.desk, self.scene
         self.gap_legend.visible = self.gaps.value
+        if self.gaps.value and not self.gap_legend.content:
+            self.gap_legend.content = framed(gap_legend_html())
         if desk is None or not self.gaps.value:
             scene.uncolour()
             return
         moving = [b.name for b in desk.case.moving]
 
         def paint() -> None:
-            colours = {name: desk.gaps.colours(name, poses) for name in moving}
+            shares = {name: desk.gaps.shares(name, poses) for name in moving}
+            strip = palette_strip()
             with self._known.lock:
                 if self.gaps.value:
-                    scene.colour(colours)
+                    scene.colour(shares, strip)
 
         self._work.ask("gaps", paint)
 
@@ -244,7 +248,7 @@ class Visit:
         self.ghosts = gui.add_checkbox("target", True)
         self.cords = gui.add_checkbox("soft tissue", True)
         self.gaps = gui.add_checkbox("gaps", False, visible=self._known.desk is not None)
-        self.gap_legend = gui.add_html(framed(gap_legend_html()), visible=False)
+        self.gap_legend = gui.add_html("", visible=False)
         self._build_tabs(gui)
         for handle in (self.slider, self.ghosts, self.cords, self.gaps):
             on_person(handle, lambda: self._locked(self.refresh))
@@ -278,7 +282,7 @@ class Visit:
             with folder(SLICES):
                 self.slices = SliceTab(gui, known, desk, self._work, again)
             with folder(XRAY):
-                self.radiographs = RadiographTab(gui, known, desk, self._work, again)
+                self.radiographs = RadiographTab(gui, known, desk, self._slow, again)
             with folder(ADJUST):
                 self.adjust = AdjustTab(gui, known, desk, self.scene, self._work, again)
         self._build_now(gui, folder if self._is_operation else None)

@@ -25,7 +25,7 @@ CASE = Case(
     None,
     (Body("reference", (1,)), Body("wing", (11,)), Body("ramus", (12,))),
 )
-VERDICT = TargetVerdict(1.3, 0.4, -0.6, 84.0, 3.1, Assessment(False, ("it lies in the sacrum",)))
+VERDICT = TargetVerdict(1.3, 0.4, -0.6, 84.0, 3.1, 310.0, Assessment(False, ("it lies in the sacrum",)))
 
 
 class FakeDesk(Desk):
@@ -132,6 +132,7 @@ def test_a_verdict_says_what_a_target_means():
     assert "1.3 mm and 0.4°" in text
     assert "overlap 0.6 mm" in text
     assert "84 N and 3.1 N m" in text
+    assert "bone would press on bone with 310 N" in text
 
 
 def test_a_plan_that_does_not_say_how_sure_it_is_cannot_be_changed():

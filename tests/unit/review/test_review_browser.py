@@ -62,7 +62,7 @@ class Bench(Desk):
         return self
 
     def judge(self, body, given):
-        return TargetVerdict(2.0, 0.1, 0.7, 84.0, 3.1, Assessment(True, ("look at the sacrum",)))
+        return TargetVerdict(2.0, 0.1, 0.7, 84.0, 3.1, 0.0, Assessment(True, ("look at the sacrum",)))
 
     def plan(self, targets, who):
         self.page.show_plan(make_plan(targets["left_wing"]))

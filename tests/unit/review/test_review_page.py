@@ -28,9 +28,10 @@ def box(centre) -> TriangleMesh:
     return TriangleMesh(np.asarray(mesh.vertices) + centre, np.asarray(mesh.faces))
 
 
-def make_plan(accepted=True) -> ReductionPlan:
+def make_plan(accepted=True, shift=None) -> ReductionPlan:
     bodies = []
-    for name, target in TARGETS.items():
+    for name, found in TARGETS.items():
+        target = found if shift is None else shift @ found
         poses = screw_interpolate(RigidTransform.identity(), target, np.linspace(0, 1, 5))
         path = tuple(PathPose(T, 3.0 - i / 2, 10.0 * i, 1.0) for i, T in enumerate(poses))
         bodies.append(BodyPlan(name, (11,), target, 1.5, {}, {}, path))
