@@ -65,6 +65,7 @@ def build_report(
         "seed": seed,
         "versions": versions(),
         "residual_reference": "plan" if truth is None else "truth",
+        "residual_measured_by": _measured_by(record),
         "approval": {"approver": record.approver, "automatic": record.automatic},
         "auto_approved": record.automatic,
         "plan_hash": record.plan.hash if record.plan is not None else None,
@@ -91,8 +92,10 @@ def pelvis_alignment(
     planned = {b.name: b.T_reduced_displaced for b in record.plan.bodies}
     wanted = planned if truth is None else {name: truth.T_reduced_displaced[name] for name in planned}
     poses = {"before": {name: RigidTransform.identity() for name in planned}, "planned": planned}
-    if record.truth:
-        poses["achieved"] = dict(record.truth[-1].T_current_displaced)
+    achieved = {name: _achieved(name, record) for name in planned}
+    known = {name: T for name, T in achieved.items() if T is not None}
+    if len(known) == len(planned):
+        poses["achieved"] = known
     aligned: dict[str, Any] = _finite(
         alignment_of(case, meshes, wanted, record.plan.symmetry_plane.plane, poses)
     )
@@ -135,14 +138,13 @@ def _finite(value: Any) -> Any:
 
 
 def _body(name: str, record: RunRecord, mesh: TriangleMesh, truth: Truth | None) -> dict[str, Any]:
-    reached = record.truth[-1].T_current_displaced.get(name) if record.truth else None
+    reached = _achieved(name, record)
     planned = record.plan.body(name).T_reduced_displaced if record.plan is not None else None
     wanted = truth.T_reduced_displaced[name] if truth is not None else planned
     residual = _difference(reached, wanted, mesh)
     to_plan = _difference(reached, planned, mesh)
-    achieved = _achieved(name, record)
     return {
-        "T_achieved_displaced": None if achieved is None else achieved.tolist(),
+        "T_achieved_displaced": None if reached is None else reached.tolist(),
         "residual_mm": residual["mm"],
         "residual_deg": residual["deg"],
         "matta": _matta(reached, wanted, mesh),
@@ -162,6 +164,13 @@ def _achieved(name: str, record: RunRecord) -> RigidTransform | None:
         return None
     T_cbct_ct = record.registrations[-1].T_cbct_ct
     return next(iter(T_cbct_ct.values())).inverse() @ T_cbct_ct[name]
+
+
+def _measured_by(record: RunRecord) -> str | None:
+    """Who says where the bodies stand at the end."""
+    if record.truth:
+        return "simulator"
+    return "second CBCT" if len(record.registrations) > 1 else None
 
 
 def _difference(

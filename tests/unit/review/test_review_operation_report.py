@@ -57,9 +57,10 @@ def test_the_html_says_what_the_report_knows_and_needs_nothing_beside_it(tmp_pat
 
 
 def test_an_operation_on_a_person_says_nothing_of_a_simulator(tmp_path):
-    text = text_of(operation_report(write(tmp_path, truth=None)))
+    text = text_of(operation_report(write(tmp_path, truth=None, residual_measured_by="second CBCT")))
     assert "simulat" not in text.replace("the simulator's own force: 104 N", "")
     assert "left to the plan, mm (max)" in text
+    assert "measured by the second CBCT" in text
 
 
 @pytest.mark.parametrize(

@@ -139,14 +139,18 @@ def test_the_report_gives_the_pose_achieved_by_truth_or_by_the_x_ray_check():
     assert np.allclose(simulated["T_achieved_displaced"], REACHED.matrix)
     record = make_record()
     record.truth = []
-    assert (
-        build_report(make_case(), record, MESHES, None, 0)["bodies"]["wing"]["T_achieved_displaced"] is None
-    )
+    unknown = build_report(make_case(), record, MESHES, None, 0)
+    assert unknown["bodies"]["wing"]["T_achieved_displaced"] is None
+    assert unknown["residual_measured_by"] is None
     T_cbct_ct = RigidTransform.from_rotvec((0.3, 0.0, 0.1), (5.0, 6.0, 7.0))
     seen = {"reference": T_cbct_ct, "wing": T_cbct_ct @ REACHED}
     record.registrations.append(dataclasses.replace(record.registrations[0], T_cbct_ct=seen))
-    real = build_report(make_case(), record, MESHES, None, 0)["bodies"]["wing"]
+    report = build_report(make_case(), record, MESHES, None, 0)
+    real = report["bodies"]["wing"]
     assert np.allclose(real["T_achieved_displaced"], REACHED.matrix, atol=1e-9)
+    assert report["residual_measured_by"] == "second CBCT"
+    assert real["residual_to_plan_mm"]["mean"] == pytest.approx(0.5, abs=1e-6)
+    assert real["matta"]["grade"] == "excellent"
 
 
 def test_a_real_patient_is_measured_against_the_plan_and_the_report_says_so():
