@@ -148,9 +148,9 @@ class ReviewNode(RafrNode):
 
     def _planned(self, future: Any) -> None:
         """The plan itself comes by its topic."""
-        self._planning_goal = None
+        overtaken, self._planning_goal = self._planning_goal is None, None
         result = future.result().result
-        if not result.success:
+        if not result.success and not overtaken:
             self._page.say(f"**{result.message or 'Not planned.'}**")
 
     def _answered(self, future: Any) -> None:
