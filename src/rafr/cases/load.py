@@ -37,8 +37,11 @@ def load_labels(case: Case) -> Volume:
     return labels
 
 
-def open_case(folder: Path | str) -> Case:
+def open_case(folder: Path | str, *, voxels: bool = True) -> Case:
     """Read a case folder and check everything it holds; bodies are proposed where it names none.
+
+    Args:
+        voxels: of the CT are checked now, else by whoever reads them first.
 
     Raises:
         InputError: anything about the folder that cannot be used, in one line.
@@ -48,7 +51,8 @@ def open_case(folder: Path | str) -> Case:
     case = load_case(folder)
     labels = load_labels(case)
     check_sides(case.labels, labels)
-    load_ct(case)
+    if voxels:
+        load_ct(case)
     if case.cbct is not None:
         read_grid(case.cbct)
     if not case.bodies:

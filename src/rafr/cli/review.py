@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 <= args.port <= 65535:
         raise InputError("--port", f"{args.port}", "0 to 65535")
-    case = open_case(Path(args.case))
+    case = open_case(Path(args.case), voxels=False)  # planning and slices will read them
     plan = read_plan(Path(args.plan), case) if args.plan else None
     registered = _registration(args.registration, case) if args.registration else None
     with progress_bar("surfaces") as progress:

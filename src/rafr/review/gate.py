@@ -106,9 +106,10 @@ class Gate:
 
     def _end(self) -> None:
         async def leave() -> None:
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
                 task.cancel()
-            await asyncio.sleep(0)
+            await asyncio.gather(*others, return_exceptions=True)
             self._loop.stop()
 
         asyncio.run_coroutine_threadsafe(leave(), self._loop)

@@ -116,7 +116,7 @@ class Chaos:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     events=st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(1, 60)), min_size=3, max_size=25),
     start=st.sampled_from(["free", "clamped", "reducing"]),

@@ -67,7 +67,7 @@ def target_error(subject: str, kind: str, seed: int) -> list[tuple[dict[str, flo
 
 @pytest.mark.parametrize(
     ("subject", "kind", "seed"),
-    [("z009", "denis2", 1), ("z050", "denis2", 3), ("z027", "iliac-wing", 9), ("z019", "denis3", 6)],
+    [("z009", "denis2", 1), ("z027", "iliac-wing", 9)],
 )
 def test_a_broken_face_puts_the_target_within_1_mm_and_1_degree(subject, kind, seed):
     for error, accepted in target_error(subject, kind, seed):
@@ -78,7 +78,7 @@ def test_a_broken_face_puts_the_target_within_1_mm_and_1_degree(subject, kind, s
 
 @pytest.mark.parametrize(
     ("subject", "kind", "seed"),
-    [("z050", "si-dislocation", 4), ("z019", "si-dislocation", 21), ("z062", "open-book", 8)],
+    [("z050", "si-dislocation", 4), ("z062", "open-book", 8)],
 )
 def test_a_joint_injury_is_planned_within_3_mm_and_3_degrees(subject, kind, seed):
     """No broken face: natural asymmetry (rms 1.28 mm between the two hips) is part of the error."""
