@@ -116,9 +116,9 @@ class Gate:
         self._thread.join(timeout=5.0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(
-            OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError
-        ):
+        # a task that ends as cancelled is one asyncio complains of when the page is closed
+        ends = (OSError, EOFError, asyncio.LimitOverrunError, TimeoutError, asyncio.CancelledError)
+        with contextlib.suppress(*ends):
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE)
             target, headers = _parsed(head)
             refusal = self._rule.refuses(target, headers)
