@@ -65,6 +65,18 @@ class Bench:
         request = SetParameters.Request(parameters=[Parameter(name="fault", value=value)])
         return self.lab.wait_result(client.call_async(request)).results[0]
 
+    def moving(self, way, seconds):
+        """The result to come of a motion that has begun; on a busy machine signals may not be there yet."""
+        for _ in range(20):
+            begin, result = self.q, self.move(way, seconds)
+            assert self.lab.wait(lambda b=begin, r=result: r.done() or np.abs(self.q - b).max() > 0.1)
+            if not result.done():
+                return result
+            said = result.result().result.message
+            assert any(words in said for words in ("no wrench", "no joint state has come", "silent")), said
+            self.lab.wait(lambda: False, 1.0)
+        raise AssertionError(said)
+
     def move(self, way, seconds):
         """The goal's result, to come."""
         from rafr_msgs.action import MoveArm
@@ -107,9 +119,10 @@ def bench(lab, request):
 
 def test_a_free_motion_arrives_through_the_emulated_controllers(bench):
     goal = bench.q + 0.2
-    result = bench.lab.wait_result(bench.move(0.2, 2.0)).result
+    result = bench.lab.wait_result(bench.moving(0.2, 2.0)).result
     assert result.success, result.message
-    assert bench.q == pytest.approx(goal, abs=3e-3)  # rad: the controller calls 2e-3 arrived
+    # rad: the controller calls 2e-3 arrived; what was heard last may be older
+    assert bench.lab.wait(lambda: np.abs(bench.q - goal).max() < 3e-3), bench.q - goal
     assert bench.lab.stop("arm_endpoint") == 0
 
 
@@ -120,11 +133,7 @@ def test_a_lost_connection_holds_and_so_does_an_arm_that_was_stopped(bench):
         ("connection-lost", "no joint state"),
         ("emergency-stop", "stopped by its own safety"),
     ):
-        result = bench.move(-0.9, 3.0)
-        begin = bench.q
-        moved = bench.lab.wait(lambda b=begin, r=result: r.done() or np.abs(bench.q - b).max() > 0.1)
-        assert moved
-        assert not result.done(), result.result().result.message
+        result = bench.moving(-0.9, 3.0)
         assert bench.set_fault(fault).successful
         if fault == "connection-lost":
             bench.lab.wait(lambda: False, 1.5)

@@ -115,6 +115,16 @@ def moved_pose(marker):
     return pose_message(transform_from_pose(marker.pose) @ MOVE)
 
 
+def dropped(lab, pose):
+    """Whether a drop comes to the planner; on a busy machine the procedure may seem silent for a while."""
+
+    def once():
+        lab.rviz.drop(pose)
+        return lab.wait(lambda: bool(lab.planner.goals), 5.0)
+
+    return any(once() for _ in range(15))
+
+
 def put_back(lab, marker):
     """Whether the last update puts the handle where it was."""
     poses = [p for u in lab.rviz.updates for p in u.poses]
@@ -131,8 +141,7 @@ def test_a_handle_dropped_elsewhere_has_the_path_planned_to_there(theatre, box_p
     wing = markers["wing"]
     assert (wing.header.frame_id, len(wing.controls), list(markers)) == ("pelvis", 6, ["wing"])
     assert wing.scale == pytest.approx(0.035, abs=0.006)  # m: a box of ten or twelve voxels of 3 mm
-    theatre.rviz.drop(moved_pose(wing))
-    assert theatre.wait(lambda: bool(theatre.planner.goals)), theatre.log("view")
+    assert dropped(theatre, moved_pose(wing)), theatre.log("view")
     request = theatre.planner.goals[0].request
     assert (list(request.bodies), list(request.given_bodies)) == ([], ["wing"])
     T = transform_from_pose(request.given_targets[0])
@@ -187,8 +196,7 @@ def test_an_approval_meanwhile_calls_the_planning_off(theatre, box_plan):
     from rafr_msgs.msg import Approval
 
     wing = theatre.rviz.markers()[0]["wing"]
-    theatre.rviz.drop(moved_pose(wing))
-    assert theatre.wait(lambda: bool(theatre.planner.goals)), theatre.log("view")
+    assert dropped(theatre, moved_pose(wing)), theatre.log("view")
     theatre.wait(lambda: False, seconds=0.5)
     theatre.approvals.publish(Approval(plan_hash=box_plan.hash, approver="test"))
     assert theatre.wait(complained(theatre, "the plan is approved"))
@@ -199,8 +207,7 @@ def test_an_approval_meanwhile_calls_the_planning_off(theatre, box_plan):
 
 def test_a_plan_that_fails_puts_the_handle_back_and_says_why(theatre):
     wing = theatre.rviz.markers()[0]["wing"]
-    theatre.rviz.drop(moved_pose(wing))
-    assert theatre.wait(lambda: bool(theatre.planner.goals)), theatre.log("view")
+    assert dropped(theatre, moved_pose(wing)), theatre.log("view")
     theatre.rviz.drop(moved_pose(wing))
     assert theatre.wait(complained(theatre, "the path of wing is being planned"))
     theatre.planner.ending.set_result((False, "no way through bone"))

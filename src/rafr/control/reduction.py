@@ -20,6 +20,7 @@ from rafr.control.watch import Quantity, all_warnings, first_stop, following, lo
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
+_CREEP = 0.02  # share of the planned speed below which, on the average, there is no progress
 _LAG = (2e-3, 0.02)  # m, rad the command may lag behind the path before the path waits
 _ERROR_FILTER = 0.3  # s
 _MAX_SAMPLE_GAP = 0.1  # s: an error is never integrated over a longer gap
@@ -62,6 +63,7 @@ class Reduction:
         self._grip_monitor = GripMonitor(grip, config)
         self._sample_t: float | None = None
         self._lag = np.zeros(6)
+        self._passed = 0.0  # s of the path's time at which its progress was noted last
         self._waits = dict.fromkeys(("stalled", "bound", "settled", "settling"), 0.0)
 
     @property
@@ -227,7 +229,10 @@ class Reduction:
         return self._waits[name]
 
     def _watch(self, now: Moment, step: Step, why: str) -> Step:
-        if self._count("stalled", self._clock.rate < 0.02, now.dt) > self._config.stall_time:
+        # in sum: a path that stands but for a twitch now and then makes no progress either
+        if self._clock.t - self._passed > _CREEP * self._config.stall_time:
+            self._passed, self._waits["stalled"] = self._clock.t, 0.0
+        if self._count("stalled", True, now.dt) > self._config.stall_time:
             load = f"the load is {now.force:.0f} N, {now.torque:.1f} N m"
             causes = "; ".join(text for text in (load, strained(now), self._learnt) if text)
             reason = f"no progress: waiting for {why} ({causes})"
