@@ -1,5 +1,6 @@
 """The arm controller on an elastic bench: it reaches the target, follows, slows, holds, and never jumps."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -489,3 +490,18 @@ def test_free_motion_faster_than_allowed_is_slowed_and_arrives_where_it_ends(too
     assert bench.plant.t - start > 3.0  # s: 0.3 rad at no more than 0.1 rad/s
     assert np.abs(bench.plant.q - q[-1]).max() < 1e-3
     assert bench.largest_step <= 0.1 * tools.dt * (1 + 1e-9)
+
+
+def test_a_path_that_only_twitches_makes_no_progress_and_holds(tools, monkeypatch):
+    """Something that lets it go on for a moment now and then must not keep it waiting for ever."""
+    ticks = itertools.count()
+
+    def twitching(self, now):
+        return (0.3 if next(ticks) % 200 < 5 else 0.0), "the traction"
+
+    monkeypatch.setattr("rafr.control.reduction.Reduction._speed_share", twitching)
+    bench = tools.bench(config=ArmControlConfig(stall_time=3.0)).reducing()
+    finished = bench.run(60.0)
+    assert not finished.success
+    assert "no progress: waiting for the traction" in finished.message
+    assert next(ticks) < 1000  # 10 s
