@@ -120,28 +120,21 @@ def started(command, until):
                 process.kill()
 
 
-def test_ctrl_c_ends_everything_and_still_reports(case_folder, tmp_path):
-    out = tmp_path / "out"
-    with started(sim(case_folder, out, "--auto-approve"), until="phase: ") as process:
-        assert nodes_running(out)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=180)  # s: the report with its pictures, on a busy machine
-    assert process.returncode == 130
-    assert json.loads((out / "report.json").read_text())["outcome"] == "aborted"
-    deadline = time.monotonic() + 10
-    while nodes_running(out) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert nodes_running(out) == []
-
-
-def test_a_plan_nobody_approves_moves_nothing(case_folder, tmp_path):
+def test_a_plan_nobody_approves_moves_nothing_and_ctrl_c_ends_everything(case_folder, tmp_path):
     """Without --auto-approve the procedure waits; an interrupt then finds the arm where it was parked."""
     out = tmp_path / "out"
     with started(sim(case_folder, out), until="waits for approval") as process:
         time.sleep(3.0)
+        assert nodes_running(out)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=180)  # s: the report with its pictures, on a busy machine
+    assert process.returncode == 130
+    deadline = time.monotonic() + 10
+    while nodes_running(out) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert nodes_running(out) == []
     report = json.loads((out / "report.json").read_text())
+    assert report["outcome"] == "aborted"
     assert report["auto_approved"] is False
     assert report["approval"]["approver"] == ""
     assert [phase["name"] for phase in report["phases"]][-1] == "approval"
