@@ -1,6 +1,7 @@
 """`rafr trajectory` on a pelvis of blocks with a plan made by hand."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -134,8 +135,9 @@ def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_fil
         ("[]", "not a plan"),
         ("{}", "'bodies'"),
         (json.dumps(plan("right_hip").to_json()), "moving right_hip"),
-        (json.dumps({**plan().to_json(), "case": "other"}), "plan of case 'other'"),
-        (json.dumps({**plan().to_json(), "order": []}), "moving nothing"),
+        (json.dumps(replace(plan(), case_id="other").to_json()), "plan of case 'other'"),
+        (json.dumps(replace(plan(), order=()).to_json()), "moving nothing"),
+        (json.dumps({**plan().to_json(), "case": "other"}), "it was changed"),
     ],
 )
 def test_a_file_that_is_no_plan_of_the_case_is_bad_input(folder, tmp_path, capsys, text, message):
