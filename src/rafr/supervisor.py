@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from types import FrameType, TracebackType
 from typing import Literal
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_Handler = Callable[[int, FrameType | None], None] | signal.Handlers
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """End everything: SIGINT, then SIGTERM, then SIGKILL. A Ctrl-C meanwhile is not heard."""
-        with _deaf_to_interrupts():
+        with _handled(signal.SIG_IGN, signal.SIGINT):
             for number, grace in (
                 (signal.SIGINT, self._config.interrupt_grace),
                 (signal.SIGTERM, self._config.terminate_grace),
@@ -214,29 +216,44 @@ def _die_with_parent() -> Callable[[], None] | None:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """SIGINT is ignored inside the block; only the main thread may set handlers."""
-    try:
-        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-@contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """SIGTERM and SIGHUP end the block as Ctrl-C does: with KeyboardInterrupt."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with _handled(interrupt, signal.SIGTERM, signal.SIGHUP):
+        yield
+
+
+@contextlib.contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Signals that end programs are heard at the end of the block.
+
+    For calls into C++ that call Python back: there a KeyboardInterrupt may become another error.
+    """
+    waiting: list[int] = []
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        waiting.append(number)
+
+    with _handled(keep, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        yield
+    if waiting:
+        signal.raise_signal(waiting[0])
+
+
+@contextlib.contextmanager
+def _handled(
+    handler: Callable[[int, FrameType | None], None] | signal.Handlers, *signals: int
+) -> Iterator[None]:
+    """The block with this handler for these signals; only the main thread hears any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, before in previous.items():
+            signal.signal(number, before)

@@ -37,6 +37,7 @@ from rafr.nodes.convert import plan_from_message, plan_message, seconds, transfo
 from rafr.nodes.graph import NAMESPACE
 from rafr.nodes.runtime import LATCHED, RELIABLE
 from rafr.review.run import OUTCOMES, Registered, RunRecord, Sample, TrueSample
+from rafr.supervisor import interrupts_wait
 from rafr.units import METRES_PER_MM, to_mm
 
 _OTHER_TARGET_MM = (5.0, 0.0, 0.0)
@@ -97,7 +98,8 @@ class Console:
 
     def spin(self, timeout: float) -> None:
         """Wait at most `timeout` s for something to arrive and handle it."""
-        self._executor.spin_once(timeout_sec=timeout)
+        with interrupts_wait():
+            self._executor.spin_once(timeout_sec=timeout)
 
     def ready(self) -> bool:
         """Whether the procedure can be asked to start."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rafr.supervisor import Program, Supervisor, SupervisorConfig
+from rafr.supervisor import Program, Supervisor, SupervisorConfig, interruptible, interrupts_wait
 
 QUICK = SupervisorConfig(interrupt_grace=1.0, terminate_grace=0.5)
 SLEEP = "import time\nprint('up', flush=True)\ntime.sleep(60)"
@@ -159,3 +159,21 @@ def test_a_dead_or_hung_program_can_be_started_again_and_its_log_goes_on(tmp_pat
         assert not alive(first)
         assert alive(supervisor.pid("node"))
         assert supervisor.deaths() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_waits_for_the_end_of_the_block(number):
+    reached = False
+    with pytest.raises(KeyboardInterrupt), interruptible():  # noqa: PT012
+        with interrupts_wait():
+            signal.raise_signal(number)
+            reached = True
+        reached = False  # never: it is heard before
+    assert reached
+
+
+def test_without_an_interrupt_the_handlers_are_as_before():
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with interrupts_wait():
+        assert signal.getsignal(signal.SIGINT) is not before[0]
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
