@@ -33,6 +33,18 @@ def made_folder(name: str) -> Path:
     return folder
 
 
+def add_port_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=int, default=0, metavar="N", help="of the page (default: any free one)"
+    )
+
+
+def check_port(port: int) -> None:
+    """Raise InputError unless it is one; 0: any free one."""
+    if not 0 <= port <= 65535:
+        raise InputError("--port", f"{port}", "0 to 65535")
+
+
 def check_json_target(target: str | Path | None) -> None:
     """Raise InputError where `write_json` could not write; asked before long work."""
     if target is None or str(target) == "-":

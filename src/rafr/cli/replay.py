@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rafr.cases.case import CASE_FILE, Case
-from rafr.cli.output import progress_bar
+from rafr.cli.output import add_port_option, check_port, progress_bar
 from rafr.cli.sim_case import FOLDER
 from rafr.errors import InputError
 from rafr.review.timeline import FASTEST, SLOWEST
@@ -20,9 +20,7 @@ _REPORT = "report.json"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", metavar="RUN", help="folder of a run, with its recording")
     parser.add_argument("--case", metavar="CASE", help="case folder (default: the one the report names)")
-    parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="of the page (default: any free one)"
-    )
+    add_port_option(parser)
     parser.add_argument(
         "--speed",
         type=float,
@@ -37,8 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from rafr.review.recorded import Recorded
     from rafr.review.replay import TOPICS, plans_of, set_up
 
-    if not 0 <= args.port <= 65535:
-        raise InputError("--port", f"{args.port}", "0 to 65535")
+    check_port(args.port)
     if not SLOWEST <= args.speed <= FASTEST:
         raise InputError("--speed", f"{args.speed:g}", f"{SLOWEST:g} to {FASTEST:g}")
     folder = Path(args.run_folder)

@@ -7,13 +7,17 @@ import json
 import secrets
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rafr.cases.case import Case
-from rafr.cli.output import progress_bar
+from rafr.cli.output import add_port_option, check_port, progress_bar
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress
+
+if TYPE_CHECKING:
+    from rafr.review.standalone import StandaloneReview
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the plan and the decision about it are kept (default: runs/review-CASE)",
     )
-    parser.add_argument(
-        "--port", type=int, default=0, metavar="N", help="of the page (default: any free one)"
-    )
+    add_port_option(parser)
     parser.add_argument(
         "--host",
         default="127.0.0.1",
@@ -52,8 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from rafr.review.standalone import StandaloneReview
     from rafr.supervisor import interruptible
 
-    if not 0 <= args.port <= 65535:
-        raise InputError("--port", f"{args.port}", "0 to 65535")
+    check_port(args.port)
     case = open_case(Path(args.case), voxels=False)  # planning and slices will read them
     plan = read_plan(Path(args.plan), case) if args.plan else None
     registered = _registration(args.registration, case) if args.registration else None
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
             if registered is not None:
                 review.take_registration(*registered)
             if plan is None:
-                review.make_plan(lambda progress: _make_plan(case, progress))
+                _make_plan(case, review)
             else:
                 review.show(plan)
             while True:
@@ -87,10 +88,22 @@ def run(args: argparse.Namespace) -> int:
         review.page.close()
 
 
-def _make_plan(case: Case, progress: Progress) -> ReductionPlan:
+def _make_plan(case: Case, review: StandaloneReview) -> None:
+    """Tells terminal and page how far it is."""
     from rafr.planning.reduction import plan_reduction
 
-    return plan_reduction(case, progress=progress)
+    with progress_bar("planning") as bar:
+
+        def plan(on_page: Progress) -> ReductionPlan:
+            def progress(fraction: float, text: str = "") -> None:
+                bar(fraction, text)
+                on_page(fraction, text)
+
+            return plan_reduction(case, progress=progress)
+
+        error = review.make_plan(plan)
+    if error is not None:
+        raise error
 
 
 def _registration(name: str, case: Case) -> tuple[Path, dict[str, RigidTransform]]:

@@ -17,9 +17,8 @@ from rafr.planning.path.chart import Chart
 from rafr.planning.path.config import PathConfig
 from rafr.planning.path.load import LoadModel
 from rafr.planning.path.surroundings import Surroundings
-from rafr.planning.reduction import plan_reduction, pull_on
-from rafr.planning.target.given import with_given
-from rafr.planning.target.plausible import handedness
+from rafr.planning.reduction import bones_beside, plan_reduction, pull_on
+from rafr.planning.target.given import judged, with_given
 from rafr.planning.target.targets import TargetResult
 from rafr.progress import Progress, silent
 
@@ -76,7 +75,7 @@ class TargetRecheck:
     def judge(self, body: str, given: Mapping[str, RigidTransform]) -> TargetVerdict:
         """The verdict on `body`'s target where all of `given` (`T_reduced_displaced`, mm) are taken."""
         T = given[body]
-        result = with_given(self._found, self._case, self._meshes, given)
+        result = judged(self._found, self._case, self._meshes, given)
         off = pose_error(T, self.target(body), self._meshes[body].mesh)
         model, chart = self._model(body, {t.name: t.T_reduced_displaced for t in result.bodies})
         x = chart.coordinates(T)[None]
@@ -94,8 +93,7 @@ class TargetRecheck:
 
     def plan(self, given: Mapping[str, RigidTransform], progress: Progress = silent) -> ReductionPlan:
         """The plan with these targets (mm) taken as they are."""
-        parts = {label: mesh for body in self._meshes.values() for label, mesh in body.parts.items()}
-        targets = with_given(self._found, self._case, self._meshes, given, handedness(parts))
+        targets = with_given(self._found, self._case, self._meshes, given)
         return plan_reduction(self._case, start=self._start, targets=targets, progress=progress)
 
     def _model(self, body: str, goals: Mapping[str, RigidTransform]) -> tuple[LoadModel, Chart]:
@@ -110,12 +108,7 @@ class TargetRecheck:
         mesh = self._meshes[body].mesh
         chart = Chart.of(mesh, self.target(body))
         at = np.stack([chart.coordinates(self.target(body))] * 2)
-        still = RigidTransform.identity()
-        obstacles = [
-            part.transformed(goals.get(other, still))
-            for other, others in self._meshes.items()
-            if other != body
-            for part in others.parts.values()
-        ]
+        standing = dict.fromkeys(self._meshes, RigidTransform.identity()) | dict(goals)
+        obstacles = bones_beside(self._meshes, body, standing)
         around = Surroundings.of(mesh, obstacles, chart, at, PathConfig())
         return LoadModel.of(pull_on(self._case, self._meshes, body, goals), around, at), chart

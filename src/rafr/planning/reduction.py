@@ -66,12 +66,7 @@ def plan_reduction(
     bodies = []
     for k, name in enumerate(order):
         progress(0.7 + 0.3 * k / len(order), f"{name}: path")
-        obstacles = [
-            part.transformed(T)
-            for other, T in standing.items()
-            if other != name
-            for part in meshes[other].parts.values()
-        ]
+        obstacles = bones_beside(meshes, name, standing)
         pull = pull_on(case, meshes, name, goals)
         body, path = _plan_body(
             meshes, found.body(name), here[name], obstacles, axes, pull, via.get(name, ())
@@ -85,6 +80,18 @@ def plan_reduction(
     return ReductionPlan(
         case.id, found.method, tuple(bodies), found.symmetry_plane, order, assessment, seconds
     )
+
+
+def bones_beside(
+    meshes: Mapping[str, BodyMesh], name: str, standing: Mapping[str, RigidTransform]
+) -> list[TriangleMesh]:
+    """What stands in a body's way: every bone of all others, where they stand (mm, by body)."""
+    return [
+        part.transformed(T)
+        for other, T in standing.items()
+        if other != name
+        for part in meshes[other].parts.values()
+    ]
 
 
 def _symphysis(meshes: Mapping[str, BodyMesh], found: TargetResult) -> Assessment:

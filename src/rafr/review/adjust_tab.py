@@ -153,6 +153,7 @@ class AdjustTab:
 
     def _judge(self) -> None:
         draft, body = self.draft, self.body.value
+        wanted = self._desk.moved_before() | draft
         self.plan.disabled = True
         if not draft:
             self.verdict.content = ""
@@ -161,7 +162,7 @@ class AdjustTab:
 
         def judge() -> None:
             try:
-                text = verdict_text(self._desk.recheck().judge(body, draft))
+                text = verdict_text(self._desk.recheck().judge(body, wanted))
             except RafrError as error:
                 text = f"**{error}**"
             with self._known.lock:
@@ -181,8 +182,8 @@ class AdjustTab:
                 return
             self.plan.disabled = True
             self.verdict.content = "Planning the way to it …"
-            draft = self.draft
-        self._desk.on_targets(draft, name)
+            wanted = self._desk.moved_before() | self.draft
+        self._desk.on_targets(wanted, name)
 
 
 def verdict_text(verdict: TargetVerdict) -> str:
@@ -190,19 +191,16 @@ def verdict_text(verdict: TargetVerdict) -> str:
     head = "The planner would accept it" if verdict.assessment.accepted else "**The planner would refuse it**"
     gap = verdict.clearance_mm
     bone = f"gap {gap:.1f} mm" if gap >= 0.0 else f"overlap {-gap:.1f} mm"
-    pressing = [f"- **bone would press on bone with {verdict.contact_n:.0f} N**"]
-    pressing = pressing if verdict.contact_n > _PRESSING_N else []
+    pressing = []
+    if verdict.contact_n > _PRESSING_N:
+        pressing = [f"- **bone would press on bone with {verdict.contact_n:.0f} N**"]
     lines = [
         f"{head} (its path apart).",
         "",
         f"- {verdict.off_mm:.1f} mm and {verdict.off_deg:.1f}° from the target that was found",
         f"- {bone} at the nearest place to other bone",
         f"- {verdict.force_n:.0f} N and {verdict.torque_nm:.1f} N m to hold there, predicted",
-        *(
-            [f"- **bone would press on bone with {verdict.contact_n:.0f} N**"]
-            if verdict.contact_n > 1.0
-            else []
-        ),
+        *pressing,
         *(f"- {reason}" for reason in verdict.assessment.reasons),
     ]
     return "\n".join(lines)

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rafr.cases.case import Case
+from rafr.cases.load import load_ct
 from rafr.geometry import RigidTransform
+from rafr.imaging.volume import Volume
 from rafr.planning.metrics import matta, pose_error
 from rafr.planning.pins import patient_axes
 from rafr.planning.plan import ReductionPlan
+from rafr.planning.target.given import has_given_targets
 from rafr.progress import Progress, silent
 from rafr.review.gap_map import GapPainter
+from rafr.review.handles import same_place
+from rafr.units import to_metres
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
@@ -47,26 +52,28 @@ class Desk:
         # each part its own: what takes seconds must not keep the others waiting
         self._lock, self._reading, self._exposing = threading.RLock(), threading.Lock(), threading.Lock()
         self._registered: tuple[Path, dict[str, RigidTransform]] | None = None
+        self._bare_slices: SliceViewer | None = None  # without a CBCT
         self.slices_or_none: SliceViewer | None = None
         self._radiographs: LiveRadiographs | None = None
         self._measured_plan: ReductionPlan | None = None
+        self._plan: ReductionPlan | None = None
         self._found: ReductionPlan | None = None
         self._recheck: TargetRecheck | None = None
 
     @cached_property
     def gaps(self) -> GapPainter:
-        with self._lock:
-            return GapPainter(self.meshes)
+        return GapPainter(self.meshes)
 
-    @property
-    def has_cbct(self) -> bool:
-        """Whether slices of a registered CBCT can be shown."""
-        return self._registered is not None
+    @cached_property
+    def _ct(self) -> Volume:
+        """Of slices and radiographs alike."""
+        return load_ct(self.case)
 
     def take_registration(self, cbct: Path, T_cbct_ct: Targets) -> None:
         """A CBCT was registered: its image and where it shows every body, mm."""
         with self._reading:
-            self._registered, self.slices_or_none = (cbct, dict(T_cbct_ct)), None
+            self._registered = cbct, dict(T_cbct_ct)
+            self.slices_or_none = None
 
     def slices(self) -> SliceViewer:
         """Made when it is first asked for: images take seconds to read."""
@@ -79,12 +86,13 @@ class Desk:
         from rafr.imaging.readers import read_volume
         from rafr.review.slices import SliceViewer
 
-        meshes = {name: body.mesh for name, body in self.meshes.items()}
-        ct = read_volume(self.case.ct)
+        if self._bare_slices is None:
+            surfaces = {name: body.mesh for name, body in self.meshes.items()}
+            self._bare_slices = SliceViewer(self._ct, surfaces)
         if self._registered is None:
-            return SliceViewer(ct, meshes)
+            return self._bare_slices
         path, T_cbct_ct = self._registered
-        return SliceViewer(ct, meshes, read_volume(path), T_cbct_ct)
+        return self._bare_slices.with_cbct(read_volume(path), T_cbct_ct)
 
     def radiographs(self, plan: ReductionPlan | None, progress: Progress = silent) -> LiveRadiographs:
         """Made when first asked for; displacement is measured from the plan's targets."""
@@ -92,7 +100,7 @@ class Desk:
 
         with self._exposing:
             if self._radiographs is None:
-                self._radiographs = LiveRadiographs(self.case, pins=True)
+                self._radiographs = LiveRadiographs(self.case, ct=self._ct, pins=True)
             self._radiographs.prepare(progress)
             if plan is not self._measured_plan:
                 reduced = {} if plan is None else {b.name: b.T_reduced_displaced for b in plan.bodies}
@@ -102,8 +110,22 @@ class Desk:
 
     def take_plan(self, plan: ReductionPlan) -> None:
         """A plan is shown: changed targets are judged by the targets that were found, not by changed ones."""
-        if self._found is None or not plan.method.startswith("given"):
-            self._found, self._recheck = plan, None
+        with self._lock:
+            self._plan = plan
+            if self._found is None or not has_given_targets(plan):
+                self._found, self._recheck = plan, None
+
+    def moved_before(self) -> dict[str, RigidTransform]:
+        """Targets (mm, by body) that the plan shown has from a person, not from the evidence."""
+        with self._lock:
+            if self._plan is None or self._found is None:
+                return {}
+            found = {b.name: b.T_reduced_displaced for b in self._found.bodies}
+            return {
+                b.name: b.T_reduced_displaced
+                for b in self._plan.bodies
+                if not same_place(to_metres(b.T_reduced_displaced), to_metres(found[b.name]))
+            }
 
     def recheck(self) -> TargetRecheck:
         """Judges changed targets.

@@ -12,12 +12,10 @@ from rafr.geometry import RigidTransform
 from rafr.review.desk import Desk
 from rafr.review.known import Known
 from rafr.review.latest import Latest
+from rafr.review.slices import CT, PLANES
 from rafr.review.stage import on_person
 
-_BLANK = np.zeros((8, 8, 3), dtype=np.uint8)
-_CT, _CBCT = "CT", "CBCT"
-_PLANES = ("axial", "coronal", "sagittal")
-_VIEWS = {"AP": "ap", "inlet": "inlet", "outlet": "outlet", "lateral": "lateral"}
+_VIEWS = ("AP", "inlet", "outlet", "lateral")  # of rafr.xray.view, as they are written
 _STEP_MM = 0.5
 _QUALITY = 88  # of JPEG
 
@@ -43,10 +41,10 @@ class _Drawn:
 class SliceTab:
     """A slice of CT or CBCT with the contours of the bones where they are in the state shown."""
 
-    def __init__(self, gui: Any, known: Known, desk: Desk, work: Latest, changed: Callable[[], None]) -> None:
-        self._known, self._desk, self._work = known, desk, work
-        self.plane = gui.add_button_group("plane", _PLANES)
-        self.image = gui.add_dropdown("image", (_CT,), initial_value=_CT)
+    def __init__(self, gui: Any, desk: Desk, work: Latest, changed: Callable[[], None]) -> None:
+        self._desk, self._work = desk, work
+        self.plane = gui.add_button_group("plane", PLANES)
+        self.image = gui.add_dropdown("image", (CT,), initial_value=CT)
         self.position = gui.add_slider("position, mm", min=-1.0, max=1.0, step=_STEP_MM, initial_value=0.0)
         gui.add_markdown("The image is as it was taken; contours are where the bones are in the state shown.")
         self._container = gui.add_folder("slice")
@@ -66,8 +64,8 @@ class SliceTab:
         try:
             viewer = self._desk.slices()
             plane = self.plane.value
-            if self._desk.has_cbct and _CBCT not in self.image.options:
-                self.image.options = (_CT, _CBCT)
+            if viewer.images != tuple(self.image.options):
+                self.image.options = viewer.images
             if plane != self._ranged:
                 lower, upper = viewer.range_mm(plane)
                 self._ranged = plane
@@ -86,7 +84,7 @@ class RadiographTab:
 
     def __init__(self, gui: Any, known: Known, desk: Desk, work: Latest, changed: Callable[[], None]) -> None:
         self._known, self._desk, self._work = known, desk, work
-        self.view = gui.add_button_group("view", tuple(_VIEWS))
+        self.view = gui.add_button_group("view", _VIEWS)
         self._container = gui.add_folder("before, and as shown")
         with self._container:
             self._drawn = _Drawn(gui)
@@ -105,7 +103,7 @@ class RadiographTab:
     def _draw(self, poses: Poses, name: str, moving: bool, planned: bool) -> None:
         try:
             radiographs = self._desk.radiographs(self._known.plan, self._tell)
-            view = _VIEWS[self.view.value]
+            view = self.view.value.lower()
             picture = radiographs.before_and_now(view, poses, moving=moving, name=name, measured=not planned)
         except RafrError as error:
             self._drawn.note.content = f"**{error}**"

@@ -61,7 +61,7 @@ class ReviewPage:
         self._known.watching = surroundings is not None
         self._visits: dict[int, Visit] = {}
         self.theatre = None if surroundings is None else Theatres(surroundings, self._known.lock)
-        self._host, self._token = host, token
+        self._token = token
         self._server = serve(title)
         try:
             names = LOCAL if host in LOCAL else ()
@@ -101,7 +101,6 @@ class ReviewPage:
                 known.desk.take_plan(plan)
             for visit in self._visits.values():
                 visit.plan_changed()
-                visit.show_the_plan()
 
     def show_poses(self, T_current_displaced: Mapping[str, RigidTransform]) -> None:
         """Show where the bodies are now (mm, reference body's CT frame), where `now` is chosen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -17,6 +18,7 @@ from rafr.review.readout import framed
 
 _FORCE, _GAP, _HERE = "#e69f00", "#56b4e9", "#ffffff"
 _DOT = {"show": True, "size": 9}
+_NOW_PERIOD = 1.0  # s
 _HEIGHT = 190  # px of a curve
 _CELL = '<td style="text-align:right;padding:0.1em 0.35em">{}</td>'
 _HEAD = '<th style="text-align:{};padding:0.1em 0.35em;opacity:0.75">{}</th>'
@@ -33,6 +35,7 @@ class PlanTab:
         self._facts = gui.add_html("")
         self._shown_plan: ReductionPlan | None = None
         self._at = -1
+        self._tabulated = float("-inf")
 
     def refresh(self, state: str, step: int, poses: Mapping[str, RigidTransform]) -> None:
         plan = self._known.plan
@@ -46,7 +49,16 @@ class PlanTab:
             self._at = step
             self._draw(plan, step)
         self._where.content = framed(path_facts(plan, step) if state == PATH else "")
-        now = poses if state == LIVE and self._known.live else {}
+        self._tabulate(plan, poses if state == LIVE and self._known.live else {})
+
+    def refresh_now(self, poses: Mapping[str, RigidTransform]) -> None:
+        """Where the bodies are now, once a second: measuring all of their surfaces takes a while."""
+        plan = self._known.plan
+        if plan is not None and time.monotonic() - self._tabulated > _NOW_PERIOD:
+            self._tabulate(plan, poses)
+
+    def _tabulate(self, plan: ReductionPlan, now: Mapping[str, RigidTransform]) -> None:
+        self._tabulated = time.monotonic()
         self._table.content = framed(metrics_html(plan, self._known.desk, now))
 
     def _draw(self, plan: ReductionPlan, step: int) -> None:

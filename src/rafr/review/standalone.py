@@ -72,16 +72,17 @@ class StandaloneReview:
         """Where a registration found every body in the CBCT, mm."""
         self._desk.take_registration(cbct, T_cbct_ct)
 
-    def make_plan(self, plan: Callable[[Progress], ReductionPlan]) -> None:
-        """Plan in this thread, telling the page how far it is; its failure is told there, too."""
+    def make_plan(self, plan: Callable[[Progress], ReductionPlan]) -> RafrError | None:
+        """Plan in this thread, telling the page how far it is and, as the caller, why it failed."""
         with self._busy:
             try:
                 made = plan(lambda share, text="": self.page.say(f"Planning: {100 * share:.0f} % {text}"))
             except RafrError as error:
                 self.page.say(f"**Not planned: {error}**")
                 self._tell(f"not planned: {error}")
-                return
+                return error
         self.show(made)
+        return None
 
     def _adjust(self, targets: Mapping[str, RigidTransform], who: str) -> None:
         if self._busy.locked():

@@ -58,29 +58,33 @@ class Visit:
         if known.timeline is not None:
             self.add_timeline(known.timeline)
         self._build(client.gui)
-        self.plan_changed()
+        self._draw_plan()
+        self.told()
+        self.said()
+        self.refresh()
         self.turn(_FIELD if self._shown == LIVE and self.theatre is not None else _AP)
 
     # -- what the page tells -------------------------------------------------------------------------
 
     def plan_changed(self) -> None:
+        """Turn from the operation to a plan that has come; who adjusts a target goes on with it."""
+        self._draw_plan()
+        self.said()
+        self.show(PATH, PLAN if self._tab == NOW else None)
+
+    def _draw_plan(self) -> None:
         plan = self._known.plan
         if plan is not None:
             self.slider.max = max(steps_of(plan), 2)
             self.slider.value = 1
             self.scene.show_plan(plan)
-        self.told()
-        self.said()
-        self.refresh()
-
-    def show_the_plan(self) -> None:
-        """Turn from the operation to a plan that has come; who adjusts a target goes on with it."""
-        self.show(PATH, PLAN if self._tab == NOW else None)
 
     def moved(self) -> None:
         """Bodies were measured anew."""
         if self._shown == LIVE:
             self._refresh_bodies()
+            if self._tab == PLAN:
+                self.plan.refresh_now(self._poses())
 
     def told(self) -> None:
         self.readout.content = readout_html(self._known.numbers)
@@ -280,7 +284,7 @@ class Visit:
             self.plan = PlanTab(gui, known)
         if desk is not None:
             with folder(SLICES):
-                self.slices = SliceTab(gui, known, desk, self._work, again)
+                self.slices = SliceTab(gui, desk, self._work, again)
             with folder(XRAY):
                 self.radiographs = RadiographTab(gui, known, desk, self._slow, again)
             with folder(ADJUST):

@@ -1,6 +1,7 @@
 """A target is moved, judged at once, and planned again only when somebody says so by name."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ CASE = Case(
     None,
     (Body("reference", (1,)), Body("wing", (11,)), Body("ramus", (12,))),
 )
+SHIFT = RigidTransform.from_translation((0.5, 0.0, 0.0))
 VERDICT = TargetVerdict(1.3, 0.4, -0.6, 84.0, 3.1, 310.0, Assessment(False, ("it lies in the sacrum",)))
 
 
@@ -142,3 +144,19 @@ def test_a_plan_that_does_not_say_how_sure_it_is_cannot_be_changed():
     desk.take_plan(make_plan())
     with pytest.raises(InputError, match="no verdict on the target of wing"):
         desk.recheck()
+
+
+def test_a_second_bodys_target_is_moved_beside_the_first_one_not_in_its_place(tab):
+    earlier = replace(make_plan(shift=SHIFT), method="given: wing, ramus; mirror")
+    tab.page.show_plan(earlier)
+    tab.body.value = "ramus"
+    tab._again()
+    move(tab, (0.0, 1.0, 0.0))
+    wait(lambda: "would refuse" in tab.verdict.content)
+    assert set(tab.desk.judged[-1][1]) == {"wing", "ramus"}
+    tab.name.value = "Dr. Who"
+    tab._ask_for_plan()
+    ((targets, _),) = tab.desk.asked
+    assert_same(targets["wing"], SHIFT @ TARGETS["wing"])
+    moved = RigidTransform.from_translation((0.0, 1.0, 0.0))
+    assert_same(targets["ramus"], moved @ SHIFT @ TARGETS["ramus"])

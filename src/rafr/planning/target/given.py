@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # a target this far off, and this many times as far as its inverse, was saved the wrong way round
 _INVERTED_MM, _INVERTED_TIMES = 10.0, 4.0
+_GIVEN = "given: "  # begins the method of a plan whose targets a person moved
 _ROUNDING_MM = 1e-6  # what files round off; the plan's hash is no finer
 
 
@@ -50,8 +51,7 @@ def given_targets(
         InputError: no such moving body, or a target that looks inverted.
     """
     own = plan_targets(case, meshes, progress=progress, config=config)
-    base = handedness({label: m for body in meshes.values() for label, m in body.parts.items()})
-    return with_given(own, case, meshes, given, base, config=config)
+    return with_given(own, case, meshes, given, config=config)
 
 
 def with_given(
@@ -59,25 +59,43 @@ def with_given(
     case: Case,
     meshes: Mapping[str, BodyMesh],
     given: Mapping[str, RigidTransform],
-    assessment: Assessment = ACCEPTED,
     *,
     config: TargetConfig | None = None,
 ) -> TargetResult:
-    """As `given_targets`, beside targets found earlier (`own`); `assessment`: of the case apart from them."""
+    """As `given_targets`, beside targets found earlier (`own`)."""
+    result = judged(own, case, meshes, given, config=config)
+    bones = {label: mesh for body in meshes.values() for label, mesh in body.parts.items()}
+    return replace(result, assessment=handedness(bones) & result.assessment)
+
+
+def judged(
+    own: TargetResult,
+    case: Case,
+    meshes: Mapping[str, BodyMesh],
+    given: Mapping[str, RigidTransform],
+    *,
+    config: TargetConfig | None = None,
+) -> TargetResult:
+    """As `with_given`, of the targets alone: what the case is like apart from them takes longer to judge."""
     config = config or TargetConfig()
     names = [b.name for b in case.moving]
     for name in given:
         if name not in names:
             raise InputError("targets", f"no moving body {name!r}", f"one of {', '.join(names)}")
     goals = {t.name: given.get(t.name, t.T_reduced_displaced) for t in own.bodies}
-    bodies = []
+    bodies, assessment = [], ACCEPTED
     for target in own.bodies:
         if target.name in given:
             target = _given(target, goals, case.reference.name, meshes, config)
         bodies.append(target)
         assessment &= target.assessment
-    method = METHOD if not given else f"given: {', '.join(n for n in own.order if n in given)}; {METHOD}"
+    method = METHOD if not given else f"{_GIVEN}{', '.join(n for n in own.order if n in given)}; {METHOD}"
     return replace(own, bodies=tuple(bodies), assessment=assessment, method=method)
+
+
+def has_given_targets(plan: ReductionPlan) -> bool:
+    """Whether a person moved targets of this plan, by its method."""
+    return plan.method.startswith(_GIVEN)
 
 
 def planned_targets(plan: ReductionPlan) -> TargetResult:
