@@ -16,7 +16,7 @@ import numpy as np
 from rafr.cases.case import Body
 from rafr.geometry import TriangleMesh
 from rafr.imaging.meshing import mesh_from_labels
-from rafr.imaging.segmentation import bone_of
+from rafr.imaging.segmentation import bone_of, label_counts
 from rafr.imaging.volume import Volume
 from rafr.progress import Progress, silent
 
@@ -120,7 +120,7 @@ def _pieces(labels: Volume, config: GroupingConfig, progress: Progress) -> list[
         labels.spacing * step,
         labels.direction,
     )
-    values = [int(v) for v in np.flatnonzero(np.bincount(labels.array.ravel())) if v > 0]
+    values = [int(v) for v in np.flatnonzero(label_counts(labels.array)) if v > 0]
     pieces = []
     for number, value in enumerate(values):
         progress(number / len(values), f"piece {value}")

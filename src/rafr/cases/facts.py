@@ -9,7 +9,7 @@ import numpy as np
 
 from rafr.cases.case import Case
 from rafr.cases.meshes import BodyMesh
-from rafr.imaging.segmentation import bone_of
+from rafr.imaging.segmentation import bone_of, label_counts
 from rafr.imaging.volume import Volume
 
 
@@ -45,7 +45,7 @@ def _grid(volume: Volume) -> dict[str, Any]:
 
 
 def _pieces(labels: Volume) -> dict[str, dict[str, Any]]:
-    counts = np.bincount(labels.array.ravel())
+    counts = label_counts(labels.array)
     voxel = float(np.prod(labels.spacing))
     return {
         str(value): {"bone": bone_of(int(value)), "volume_mm3": round(float(counts[value]) * voxel, 1)}

@@ -15,7 +15,7 @@ import numpy as np
 from rafr.errors import InputError
 from rafr.imaging.dicom import read_dicom_folder
 from rafr.imaging.nifti import check_nifti
-from rafr.imaging.segmentation import LARGEST_LABEL
+from rafr.imaging.segmentation import LARGEST_LABEL, label_counts
 from rafr.imaging.volume import Volume
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -75,7 +75,7 @@ def read_labels(path: Path | str) -> Volume:
         raise InputError(path, f"holds the label value {shown}", f"integers 0..{LARGEST_LABEL}")
     if not any(values):
         raise InputError(path, "holds background alone", f"label values 1..{LARGEST_LABEL}")
-    return volume.with_array(volume.array.astype(np.uint8))
+    return volume.with_array(volume.array.astype(np.uint8, copy=False))
 
 
 @contextmanager
@@ -155,9 +155,5 @@ def _distinct(volume: Volume) -> list[float]:
     array = volume.array
     low, high = float(array.min()), float(array.max())
     if array.dtype.kind in "iu" and low >= 0 and high <= LARGEST_LABEL:
-        import cv2
-
-        rows = np.ascontiguousarray(array.astype(np.uint8, copy=False)).reshape(len(array), -1)
-        counts = cv2.calcHist([rows], [0], None, [256], [0, 256])  # a tenth of NumPy's time
-        return [float(v) for v in np.flatnonzero(counts)]
+        return [float(v) for v in np.flatnonzero(label_counts(array.astype(np.uint8, copy=False)))]
     return [float(v) for v in np.unique(array)]
