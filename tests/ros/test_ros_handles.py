@@ -209,7 +209,7 @@ def test_a_plan_that_fails_puts_the_handle_back_and_says_why(theatre):
     wing = theatre.rviz.markers()[0]["wing"]
     assert dropped(theatre, moved_pose(wing)), theatre.log("view")
     theatre.rviz.drop(moved_pose(wing))
-    assert theatre.wait(complained(theatre, "the path of wing is being planned"))
+    assert theatre.wait(complained(theatre, "another plan is being made"))
     theatre.planner.ending.set_result((False, "no way through bone"))
     assert theatre.wait(complained(theatre, "no way through bone"))
     assert theatre.wait(lambda: put_back(theatre, wing))

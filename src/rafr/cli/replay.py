@@ -61,7 +61,7 @@ def _serve(recorded: Any, case: Case, report: dict[str, Any], args: argparse.Nam
     from rafr.cases.meshes import body_meshes
     from rafr.review.operation import Operation
     from rafr.review.page import ReviewPage
-    from rafr.review.replay import Player, Replay, robot_of
+    from rafr.review.replay import Playback, Replay, robot_of
     from rafr.review.theatre import surroundings_of
     from rafr.robot.description import urdf_text
     from rafr.room import OperatingRoom
@@ -77,9 +77,9 @@ def _serve(recorded: Any, case: Case, report: dict[str, Any], args: argparse.Nam
             operation = Operation(page, case, bodies, surroundings, urdf, print)
             with progress_bar("opening the recording") as progress:
                 replay = Replay(recorded, page, operation, case, report.get("injected") or {}, progress)
-            player = Player(replay, page, args.speed)
+            playback = Playback(replay, page, args.speed)
             print(f"replay: {page.url}   (Ctrl-C ends it)", flush=True)
-            player.run()
+            playback.run()
     finally:
         page.close()
 

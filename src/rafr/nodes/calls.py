@@ -11,6 +11,7 @@ from rclpy.node import Node
 
 Done = Callable[[bool, str], None]
 Then = Callable[[Any], str]
+Heard = Callable[[Any], None]
 
 
 class Calls:
@@ -43,8 +44,13 @@ class Calls:
         future = client.call_async(request)
         future.add_done_callback(lambda f: _end(f.result(), f.result().success, done, then))
 
-    def action(self, name: str, goal: Any, done: Done, then: Then | None = None) -> None:
-        """Send a goal; `then` takes the result of a success and says what is wrong with it, or ""."""
+    def action(
+        self, name: str, goal: Any, done: Done, then: Then | None = None, heard: Heard | None = None
+    ) -> None:
+        """Send a goal; `then` takes the result of a success and says what is wrong with it, or "".
+
+        `heard` takes every feedback.
+        """
         client = self._actions[name]
         if not client.server_is_ready():
             done(False, f"action {name} is not there")
@@ -67,7 +73,8 @@ class Calls:
             success = answer.status == GoalStatus.STATUS_SUCCEEDED and answer.result.success
             _end(answer.result, success, done, then)
 
-        client.send_goal_async(goal).add_done_callback(accepted)
+        feedback = None if heard is None else lambda message: heard(message.feedback)
+        client.send_goal_async(goal, feedback_callback=feedback).add_done_callback(accepted)
 
     def cancel(self) -> None:
         """Cancel the goal under way, also one that is just being accepted."""

@@ -35,7 +35,8 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.nodes.convert import plan_from_message, plan_message, seconds, transform_from_pose
 from rafr.nodes.graph import NAMESPACE
-from rafr.nodes.runtime import LATCHED, RELIABLE
+from rafr.nodes.runtime import LATCHED, RELIABLE, init_ros
+from rafr.review.messages import ARM_STATES, BASE_STATES, PROCEDURE_STATES, SAFETY_STATES, state_name
 from rafr.review.run import OUTCOMES, Registered, RunRecord, Sample, TrueSample
 from rafr.supervisor import interrupts_wait
 from rafr.units import METRES_PER_MM, to_mm
@@ -44,23 +45,13 @@ _OTHER_TARGET_MM = (5.0, 0.0, 0.0)
 _HEARTBEATS = QoSProfile(depth=200)
 
 
-def _names(message_type: Any, *constants: str) -> dict[int, str]:
-    return {getattr(message_type, name): name for name in constants}
-
-
-_ARM = _names(ArmState, "IDLE", "MOVING", "CLAMPED", "REDUCING", "HOLDING")
-_BASE = _names(BaseState, "BRAKED", "DOCKING", "DOCKED", "HOLDING")
-_SAFETY = _names(SafetyState, "OK", "WARNING", "STOPPED")
-_PROCEDURE = _names(ProcedureState, "RUNNING", "WAITING", "HELD", "DONE", "ABORTED")
-
-
 class Console:
     """Fills a RunRecord from the graph; a context manager that owns its ROS context."""
 
     def __init__(self, record: RunRecord, case_id: str) -> None:
         self.record, self._case_id = record, case_id
         # the command line's own handlers decide what Ctrl-C means
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        init_ros([], signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node("console", namespace=NAMESPACE)
         self._executor = EventsExecutor()
         self._executor.add_node(self._node)
@@ -176,7 +167,7 @@ class Console:
             self._heard[message.node] = time.monotonic()
 
     def _procedure(self, message: ProcedureState) -> None:
-        self.record.status = _PROCEDURE.get(message.status, "")
+        self.record.status = state_name(message, PROCEDURE_STATES, "status")
         self.record.message = message.message
         self.record.holds = list(message.holds)
         active = self.record.status in ("RUNNING", "WAITING")
@@ -186,7 +177,7 @@ class Console:
         self.record.samples.append(
             Sample(
                 t=seconds(message.header.stamp),
-                state=_ARM.get(message.state, ""),
+                state=state_name(message, ARM_STATES),
                 body=message.body,
                 progress=message.progress,
                 distance=message.target_distance,
@@ -206,10 +197,10 @@ class Console:
         )
 
     def _base(self, message: BaseState) -> None:
-        self.record.base_state = _BASE.get(message.state, "")
+        self.record.base_state = state_name(message, BASE_STATES)
 
     def _safety(self, message: SafetyState) -> None:
-        self.record.safety = _SAFETY.get(message.state, "")
+        self.record.safety = state_name(message, SAFETY_STATES)
         self.record.safety_reasons = list(message.reasons)
 
     def _plan(self, message: Plan) -> None:

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rafr_msgs.action import PlanReduction
-from rafr_msgs.msg import Approval, Plan, ProcedureState, Registration
+from rafr_msgs.msg import Approval, Plan, Registration
 from rafr_msgs.srv import ApprovePlan
-from rclpy.action import ActionClient
 
 from rafr.cases.meshes import body_meshes
 from rafr.config import option
@@ -21,7 +19,7 @@ from rafr.errors import InputError
 from rafr.nodes.convert import plan_from_message, transform_from_pose
 from rafr.nodes.live_feed import LiveFeed
 from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
-from rafr.nodes.target_handles import with_targets
+from rafr.nodes.target_requests import TargetRequests
 from rafr.nodes.work import case_of
 from rafr.review.desk import Desk, Targets
 from rafr.review.operation import Operation, approval_text
@@ -30,8 +28,6 @@ from rafr.review.theatre import surroundings_of
 from rafr.robot.description import urdf_text
 from rafr.room import OperatingRoom
 from rafr.units import to_metres, to_mm
-
-_APPROVAL = "approval"  # the phase in which a person decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +60,11 @@ class ReviewNode(RafrNode):
         )
         self._live = LiveFeed(self, self._page, self._operation)
         self._plan_hash = ""
-        self._phase = ""
-        self._planning_goal: Any = None
         self._approve = self.create_client(ApprovePlan, "approve_plan")
-        self._planner = ActionClient(self, PlanReduction, "plan_reduction")
+        self._requests = TargetRequests(self)
         self.create_subscription(Registration, "registration", self._registered, LATCHED)
         self.create_subscription(Plan, "plan", self._plan, LATCHED)
         self.create_subscription(Approval, "approval", self._approved, LATCHED)
-        self.create_subscription(ProcedureState, "procedure/state", self._proceeded, LATCHED)
         self.create_wall_timer(0.1, self._hand_on)
         self.create_wall_timer(config.period, self._live.show)
         self.get_logger().info(f"review page: {self._page.url}")
@@ -87,6 +80,7 @@ class ReviewNode(RafrNode):
         self._plan_hash = plan.hash
         self._operation.order = plan.order
         self._page.show_plan(plan)
+        self._requests.take_plan(plan.hash)
         self._page.say("A plan waits for your decision.")
 
     def _approved(self, message: Approval) -> None:
@@ -99,13 +93,8 @@ class ReviewNode(RafrNode):
         if message.accepted and message.cbct and len(seen) == len(poses):
             self._desk.take_registration(Path(message.cbct), seen)
 
-    def _proceeded(self, message: ProcedureState) -> None:
-        if message.phase != _APPROVAL and self._planning_goal is not None:  # decided upon meanwhile
-            self._planning_goal.cancel_goal_async()
-            self._planning_goal = None
-        self._phase = message.phase
-
     def _hand_on(self) -> None:
+        self._requests.watch()
         while not self._targets.empty():
             self._plan_to(*self._targets.get())
         while not self._decisions.empty():
@@ -123,35 +112,16 @@ class ReviewNode(RafrNode):
             self._approve.call_async(request).add_done_callback(self._answered)
 
     def _plan_to(self, targets: Targets, who: str) -> None:
-        """Ask for the plan with these targets, while a plan is still to be decided upon."""
-        if self._phase != _APPROVAL:
-            self._page.say("**Targets are moved while a plan waits for approval: nothing was changed.**")
-            return
-        if not self._planner.server_is_ready():
-            self._page.say("**The planner does not answer: nothing was changed.**")
-            return
-        goal = with_targets(PlanReduction.Goal(), {n: to_metres(T) for n, T in targets.items()}, who)
-        sent = self._planner.send_goal_async(goal, feedback_callback=self._planning)
-        sent.add_done_callback(self._plan_goal_answered)
+        """Ask for the plan with these targets (mm), which comes by its topic."""
 
-    def _planning(self, message: Any) -> None:
-        share = message.feedback.progress
-        self._page.say(f"Planning: {100 * share:.0f} % {message.feedback.stage}")
+        def done(success: bool, message: str) -> None:
+            if not success:
+                self._page.say(f"**The targets stay: {message}.**")
 
-    def _plan_goal_answered(self, future: Any) -> None:
-        handle = future.result()
-        if not handle.accepted:
-            self._page.say("**The planner is busy: nothing was changed.**")
-            return
-        self._planning_goal = handle
-        handle.get_result_async().add_done_callback(self._planned)
+        self._requests.ask({n: to_metres(T) for n, T in targets.items()}, who, done, self._planning)
 
-    def _planned(self, future: Any) -> None:
-        """The plan itself comes by its topic."""
-        overtaken, self._planning_goal = self._planning_goal is None, None
-        result = future.result().result
-        if not result.success and not overtaken:
-            self._page.say(f"**{result.message or 'Not planned.'}**")
+    def _planning(self, feedback: Any) -> None:
+        self._page.say(f"Planning: {100 * feedback.progress:.0f} % {feedback.stage}")
 
     def _answered(self, future: Any) -> None:
         answer = future.result()

@@ -16,10 +16,9 @@ from rafr.nodes.markers import colour, marker, points, text
 from rafr.nodes.runtime import LATCHED, RELIABLE, SENSOR
 from rafr.nodes.topics import Latest
 from rafr.review.captions import Spoken, force_caption
+from rafr.review.messages import ARM_STATES, SAFETY_STATES, state_name
 from rafr.review.path_colours import force_colours
 
-ARM_STATES = {getattr(ArmState, name): name for name in ("IDLE", "MOVING", "CLAMPED", "REDUCING", "HOLDING")}
-_SAFETY = {SafetyState.OK: "ok", SafetyState.WARNING: "warning", SafetyState.STOPPED: "stopped"}
 _METRES_PER_NEWTON = 1e-3
 _LEAST_FORCE = 1.0  # N: an arrow below has no direction to speak of
 _ARROW = Vector3(x=0.012, y=0.025, z=0.03)  # m: shaft, head, head's length
@@ -68,9 +67,12 @@ def spoken(
     """What is said now; None where nothing was heard lately."""
     words: dict[str, Any] = {"unseen": unseen}
     if safety is not None:
-        words |= {"safety": _SAFETY.get(safety.state, "unknown"), "reasons": list(safety.reasons)}
+        words |= {
+            "safety": state_name(safety, SAFETY_STATES).lower() or "unknown",
+            "reasons": list(safety.reasons),
+        }
     if arm is not None:
-        state = ARM_STATES.get(arm.state, "unknown").lower()
+        state = state_name(arm, ARM_STATES).lower() or "unknown"
         words |= {"arm": state, "body": arm.body, "arm_reason": arm.reason}
     if procedure is not None:
         words |= {"phase": procedure.phase, "message": procedure.message}

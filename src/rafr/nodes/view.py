@@ -22,7 +22,6 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.nodes.convert import plan_from_message
 from rafr.nodes.frames import TfPublisher, frame_message
-from rafr.nodes.inserted_pins import InsertedPins
 from rafr.nodes.markers import MarkerTopic
 from rafr.nodes.path_markers import legend_marker, path_markers
 from rafr.nodes.patient_markers import BoneMarkers, table_marker
@@ -37,6 +36,7 @@ from rafr.planning.plan import ReductionPlan
 from rafr.registration.live import Sighting
 from rafr.review.frame_tree import FrameTree
 from rafr.review.handles import Handle, in_front
+from rafr.review.planned_pins import PlannedPins, pins_done
 from rafr.review.whereabouts import Whereabouts
 from rafr.robot.description import urdf_text
 from rafr.robot.links import LinkPoses
@@ -65,7 +65,7 @@ class ViewNode(RafrNode):
         self._fronts = {name: in_front(mesh) for name, mesh in meshes.items()}
         self._table = table_marker(room.table)
         self._bones = BoneMarkers(meshes)
-        self._pins = InsertedPins(self, case, bodies)
+        self._pins = PlannedPins(case, bodies, lambda text: self.diagnose(WARN, text))
         self._tools = ToolMarkers()
         self._tree = FrameTree(LinkPoses(urdf), room.T_base_marker, self._reference)
         self._poses = {name: RigidTransform.identity() for name in meshes}
@@ -132,7 +132,7 @@ class ViewNode(RafrNode):
 
     def _show(self) -> None:
         if self._handles is not None:
-            self._handles.watch()
+            self._handles.requests.watch()
         idle = self._idle
         for source in (self._listener, self._states, self._procedure):
             source.listen(not idle)
@@ -154,12 +154,11 @@ class ViewNode(RafrNode):
         """A bone that is not seen now stays, faint, where it was seen last."""
         tracked = seen.bodies(self._reference, self._moving)
         self._poses |= tracked
-        procedure = self._procedure.last
-        self._pins.update(self._order, [] if procedure is None else procedure.history)
+        pinned = self._order[: pins_done(self._procedure.last)]
         yield self._table
         for name, T in self._poses.items():
             yield self._bones.bone(name, T, seen=name in tracked or name == self._reference)
-            yield from self._bones.pins(name, self._pins.by_body.get(name, ()), T)
+            yield from self._bones.pins(name, self._pins.of(name) if name in pinned else (), T)
         yield from self._planned
 
     def _frames(self, seen: Sighting) -> Iterator[TransformStamped]:

@@ -15,11 +15,9 @@ from rafr.imaging.volume import Volume
 from rafr.planning.metrics import matta, pose_error
 from rafr.planning.pins import patient_axes
 from rafr.planning.plan import ReductionPlan
-from rafr.planning.target.given import has_given_targets
+from rafr.planning.target.given import given_targets_of
 from rafr.progress import Progress, silent
 from rafr.review.gap_map import GapPainter
-from rafr.review.handles import same_place
-from rafr.units import to_metres
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
@@ -112,20 +110,13 @@ class Desk:
         """A plan is shown: changed targets are judged by the targets that were found, not by changed ones."""
         with self._lock:
             self._plan = plan
-            if self._found is None or not has_given_targets(plan):
+            if self._found is None or not given_targets_of(plan):
                 self._found, self._recheck = plan, None
 
     def moved_before(self) -> dict[str, RigidTransform]:
         """Targets (mm, by body) that the plan shown has from a person, not from the evidence."""
         with self._lock:
-            if self._plan is None or self._found is None:
-                return {}
-            found = {b.name: b.T_reduced_displaced for b in self._found.bodies}
-            return {
-                b.name: b.T_reduced_displaced
-                for b in self._plan.bodies
-                if not same_place(to_metres(b.T_reduced_displaced), to_metres(found[b.name]))
-            }
+            return {} if self._plan is None else given_targets_of(self._plan)
 
     def recheck(self) -> TargetRecheck:
         """Judges changed targets.

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rafr.progress import Progress, silent
-from rafr.review.operation import ARM_STATES, approval_text, state_name
+from rafr.review.messages import ARM_STATES, PROCEDURE_STATES, state_name
+from rafr.review.operation import approval_text
 from rafr.review.recorded import Recorded
 
-_PROCEDURE_STATES = ("RUNNING", "WAITING", "HELD", "DONE", "ABORTED")
 _HASH = 8  # characters that tell plans apart
 
 
@@ -41,7 +41,7 @@ def _changes(
 
 
 def _of_procedure(before: Any, now: Any) -> list[str]:
-    state = state_name(now, _PROCEDURE_STATES, "status")
+    state = state_name(now, PROCEDURE_STATES, "status")
     texts = []
     if now.phase and (before is None or now.phase != before.phase):
         texts.append(f"phase {_words(now.phase)}")

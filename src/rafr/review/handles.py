@@ -1,4 +1,4 @@
-"""Handles with which a person moves the target of a fragment before the plan is approved.
+"""Handles with which a person moves the target of a fragment before the plan is approved, and when that is.
 
 A handle stands in the middle of its bone as planned, turned with it. Lengths in m, poses in the reference
 body's CT frame.
@@ -7,7 +7,6 @@ body's CT frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.units import METRES_PER_MM
 
-OPEN_PHASES = ("planning", "approval")  # of the procedure: no plan is being carried out
+OPEN_PHASE = "approval"  # of the procedure: a plan waits, and none is being carried out
 _FRESH = 2.0  # s, wall time: age at which the procedure counts as silent
 _CLEAR = 0.02  # m before the bone
 _SAME = (1e-5, 1e-5)  # m, rad
@@ -57,7 +56,7 @@ def in_front(mesh: TriangleMesh) -> FloatArray:
 
 @dataclass(slots=True)
 class Permission:
-    """Whether targets may be moved now: never once a plan is approved, or its reduction runs.
+    """Whether targets may be moved now: only while a plan waits for its approval.
 
     Attributes:
         phase: of the procedure.   active: it runs or waits for a person.   heard: s, when it said so.
@@ -78,8 +77,8 @@ class Permission:
             return "there is no plan"
         if self.approved_hash == self.plan_hash:
             return "the plan is approved"
-        if not self.active or self.phase not in OPEN_PHASES:
-            return f"the procedure is in {self.phase or 'no phase'}, not in {' or '.join(OPEN_PHASES)}"
+        if not self.active or self.phase != OPEN_PHASE:
+            return f"the procedure is in {self.phase or 'no phase'}, not in {OPEN_PHASE}"
         return ""
 
 
@@ -87,10 +86,3 @@ def same_place(a: RigidTransform, b: RigidTransform) -> bool:
     """Whether two poses (m) are the same to a person."""
     between = a.inverse() @ b
     return bool(np.linalg.norm(between.translation) < _SAME[0] and between.angle < _SAME[1])
-
-
-def still_given(
-    given: Mapping[str, RigidTransform], planned: Mapping[str, RigidTransform]
-) -> dict[str, RigidTransform]:
-    """Those of the targets a person gave that the loaded plan (both m, by body) has."""
-    return {name: T for name, T in given.items() if name in planned and same_place(T, planned[name])}

@@ -15,6 +15,12 @@ from rafr.errors import InputError, RafrError
 from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
 
+# names of the constants of rafr_msgs
+ARM_STATES = ("IDLE", "MOVING", "CLAMPED", "REDUCING", "HOLDING")
+BASE_STATES = ("BRAKED", "DOCKING", "DOCKED", "HOLDING")
+SAFETY_STATES = ("OK", "WARNING", "STOPPED")
+PROCEDURE_STATES = ("RUNNING", "WAITING", "HELD", "DONE", "ABORTED")
+
 
 def transform_from_pose(pose: Any) -> RigidTransform | None:
     """Transform (m) of a geometry_msgs/Pose; None when it is not finite or its quaternion no rotation."""
@@ -54,3 +60,8 @@ def plan_from_message(message: Any) -> ReductionPlan:
             "plan message", f"hash {message.hash[:12]}…", f"the plan's own hash {plan.hash[:12]}…"
         )
     return plan
+
+
+def state_name(message: Any, names: tuple[str, ...], field: str = "state") -> str:
+    """Which of the message's own constants this field of it is; "" for none of them."""
+    return next((name for name in names if getattr(message, name) == getattr(message, field)), "")

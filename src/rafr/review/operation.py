@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rafr.cases.case import Case, SchantzPin
-from rafr.errors import InfeasibleError
+from rafr.cases.case import Case
 from rafr.geometry import RigidTransform
-from rafr.planning.pins import propose_pins
 from rafr.review.cord_lines import drawn_cords
-from rafr.review.messages import number_of
+from rafr.review.messages import ARM_STATES, number_of, state_name
 from rafr.review.page import ReviewPage
+from rafr.review.planned_pins import PlannedPins, pins_done
 from rafr.review.readout import Numbers
 from rafr.review.theatre import Surroundings
 from rafr.review.whereabouts import Whereabouts
@@ -26,19 +25,6 @@ from rafr.units import to_mm
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
-
-ARM_STATES = ("IDLE", "MOVING", "CLAMPED", "REDUCING", "HOLDING")  # constants of rafr_msgs/ArmState
-_PINS_DONE = "pins: done"  # in the procedure's history, once per body
-
-
-def state_name(message: Any, names: tuple[str, ...], field: str = "state") -> str:
-    """Which of the message's own constants this field of it is; "" for none of them."""
-    return next((name for name in names if getattr(message, name) == getattr(message, field)), "")
-
-
-def pins_done(message: Any) -> int:
-    """How many bodies have their pins, of a rafr_msgs/ProcedureState or None."""
-    return 0 if message is None else list(message.history).count(_PINS_DONE)
 
 
 def approval_text(message: Any) -> str:
@@ -92,14 +78,13 @@ class Operation:
         self.order: tuple[str, ...] = ()
         self.memory = Memory()
         self._page, self._theatre = page, page.theatre
-        self._case, self._meshes, self._surroundings = case, meshes, surroundings
+        self._case, self._surroundings = case, surroundings
         self._links = LinkPoses(urdf)
-        self._complain = complain
         self._arm: Any = None
         self._procedure: Any = None
         self._traction = ""
         self._tension = math.nan
-        self._pins: dict[str, tuple[SchantzPin, ...]] = {}
+        self._pins = PlannedPins(case, meshes, complain)
         self._pinned: set[str] = set()
 
     @property
@@ -138,7 +123,7 @@ class Operation:
     def prepare_pins(self, bodies: Iterable[str]) -> None:
         """Find the pins of bodies, which takes seconds, before they are shown."""
         for body in bodies:
-            self._pins_of(body)
+            self._pins.of(body)
 
     def look(self) -> None:
         """Learn what the messages taken last say; what is not seen now stays where it was seen last."""
@@ -163,19 +148,10 @@ class Operation:
         """The pins, as planned, of every body that has been given them."""
         wanted = set(self.order[: self.memory.pinned])
         for body in wanted - self._pinned:
-            self._theatre.add_pins(body, self._pins_of(body))
+            self._theatre.add_pins(body, self._pins.of(body))
         for body in self._pinned - wanted:
             self._theatre.remove_pins(body)
         self._pinned = wanted
-
-    def _pins_of(self, body: str) -> tuple[SchantzPin, ...]:
-        if body not in self._pins:
-            try:
-                self._pins[body] = tuple(propose_pins(self._case, self._meshes, body))
-            except InfeasibleError as error:
-                self._pins[body] = ()
-                self._complain(f"pins of {body} cannot be shown: {error}")
-        return self._pins[body]
 
     def _numbers(self) -> Numbers:
         arm, procedure = self._arm, self._procedure

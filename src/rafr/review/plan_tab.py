@@ -127,9 +127,13 @@ def _body_table(body: BodyPlan, plan: ReductionPlan, desk: Desk | None, T: Rigid
     facts = body_facts(body)
     now = None if T is None or desk is None else desk.standing(plan, body.name, T)
     columns = [("before", body.before), ("planned", body.after), ("now", now)]
+    sure = f" ± {body.expected_error_mm:.1f}"
     head = "".join(_HEAD.format("right", title) for title, _ in columns)
     rows = [
-        ("to the target, mm", [_number(c, "mean_mm") for _, c in columns]),
+        (
+            "to the target, mm",
+            [_number(c, "mean_mm") + (sure if c is body.after else "") for _, c in columns],
+        ),
         ("largest, mm", [_number(c, "max_mm") for _, c in columns]),
         ("turn, °", [_number(c, "deg") for _, c in columns]),
         ("Matta", [_matta(c) for _, c in columns]),

@@ -18,8 +18,9 @@ from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress, silent
 from rafr.review.events import EVENT_TOPICS, find_events
 from rafr.review.messages import plan_from_message
-from rafr.review.operation import Memory, Operation, approval_text, pins_done
+from rafr.review.operation import Memory, Operation, approval_text
 from rafr.review.page import ReviewPage
+from rafr.review.planned_pins import pins_done
 from rafr.review.recorded import Recorded
 from rafr.review.timeline import Timeline
 from rafr.review.whereabouts import Whereabouts
@@ -206,7 +207,7 @@ class Replay:
         return "Replay: this plan has not been approved yet."
 
 
-class Player:
+class Playback:
     """The course of a replay in time; its methods may be called from any thread, `run` from one.
 
     Attributes:

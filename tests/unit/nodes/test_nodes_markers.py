@@ -8,10 +8,8 @@ import pytest
 from rafr.geometry import RigidTransform
 from rafr.nodes.convert import invalid_pose_message, pose_message, transform_from_pose
 from rafr.nodes.drag_server import DragServer, Grip
-from rafr.nodes.inserted_pins import InsertedPins
 from rafr.nodes.markers import MarkerTopic, axes, marker, text
 from rafr.nodes.path_markers import path_markers
-from rafr.nodes.target_handles import with_targets
 from rafr.nodes.tool_markers import ToolMarkers
 from rafr.planning.plan import BodyPlan, PathPose
 from rafr.review.path_colours import OVERLAP
@@ -152,29 +150,3 @@ def test_updates_are_numbered_without_a_gap_and_name_what_went():
     assert [u.seq_num for u in node.published] == [1, 2, 3]
     assert [p.name for p in node.published[1].poses] == ["wing"]
     assert list(node.published[2].erases) == ["wing"]
-
-
-def test_a_goal_names_bodies_and_targets_in_the_same_order():
-    other = RigidTransform.from_translation([1.0, 2.0, 3.0])
-    goal = with_targets(SimpleNamespace(), {"wing": HERE, "ramus": other}, "Dr. Who")
-    assert goal.given_bodies == ["wing", "ramus"]
-    for pose, T in zip(goal.given_targets, (HERE, other), strict=True):
-        assert transform_from_pose(pose).matrix == pytest.approx(T.matrix)
-
-
-def test_pins_are_there_once_their_phase_is_done_in_the_order_of_reduction(monkeypatch):
-    from rafr.errors import InfeasibleError
-
-    def propose(_case, _meshes, body):
-        if body == "small":
-            raise InfeasibleError(("no place",))
-        return (f"pin of {body}",)
-
-    monkeypatch.setattr("rafr.nodes.inserted_pins.propose_pins", propose)
-    node = FakeNode()
-    pins = InsertedPins(node, None, {})
-    assert pins.update(["wing", "small"], ["pins: failed"]) == []
-    assert pins.update(["wing", "small"], ["pins: done"]) == ["wing"]
-    assert pins.update(["wing", "small"], ["pins: done", "pins: done"]) == ["small"]
-    assert pins.by_body == {"wing": ("pin of wing",), "small": ()}
-    assert "small" in node.published[0]

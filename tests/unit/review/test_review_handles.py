@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.review.handles import OPEN_PHASES, Handle, Permission, in_front, same_place, still_given
+from rafr.review.handles import OPEN_PHASE, Handle, Permission, in_front, same_place
 
 CUBE = TriangleMesh(
     np.array([[0, 0, 0], [40, 0, 0], [0, 20, 0], [0, 0, 10]], dtype=float) + 300.0,
@@ -48,9 +48,8 @@ def permission(**changes):
     return Permission(**{"phase": "approval", "active": True, "heard": 10.0, "plan_hash": "a"} | changes)
 
 
-@pytest.mark.parametrize("phase", OPEN_PHASES)
-def test_targets_may_be_moved_while_a_plan_is_made_or_judged(phase):
-    assert permission(phase=phase, approved_hash="of an older plan").refusal(11.0) == ""
+def test_targets_may_be_moved_while_a_plan_waits_for_approval():
+    assert permission(approved_hash="of an older plan").refusal(11.0) == ""
 
 
 @pytest.mark.parametrize(
@@ -68,18 +67,9 @@ def test_otherwise_the_reason_is_said(changes, reason):
     assert reason in permission(**changes).refusal(11.0)
 
 
-def test_every_phase_of_the_procedure_that_needs_an_approval_refuses():
+def test_every_other_phase_of_the_procedure_refuses():
     from rafr.procedure.phases import BY_NAME, PHASES
 
-    assert set(OPEN_PHASES) <= set(BY_NAME)
     for phase in PHASES:
-        if phase.name not in OPEN_PHASES:
-            assert permission(phase=phase.name).refusal(11.0)
-    assert not any(BY_NAME[name].needs_approval for name in OPEN_PHASES)
-
-
-def test_a_given_target_counts_until_another_plan_has_another(target):
-    elsewhere = target @ RigidTransform.from_translation([1e-4, 0.0, 0.0])
-    given = {"wing": target, "ramus": target, "gone": target}
-    kept = still_given(given, {"wing": target, "ramus": elsewhere})
-    assert list(kept) == ["wing"]
+        assert bool(permission(phase=phase.name).refusal(11.0)) == (phase.name != OPEN_PHASE)
+    assert not BY_NAME[OPEN_PHASE].needs_approval

@@ -14,7 +14,7 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.review.operation import Operation
 from rafr.review.recorded import Recorded
-from rafr.review.replay import TOPICS, Player, Replay, set_up
+from rafr.review.replay import TOPICS, Playback, Replay, set_up
 from rafr.review.theatre import Surroundings
 from rafr.review.timeline import named_events
 from rafr.robot.description import urdf_text
@@ -301,7 +301,7 @@ def test_a_recording_of_another_case_is_refused(recorded_run, opened, case_of_ru
 
 def test_it_plays_at_its_speed_stops_at_the_end_and_jumps(recorded_run, opened):
     replay, page = opened(recorded_run)
-    player = Player(replay, page, speed=10.0)
+    player = Playback(replay, page, speed=10.0)
     assert page.timeline.speed == 10.0
     running = threading.Thread(target=player.run, args=(0.01,))
     running.start()

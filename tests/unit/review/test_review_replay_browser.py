@@ -9,7 +9,7 @@ from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.review.operation import Operation
 from rafr.review.page import ReviewPage
 from rafr.review.recorded import Recorded
-from rafr.review.replay import TOPICS, Player, Replay, set_up
+from rafr.review.replay import TOPICS, Playback, Replay, set_up
 from rafr.review.theatre import Surroundings
 from rafr.robot.description import urdf_text
 from rafr.robot.shapes import robot_shapes
@@ -33,7 +33,7 @@ def replayed(recorded_run, case_of_run):
     around = Surroundings(room, robot_shapes(urdf), lying)
     page = ReviewPage("replay", {"reference": box(0.0), "wing": box(60.0)}, surroundings=around)
     operation = Operation(page, case_of_run, {}, around, urdf, print)
-    player = Player(Replay(recorded, page, operation, case_of_run, {}), page)
+    player = Playback(Replay(recorded, page, operation, case_of_run, {}), page)
     running = threading.Thread(target=player.run)
     running.start()
     yield page

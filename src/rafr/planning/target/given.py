@@ -93,9 +93,12 @@ def judged(
     return replace(own, bodies=tuple(bodies), assessment=assessment, method=method)
 
 
-def has_given_targets(plan: ReductionPlan) -> bool:
-    """Whether a person moved targets of this plan, by its method."""
-    return plan.method.startswith(_GIVEN)
+def given_targets_of(plan: ReductionPlan) -> dict[str, RigidTransform]:
+    """The targets (mm, by body) that a plan has from a person; its method names the bodies."""
+    if not plan.method.startswith(_GIVEN):
+        return {}
+    names = plan.method.removeprefix(_GIVEN).partition("; ")[0].split(", ")
+    return {b.name: b.T_reduced_displaced for b in plan.bodies if b.name in names}
 
 
 def planned_targets(plan: ReductionPlan) -> TargetResult:
