@@ -65,24 +65,16 @@ def target_error(subject: str, kind: str, seed: int) -> list[tuple[dict[str, flo
     ]
 
 
-@pytest.mark.parametrize(
-    ("subject", "kind", "seed"),
-    [("z009", "denis2", 1), ("z027", "iliac-wing", 9)],
-)
-def test_a_broken_face_puts_the_target_within_1_mm_and_1_degree(subject, kind, seed):
-    for error, accepted in target_error(subject, kind, seed):
+def test_a_broken_face_puts_the_target_within_1_mm_and_1_degree():
+    for error, accepted in target_error("z009", "denis2", 1):
         assert accepted
         assert error["mean_mm"] < 1.0
         assert error["deg"] < 1.0
 
 
-@pytest.mark.parametrize(
-    ("subject", "kind", "seed"),
-    [("z050", "si-dislocation", 4), ("z062", "open-book", 8)],
-)
-def test_a_joint_injury_is_planned_within_3_mm_and_3_degrees(subject, kind, seed):
+def test_a_joint_injury_is_planned_within_3_mm_and_3_degrees():
     """No broken face: natural asymmetry (rms 1.28 mm between the two hips) is part of the error."""
-    for error, accepted in target_error(subject, kind, seed):
+    for error, accepted in target_error("z062", "open-book", 8):
         assert accepted
         assert error["mean_mm"] < 3.0
         assert error["deg"] < 3.0
