@@ -64,15 +64,6 @@ def test_only_the_nodes_import_ros():
     assert offenders == []
 
 
-def test_ros_is_started_in_one_place_which_chooses_the_transport():
-    offenders = [
-        str(path.relative_to(SOURCE))
-        for path in modules()
-        if "rclpy.init(" in path.read_text(encoding="utf-8")
-    ]
-    assert offenders == ["nodes/runtime.py"]
-
-
 def test_the_core_does_not_import_nodes_or_commands():
     offenders = [
         f"{path.relative_to(SOURCE)}: {name}"

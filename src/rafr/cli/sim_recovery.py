@@ -21,11 +21,15 @@ class RecoveryConfig:
     """How long things may take, s of wall time.
 
     Attributes:
-        silence: without a heartbeat after which a node is taken for hung.   start: until what was started
-            again is ready.   reset: until the supervisor allows motion again.   again: between two requests.
+        silence: without a heartbeat after which a node is taken for hung.
+        forget: until the others have done with a hung node that was killed. Started again at once, it never
+            hears some of them (Fast DDS 2.14: its full queue in shared memory, eProsima/Fast-DDS issue 5053).
+        start: until what was started again is ready.   reset: until the supervisor allows motion again.
+        again: between two requests.
     """
 
     silence: float = 3.0
+    forget: float = 5.0
     start: float = 90.0
     reset: float = 60.0
     again: float = 1.0
@@ -62,6 +66,11 @@ class Recovery:
         self._wait(self.config.silence, lambda: False)  # the silent must be told from the living
         silent = self.console.silent(self.config.silence - self.config.again)
         down = [name for name in self.record.nodes if name not in self.supervisor.names or name in silent]
+        hung = [name for name in down if name in self.supervisor.names]
+        for name in hung:
+            self.supervisor.kill(name)
+        if hung:
+            self._wait(self.config.forget, lambda: False)
         for name in down:
             if name == _PROCEDURE:  # before it says that it knows of no phases
                 self.record.begin_anew()

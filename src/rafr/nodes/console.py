@@ -35,7 +35,7 @@ from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.nodes.convert import plan_from_message, plan_message, seconds, transform_from_pose
 from rafr.nodes.graph import NAMESPACE
-from rafr.nodes.runtime import LATCHED, RELIABLE, init_ros
+from rafr.nodes.runtime import LATCHED, RELIABLE
 from rafr.review.messages import ARM_STATES, BASE_STATES, PROCEDURE_STATES, SAFETY_STATES, state_name
 from rafr.review.run import OUTCOMES, Registered, RunRecord, Sample, TrueSample
 from rafr.supervisor import interrupts_wait
@@ -51,7 +51,7 @@ class Console:
     def __init__(self, record: RunRecord, case_id: str) -> None:
         self.record, self._case_id = record, case_id
         # the command line's own handlers decide what Ctrl-C means
-        init_ros([], signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._node = rclpy.create_node("console", namespace=NAMESPACE)
         self._executor = EventsExecutor()
         self._executor.add_node(self._node)

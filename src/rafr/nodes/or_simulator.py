@@ -29,7 +29,7 @@ from rafr.control.traction import TractionWatch
 from rafr.errors import InputError, RafrError
 from rafr.nodes.convert import seconds, time_message
 from rafr.nodes.or_outputs import DeviceOutputs, Outputs
-from rafr.nodes.runtime import LATCHED, OK, RELIABLE, WARN, RafrNode, init_ros
+from rafr.nodes.runtime import LATCHED, OK, RELIABLE, WARN, RafrNode
 from rafr.nodes.work import case_of
 from rafr.nodes.worker import WorkerError, run_in_process
 from rafr.simulation.arm_line import COMMAND_AGE, TICK, ArmLine
@@ -278,7 +278,7 @@ def main() -> None:
 
 def run_simulator(room: type[OrSimulator], argv: list[str] | None = None) -> int:
     """Simulate until told to end; exit code as `rafr.nodes.runtime.run_node`."""
-    init_ros(argv)
+    rclpy.init(args=argv)
     node: OrSimulator | None = None
     try:
         node = room()

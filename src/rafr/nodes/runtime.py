@@ -138,23 +138,13 @@ def use_sim_time(node: Node) -> bool:
     return bool(parameter.value)
 
 
-def init_ros(args: list[str] | None = None, **options: Any) -> None:
-    """`rclpy.init` over sockets alone, unless FASTDDS_BUILTIN_TRANSPORTS says otherwise.
-
-    Through shared memory, a process that was stopped until its queue was full, killed and started again
-    never hears some of the others (Fast DDS 2.14, eProsima/Fast-DDS issues 5053 and 5469).
-    """
-    os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
-    rclpy.init(args=args, **options)
-
-
 def run_node(factory: Callable[[], RafrNode], argv: list[str] | None = None) -> int:
     """Make the node, spin it single-threaded until it is told to end, leave nothing behind.
 
     Returns:
         The exit code: 0 after SIGINT, SIGTERM or shutdown, 2 for bad parameters or input, 1 for a defect.
     """
-    init_ros(argv)
+    rclpy.init(args=argv)
     node: RafrNode | None = None
     code = 0
     try:
