@@ -22,14 +22,15 @@ class RecoveryConfig:
 
     Attributes:
         silence: without a heartbeat after which a node is taken for hung.
-        forget: until the others have done with a hung node that was killed. Started again at once, it never
-            hears some of them (Fast DDS 2.14: its full queue in shared memory, eProsima/Fast-DDS issue 5053).
+        forget: until the others have given up a hung node that was killed (DDS's lease: 20 s). Started again
+            before, it never hears some of them (Fast DDS 2.14: they still hold its full queue in shared
+            memory, eProsima/Fast-DDS issue 5053).
         start: until what was started again is ready.   reset: until the supervisor allows motion again.
         again: between two requests.
     """
 
     silence: float = 3.0
-    forget: float = 5.0
+    forget: float = 21.0
     start: float = 90.0
     reset: float = 60.0
     again: float = 1.0
