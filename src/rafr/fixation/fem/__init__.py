@@ -1,1 +1,1 @@
-"""Finite elements that know nothing of bones: quadratic tetrahedra, constraints, contact, solvers (mm, N, MPa)."""
+"""Finite elements, which know nothing of bones: quadratic tetrahedra, contact, solvers (mm, N, MPa)."""
