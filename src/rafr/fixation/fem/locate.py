@@ -11,7 +11,7 @@ from rafr.errors import InputError
 from rafr.fixation.fem.mesh import FloatArray, IntArray, TetMesh
 from rafr.fixation.fem.shapes import barycentric, tet10, tet10_gradients
 
-_ROUNDS = (12, 96, 768)  # nearest centroids tried, until one of the elements holds the point
+_ROUNDS = (12, 96, 768)  # nearest centroids tried of every size, until one of the elements holds the point
 _CHUNK = 20_000
 _INSIDE = -1e-9  # barycentric
 
@@ -23,7 +23,7 @@ class Located:
     Attributes:
         element: (k,).
         nodes: (k, 10) of that element.   weights: (k, 10), sum 1.
-        outside: (k,) mm by which the point lies outside its element, 0 inside.
+        outside: (k,) mm by which the point lies outside its element, 0 inside; about, and not less than that.
     """
 
     element: IntArray
@@ -43,7 +43,12 @@ class Locator:
         if not len(self._chosen):
             raise InputError("locate", "no elements to look in", "at least one")
         corners = mesh.nodes[mesh.elements[self._chosen, :4]]
-        self._tree = cKDTree(corners.mean(axis=1))
+        centre = corners.mean(axis=1)
+        radius = np.linalg.norm(corners - centre[:, None], axis=2).max(axis=1)
+        # elements of about one size have a tree of their own: the nearest centroids are otherwise all small elements'
+        size = np.floor(np.log2(radius)).astype(int)
+        self._groups = [np.flatnonzero(size == s) for s in np.unique(size)]
+        self._trees = [cKDTree(centre[group]) for group in self._groups]
 
     def locate(self, points: FloatArray, tolerance: float = 0.0) -> Located:
         """The element of every point (k, 3) mm; the nearest of the neighbours up to `tolerance` mm outside all.
@@ -71,23 +76,27 @@ class Locator:
         reference, outside = np.zeros((len(points), 3)), np.full(len(points), np.inf)
         todo = np.arange(len(points))
         for tried in _ROUNDS:
-            tried = min(tried, len(self._chosen))
-            for part in np.array_split(todo, max(1, len(todo) * tried // (_CHUNK * 12))):
+            for part in np.array_split(todo, max(1, len(todo) * tried * len(self._trees) // (_CHUNK * 12))):
                 element[part], reference[part], outside[part] = self._best(points[part], tried)
             todo = np.flatnonzero(outside > 0)
-            if not len(todo) or tried == len(self._chosen):
+            if not len(todo) or tried >= max(map(len, self._groups)):
                 break
         return element, reference, outside
 
     def _best(self, points: FloatArray, tried: int) -> tuple[IntArray, FloatArray, FloatArray]:
-        near = self._tree.query(points, k=[*range(1, tried + 1)])[1]
+        near = np.hstack(
+            [
+                group[tree.query(points, k=[*range(1, min(tried, len(group)) + 1)])[1]]
+                for tree, group in zip(self._trees, self._groups, strict=True)
+            ]
+        )
         corners = self.mesh.nodes[self.mesh.elements[self._chosen[near], :4]]
         edges = np.swapaxes(corners[:, :, 1:] - corners[:, :, :1], -1, -2)
         offset = points[:, None] - corners[:, :, 0]
         straight = np.linalg.solve(edges, offset[..., None])[..., 0]
         # the elements most likely to hold the point, then the curved map of those only
         inside = barycentric(straight).min(axis=-1)
-        few = np.argsort(-inside, axis=1)[:, : min(4, tried)]
+        few = np.argsort(-inside, axis=1)[:, :4]
         element = self._chosen[np.take_along_axis(near, few, axis=1)]
         reference = np.take_along_axis(straight, few[..., None], axis=1)
         reference = self._curved(points, element, reference)

@@ -9,10 +9,13 @@ no fast direct solver is installed.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -194,6 +197,7 @@ def factorise(K: Any) -> Callable[[FloatArray], FloatArray]:
     from scipy.sparse.linalg import splu
 
     if find_spec("pypardiso"):
+        _point_at_mkl()
         from pypardiso import PyPardisoSolver
         from pypardiso.pardiso_wrapper import PyPardisoError
 
@@ -210,6 +214,14 @@ def factorise(K: Any) -> Callable[[FloatArray], FloatArray]:
     except RuntimeError as error:
         raise InfeasibleError(("the stiffness is singular: a body moves freely",)) from error
     return factor.solve  # type: ignore[no-any-return]
+
+
+def _point_at_mkl() -> None:
+    """pypardiso searches the whole environment for its library at every factorisation, unless told where it is."""
+    for folder in (Path(sys.prefix) / "lib", Path(sys.prefix) / "Library" / "bin"):
+        found = sorted(folder.glob("*mkl_rt*"))
+        if found:
+            os.environ.setdefault("PYPARDISO_MKL_RT", str(found[0]))
 
 
 class _Pardiso:
