@@ -54,6 +54,8 @@ class ContactPair:
     layer: what is between.
     reach: mm, partners further apart in the normal's direction (or overlapping by more) never meet.
     offset: mm added to every gap: a layer of cartilage that fills a gap has its thickness, negated.
+    degree: of the quadrature. Where a layer much stiffer than the elements opens within a face, 4 was off by 16 %
+        of the largest displacement, 6 by 3 %, 10 by 0.7 % (8 mm faces); where faces stay closed 4 does.
     """
 
     slave: Faces
@@ -61,6 +63,7 @@ class ContactPair:
     layer: Layer
     reach: float = 3.0
     offset: float = 0.0
+    degree: int = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +89,7 @@ class Interface:
     rows: Any
 
 
-def pair_up(mesh: TetMesh, pair: ContactPair, degree: int = 4) -> Interface:
+def pair_up(mesh: TetMesh, pair: ContactPair) -> Interface:
     """The integration points that have a partner.
 
     Raises:
@@ -97,7 +100,7 @@ def pair_up(mesh: TetMesh, pair: ContactPair, degree: int = 4) -> Interface:
         raise InputError("contact", f"{layer}", "positive stiffness, friction of at least 0")
     if not len(pair.slave) or not len(pair.master):
         raise InputError("contact", "a surface without faces", "two surfaces")
-    at, normal, area, N = face_points(mesh.nodes, pair.slave.nodes, degree)
+    at, normal, area, N = face_points(mesh.nodes, pair.slave.nodes, pair.degree)
     q = N.shape[0]
     place, direction = at.reshape(-1, 3), normal.reshape(-1, 3)
     face, reference, gap = _shoot(mesh.nodes, pair.master.nodes, place, direction, pair.reach)
@@ -257,10 +260,14 @@ class ContactState:
             self.limit = self.interface.layer.friction * self.pressure(moved)
 
     def keep_slip(self, moved: FloatArray) -> None:
-        """Ends a load step: what the return mapping took off the elastic displacement stays."""
+        """Ends a load step: what the return mapping took off the elastic displacement stays.
+
+        The next step's limit is unknown again: this one's may be too low to hold the bodies.
+        """
         if self.interface.layer.friction:
             elastic = self.traction(moved) / self.shear
             self.slipped = self._all_tangential(moved) - elastic
+            self.limit = np.full(len(self.limit), np.inf)
 
     def slipping(self, moved: FloatArray) -> NDArray[np.bool_]:
         """(q,) closed points at the limit."""

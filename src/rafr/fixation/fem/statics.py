@@ -25,7 +25,9 @@ from rafr.fixation.fem.springs import Springs
 from rafr.progress import Progress, silent
 
 _FORCING = 1e-3  # how exactly a Newton step of many is solved
-_PATIENCE = 40  # iterations with a preconditioner of an earlier step, after which it is made again
+_PATIENCE = 2  # times the iterations that it needed when it was new (or 40), and a preconditioner is made again
+_LEAST_PATIENCE = 40
+_STEPS_PER_LIMIT = 15  # of Newton's method, when the friction limit may be what keeps it from an equilibrium
 _MOST_ITERATIONS = 500
 _ENOUGH = 0.1  # of the energy's slope at the start of a step that may be left at its end
 
@@ -56,7 +58,7 @@ class Settings:
     contact_tolerance: the same with contact, friction or springs that only pull.
     steps: equal parts in which load and prescribed displacement are put on; friction remembers its slip
         from part to part.
-    most_steps: of Newton's method for one friction limit.
+    most_steps: of Newton's method where there is no friction.
     most_limits: how often the friction limit is set.
     """
 
@@ -65,7 +67,7 @@ class Settings:
     contact_tolerance: float = 1e-6
     steps: int = 1
     most_steps: int = 80
-    most_limits: int = 60
+    most_limits: int = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,6 +169,7 @@ class System:
         self._interfaces = tuple(pair_up(problem.mesh, pair) for pair in problem.contacts)
         self._assemble(problem.young, problem.poisson, progress)
         self._preconditioner: Preconditioner | None = None
+        self._patience = _LEAST_PATIENCE
 
     def with_materials(self, young: FloatArray, poisson: FloatArray) -> System:
         """The same system of other materials; it goes on with this one's preconditioner while that is good."""
@@ -251,7 +254,7 @@ class System:
         exact = settings.contact_tolerance if self._unilateral else settings.tolerance
         loose = 0.03 if frictional else exact
         for k in range(settings.most_limits):
-            x = self._minimise(x, load, joints, loose, count)
+            x = self._minimise(x, load, joints, loose, count, frictional)
             for joint, state in states:
                 state.follow_pressure(joint.rows @ x + joint.offset)
             count.residual = self._imbalance(x, load, joints)
@@ -268,11 +271,17 @@ class System:
         )
 
     def _minimise(
-        self, x: FloatArray, load: FloatArray, joints: list[_Joint], tolerance: float, count: _Count
+        self,
+        x: FloatArray,
+        load: FloatArray,
+        joints: list[_Joint],
+        tolerance: float,
+        count: _Count,
+        frictional: bool,
     ) -> FloatArray:
         """Newton's method with line search for the joints' present friction limits."""
         values = [j.rows @ x + j.offset for j in joints]
-        for _ in range(self.settings.most_steps):
+        for _ in range(_STEPS_PER_LIMIT if frictional else self.settings.most_steps):
             residual = load - self._K @ x - _pull(joints, values, len(x))
             size = float(np.linalg.norm(residual))
             goal = tolerance * self._acting(load, joints, values)
@@ -285,6 +294,8 @@ class System:
             x = x + length * step
             values = [v + length * a for v, a in zip(values, along, strict=True)]
             count.newton += 1
+        if frictional:
+            return x
         raise InfeasibleError(
             (
                 f"no equilibrium in {self.settings.most_steps} steps: {size / max(goal, 1e-300) * tolerance:.1e} of "
@@ -311,10 +322,12 @@ class System:
             self._preconditioner = preconditioner(
                 K, added, lambda: Hierarchy.of(mesh, reduction), self.settings.method
             )
-        most = _MOST_ITERATIONS if new else _PATIENCE
+        most = _MOST_ITERATIONS if new else self._patience
         step, iterations, left = conjugate_gradients(times, self._preconditioner.apply, residual, forcing, most)
         count.iterations += iterations
-        if left > forcing and not new:
+        if new:
+            self._patience = max(_LEAST_PATIENCE, _PATIENCE * iterations)
+        elif left > forcing:
             self._preconditioner.update(K, added)
             more, iterations, remaining = conjugate_gradients(
                 times, self._preconditioner.apply, residual - times(step), forcing / left, _MOST_ITERATIONS
