@@ -31,7 +31,9 @@ def two_bodies():
     mesh = merge([bone, block((6, 1, 1), (20, 5, 5), (12, 10, 7.1))])
     forces = np.zeros_like(mesh.nodes)
     forces[mesh.nodes[:, 0] == 50] = [0.3, 0.5, -1.0]
-    ties = embed(mesh, np.unique(boundary_faces(mesh, mesh.region == 1).nodes), Locator(mesh, mesh.region == 0))
+    ties = embed(
+        mesh, np.unique(boundary_faces(mesh, mesh.region == 1).nodes), Locator(mesh, mesh.region == 0)
+    )
     young = np.where(mesh.region == 1, 110_000.0, 1000.0)
     return Problem(mesh, young, 0.3, fix(np.flatnonzero(mesh.nodes[:, 0] == 0)), ties), forces
 
@@ -59,7 +61,9 @@ def test_ligaments_that_pull_are_slack_or_pre_strained_agree():
     points = Locator(mesh, mesh.region == 0).locate(np.array([[45.0, 10, 3], [40, 14, 15]]))
     far = np.array([[45.0, 10, 60], [40, 14, -50.0]])
     ligaments = bars(mesh, points, far, np.array([30.0, 60.0]), np.array([0.002, -0.001]), tension_only=True)
-    inner = bars(mesh, points, Locator(mesh, mesh.region == 0).locate(np.array([[5.0, 5, 5], [8, 6, 6]])), 50.0)
+    inner = bars(
+        mesh, points, Locator(mesh, mesh.region == 0).locate(np.array([[5.0, 5, 5], [8, 6, 6]])), 50.0
+    )
     problem = Problem(mesh, problem.young, 0.3, problem.fixed, problem.ties, (ligaments, inner))
     assert difference(problem, forces) < 1e-5
 
@@ -78,7 +82,9 @@ def test_contact_of_meshes_that_do_not_match_agrees(friction):
         held = join(held, fix(np.unique(top.nodes), (0, 1)))
     pair = ContactPair(between[upper], between[~upper], Layer(200.0, friction))
     # slips at the edges when pushed, all closed
-    forces = traction(mesh, top.nodes, [0, 0, -1.0]) + traction(mesh, between[upper].nodes, [0.25 * bool(friction), 0, 0])
+    forces = traction(mesh, top.nodes, [0, 0, -1.0]) + traction(
+        mesh, between[upper].nodes, [0.25 * bool(friction), 0, 0]
+    )
     problem = Problem(mesh, 1000.0, 0.3, held, contacts=(pair,))
     assert difference(problem, forces) < 0.01
 
@@ -91,7 +97,6 @@ def test_a_missing_ccx_is_an_input_error(monkeypatch):
 
 
 def test_too_many_materials_are_refused(tmp_path):
-    problem, forces = two_bodies()
     mesh = block((6, 6, 6), (1, 1, 1))
     young = np.linspace(1, 2, len(mesh.elements))
     many = Problem(mesh, young, 0.3, fix(np.flatnonzero(mesh.nodes[:, 0] == 0)))

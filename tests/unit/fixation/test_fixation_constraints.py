@@ -55,7 +55,7 @@ def test_an_embedded_rod_moves_rigidly_with_its_block_without_force():
     K = stiffness(mesh, np.where(mesh.region == 0, 500.0, 110_000.0), 0.3)
     reduction = Reduction.of(mesh, fix(np.zeros(0, dtype=int)), ties)
     reduced = reduction.matrix(K)
-    motion = (np.cross(mesh.nodes, [0.1, -0.2, 0.3]) + [1, 2, 3]).ravel()
+    motion = (np.cross(mesh.nodes, [0.1, -0.2, 0.3]) + np.array([1, 2, 3])).ravel()
     x = motion[reduction.free]
     np.testing.assert_allclose(reduction.T @ x, motion, atol=1e-9)
     assert np.abs(reduced @ x).max() < 1e-7

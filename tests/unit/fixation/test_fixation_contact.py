@@ -23,7 +23,9 @@ def at_height(mesh, faces, z):
 def stacked(gap=0.0, cells=(3, 4)):
     """Two blocks of other mesh widths, one `gap` above the other; mesh, slave (upper), master, top faces."""
     n, m = cells
-    mesh = merge([block((n, n, 1), (SIDE, SIDE, HIGH)), block((m, m, 1), (SIDE, SIDE, HIGH), (0, 0, HIGH + gap))])
+    mesh = merge(
+        [block((n, n, 1), (SIDE, SIDE, HIGH)), block((m, m, 1), (SIDE, SIDE, HIGH), (0, 0, HIGH + gap))]
+    )
     faces = boundary_faces(mesh)
     lower, upper = mesh.region[faces.element] == 0, mesh.region[faces.element] == 1
     slave, master = at_height(mesh, faces[upper], HIGH + gap), at_height(mesh, faces[lower], HIGH)
@@ -44,7 +46,9 @@ def slab(pair_layer, push, press=-1.0, young=1e5, spring=0.0, settings=None):
         held = np.unique(slave.nodes)
         springs = (ground(mesh, held, np.array([1.0, 0, 0]), spring / len(held)),)
     pair = ContactPair(slave, master, pair_layer)
-    return solve(Problem(mesh, young, 0.3, standing(mesh), springs=springs, contacts=(pair,)), forces, settings)
+    return solve(
+        Problem(mesh, young, 0.3, standing(mesh), springs=springs, contacts=(pair,)), forces, settings
+    )
 
 
 @pytest.mark.parametrize("offset", [0.0, -0.05])
@@ -94,19 +98,22 @@ def test_a_block_slips_above_it_and_a_spring_takes_the_rest(friction):
     solution = slab(Layer(1000.0, friction), push, spring=spring)
     contact = solution.contacts[0]
     assert contact.slipping.all()
-    np.testing.assert_allclose(np.linalg.norm(contact.traction, axis=1), friction * contact.pressure, rtol=1e-4)
+    np.testing.assert_allclose(
+        np.linalg.norm(contact.traction, axis=1), friction * contact.pressure, rtol=1e-4
+    )
     assert -contact.force[0] == pytest.approx(friction * normal, rel=1e-4)
     assert solution.springs[0].sum() * -1 == pytest.approx(-(push - friction * normal), rel=1e-4)
 
 
 def test_a_block_pushed_harder_than_friction_holds_is_said_to_slide():
-    with pytest.raises(InfeasibleError, match="moves freely|slides away"):
+    with pytest.raises(InfeasibleError, match=r"moves freely|slides away"):
         slab(Layer(1000.0, 0.3), 1.1 * 0.3 * SIDE**2, settings=Settings(most_limits=4))
 
 
 def test_load_in_steps_ends_where_load_at_once_does_when_it_only_grows():
     at_once, stepwise = (
-        slab(Layer(1000.0, 0.3), 110.0, young=1000.0, settings=Settings(steps=n, contact_tolerance=1e-7)) for n in (1, 3)
+        slab(Layer(1000.0, 0.3), 110.0, young=1000.0, settings=Settings(steps=n, contact_tolerance=1e-7))
+        for n in (1, 3)
     )
     largest = np.abs(at_once.displacement).max()
     assert 0 < at_once.contacts[0].slipping.mean() < 1
@@ -119,7 +126,9 @@ def test_friction_never_exceeds_the_limit_and_works_against_the_slip():
     size = np.linalg.norm(contact.traction, axis=1)
     assert (size <= 0.3 * contact.pressure * (1 + 1e-4) + 1e-6).all()
     assert contact.traction[contact.slipping, 0].max() < 0
-    np.testing.assert_allclose(np.einsum("qi,qi->q", contact.traction, contact.interface.normal), 0, atol=1e-12)
+    np.testing.assert_allclose(
+        np.einsum("qi,qi->q", contact.traction, contact.interface.normal), 0, atol=1e-12
+    )
 
 
 @pytest.mark.slow
@@ -129,10 +138,14 @@ def test_a_ball_on_a_block_is_hertz():
     modulus = young / (1 - poisson**2) / 2
     width = (3 * load * radius / (4 * modulus)) ** (1 / 3)
     peak = 3 * load / (2 * np.pi * width**2)
-    flat = np.concatenate([np.linspace(0, 1.4 * width, 7), 1.4 * width + (size - 1.4 * width) * np.array([0.15, 0.45, 1])])
+    flat = np.concatenate(
+        [np.linspace(0, 1.4 * width, 7), 1.4 * width + (size - 1.4 * width) * np.array([0.15, 0.45, 1])]
+    )
     deep = np.concatenate([[0, 0.25, 0.7], [1.5, 4.0, size / width]]) * width
     below = grid(flat, flat, -deep[::-1])
-    ball = mapped(grid(flat, flat, deep), lambda x: x + np.outer((x[:, :2] ** 2).sum(axis=1) / 2 / radius, [0, 0, 1]))
+    ball = mapped(
+        grid(flat, flat, deep), lambda x: x + np.outer((x[:, :2] ** 2).sum(axis=1) / 2 / radius, [0, 0, 1])
+    )
     mesh = merge([below, ball])
     faces = boundary_faces(mesh)
     upper = mesh.region[faces.element] == 1
@@ -140,11 +153,15 @@ def test_a_ball_on_a_block_is_hertz():
     on_ball = (np.abs(mesh.nodes[:, 2] - height)[faces.nodes] < 1e-9).all(axis=1) & upper
     top = faces[(np.abs(mesh.nodes[:, 2] - height - size)[faces.nodes] < 1e-9).all(axis=1) & upper]
     pair = ContactPair(faces[on_ball], at_height(mesh, faces[~upper], 0.0), Layer(20 * young / width))
-    symmetry = join(fix(np.flatnonzero(mesh.nodes[:, 0] == 0), (0,)), fix(np.flatnonzero(mesh.nodes[:, 1] == 0), (1,)))
+    symmetry = join(
+        fix(np.flatnonzero(mesh.nodes[:, 0] == 0), (0,)), fix(np.flatnonzero(mesh.nodes[:, 1] == 0), (1,))
+    )
     held = join(symmetry, fix(np.flatnonzero(np.abs(mesh.nodes[:, 2] + size) < 1e-9)))
     forces = traction(mesh, top.nodes, [0, 0, -load / 4 / size**2])
     forces *= load / 4 / -forces[:, 2].sum()  # the top is curved, and a little larger than its shadow
-    contact = solve(Problem(mesh, young, poisson, held, contacts=(pair,)), forces, Settings(Method.MULTIGRID)).contacts[0]
+    contact = solve(
+        Problem(mesh, young, poisson, held, contacts=(pair,)), forces, Settings(Method.MULTIGRID)
+    ).contacts[0]
     assert 4 * contact.force[2] == pytest.approx(load, rel=1e-3)
     r = np.linalg.norm(contact.interface.place[:, :2], axis=1)
     touched = 4 * contact.interface.area[contact.pressure > 0].sum()
@@ -156,9 +173,12 @@ def test_a_ball_on_a_block_is_hertz():
 
 
 def test_pairs_are_found_across_a_gap_and_on_curved_surfaces():
-    lower = mapped(block((3, 3, 1), (SIDE, SIDE, 4)), lambda x: x + np.outer(0.01 * (x[:, 0] - 10) ** 2, [0, 0, 1]))
+    lower = mapped(
+        block((3, 3, 1), (SIDE, SIDE, 4)), lambda x: x + np.outer(0.01 * (x[:, 0] - 10) ** 2, [0, 0, 1])
+    )
     upper = mapped(
-        block((4, 4, 1), (SIDE, SIDE, 4), (0, 0, 4.25)), lambda x: x + np.outer(0.01 * (x[:, 0] - 10) ** 2, [0, 0, 1])
+        block((4, 4, 1), (SIDE, SIDE, 4), (0, 0, 4.25)),
+        lambda x: x + np.outer(0.01 * (x[:, 0] - 10) ** 2, [0, 0, 1]),
     )
     mesh = merge([lower, upper])
     faces = boundary_faces(mesh)

@@ -72,4 +72,6 @@ def test_cantilever_bends_as_timoshenko_says():
     tip = -u[np.unique(end.nodes), 2].mean()
     inertia, shear = side**4 / 12, YOUNG / 2
     timoshenko = load * length**3 / (3 * YOUNG * inertia) + load * length / (5 / 6 * shear * side**2)
-    assert tip == pytest.approx(timoshenko, rel=2e-3)  # the clamped end may not warp: stiffer by less than that
+    assert tip == pytest.approx(
+        timoshenko, rel=2e-3
+    )  # the clamped end may not warp: stiffer by less than that

@@ -20,7 +20,9 @@ def test_a_quadratic_field_is_reproduced_in_straight_elements():
         return x[:, 0] ** 2 - x[:, 1] * x[:, 2] + 3 * x[:, 2]
 
     found = Locator(mesh).locate(points)
-    np.testing.assert_allclose((found.weights * field(mesh.nodes)[found.nodes]).sum(axis=1), field(points), atol=1e-9)
+    np.testing.assert_allclose(
+        (found.weights * field(mesh.nodes)[found.nodes]).sum(axis=1), field(points), atol=1e-9
+    )
     assert (found.outside == 0).all()
 
 
@@ -28,7 +30,9 @@ def test_places_are_reproduced_in_curved_elements():
     mesh = mapped(block((4, 3, 5), (8, 6, 10)), bend)
     points = bend(np.random.default_rng(2).uniform(0.1, 0.9, (300, 3)) * [8, 6, 10])
     found = Locator(mesh).locate(points)
-    np.testing.assert_allclose(np.einsum("ka,kai->ki", found.weights, mesh.nodes[found.nodes]), points, atol=1e-8)
+    np.testing.assert_allclose(
+        np.einsum("ka,kai->ki", found.weights, mesh.nodes[found.nodes]), points, atol=1e-8
+    )
 
 
 def test_a_large_element_beside_many_small_ones_is_found():
@@ -43,7 +47,9 @@ def test_a_point_just_outside_is_taken_by_the_nearest_element_and_continues_it()
     points = np.array([[2.0, 1.0, 4.3], [-0.1, 2.2, 2.9]])
     found = Locator(mesh).locate(points, tolerance=0.5)
     np.testing.assert_allclose(found.outside, [0.3, 0.1], atol=0.05)
-    np.testing.assert_allclose(np.einsum("ka,kai->ki", found.weights, mesh.nodes[found.nodes]), points, atol=1e-9)
+    np.testing.assert_allclose(
+        np.einsum("ka,kai->ki", found.weights, mesh.nodes[found.nodes]), points, atol=1e-9
+    )
     with pytest.raises(InputError, match=r"1 of 2 points lie outside the mesh, \[2.0, 1.0, 4.3\] by 0.3"):
         Locator(mesh).locate(points, tolerance=0.2)
 

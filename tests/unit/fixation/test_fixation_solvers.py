@@ -17,7 +17,9 @@ from rafr.fixation.fem.statics import Problem, Settings, System, solve
 def bone_with_rod():
     """Materials a thousand times as stiff side by side, and a tied rod."""
     mesh = merge([block((6, 5, 5), (40, 30, 30)), block((8, 2, 2), (30, 5, 5), (5.2, 12.3, 12.1))])
-    ties = embed(mesh, np.unique(boundary_faces(mesh, mesh.region == 1).nodes), Locator(mesh, mesh.region == 0))
+    ties = embed(
+        mesh, np.unique(boundary_faces(mesh, mesh.region == 1).nodes), Locator(mesh, mesh.region == 0)
+    )
     shell = (np.abs(mesh.nodes[mesh.elements[:, :4], 1:].mean(axis=1) - 15) > 11).any(axis=1)
     young = np.where(mesh.region == 1, 110_000.0, np.where(shell, 17_000.0, 100.0))
     forces = np.zeros_like(mesh.nodes)
@@ -44,7 +46,9 @@ def test_superlu_takes_over_where_pardiso_is_not_installed(reference, monkeypatc
     problem, forces, direct = reference
     monkeypatch.setattr(solvers, "find_spec", lambda name: None)
     solution = solve(problem, forces, Settings(method=Method.DIRECT))
-    assert np.abs(solution.displacement - direct.displacement).max() < 1e-8 * np.abs(direct.displacement).max()
+    assert (
+        np.abs(solution.displacement - direct.displacement).max() < 1e-8 * np.abs(direct.displacement).max()
+    )
 
 
 def test_many_loads_on_one_preconditioner_are_the_loads_one_by_one(reference, monkeypatch):
@@ -84,11 +88,14 @@ def test_contact_is_the_same_with_every_solver():
     forces[(mesh.nodes[:, 2] == 16) & (mesh.nodes[:, 0] > 14)] = [0.8, 0.0, -4.0]  # the other side lifts off
     problem = Problem(mesh, 1000.0, 0.3, fix(np.flatnonzero(mesh.nodes[:, 2] == 0)), contacts=(pair,))
     direct, multigrid, aggregation = (
-        solve(problem, forces, Settings(method=m)) for m in (Method.DIRECT, Method.MULTIGRID, Method.AGGREGATION)
+        solve(problem, forces, Settings(method=m))
+        for m in (Method.DIRECT, Method.MULTIGRID, Method.AGGREGATION)
     )
     assert 0 < (direct.contacts[0].pressure > 0).mean() < 1
     for other in (multigrid, aggregation):
-        assert np.abs(other.displacement - direct.displacement).max() < 1e-4 * np.abs(direct.displacement).max()
+        assert (
+            np.abs(other.displacement - direct.displacement).max() < 1e-4 * np.abs(direct.displacement).max()
+        )
 
 
 @pytest.mark.parametrize("method", [Method.DIRECT, Method.MULTIGRID, Method.AGGREGATION])
@@ -97,7 +104,11 @@ def test_a_body_that_moves_freely_is_said_to(method):
     forces = np.zeros_like(mesh.nodes)
     forces[mesh.nodes[:, 0] == 9, 2] = 1.0
     with pytest.raises(InfeasibleError, match="moves freely"):
-        solve(Problem(mesh, 1000.0, 0.3, fix(np.flatnonzero(mesh.nodes[:, 0] == 0), (0,))), forces, Settings(method))
+        solve(
+            Problem(mesh, 1000.0, 0.3, fix(np.flatnonzero(mesh.nodes[:, 0] == 0), (0,))),
+            forces,
+            Settings(method),
+        )
 
 
 def test_loads_that_do_not_fit_the_mesh_are_refused(reference):

@@ -65,7 +65,9 @@ def test_pre_strained_ligaments_pull_without_load_and_slack_ones_wait():
     assert solution.springs[0][0] == pytest.approx(50 * stretch * 0.75, rel=1e-4)
     slack = bars(mesh, point, np.array([[1.3, 2.2, -20.0]]), 50.0, -0.02, tension_only=True)
     waits = 24 / 0.98 - 24
-    solution = solve(Problem(mesh, STIFF, 0.3, guide, springs=(slack, spring)), lift(mesh, 150 * waits + 20.0))
+    solution = solve(
+        Problem(mesh, STIFF, 0.3, guide, springs=(slack, spring)), lift(mesh, 150 * waits + 20.0)
+    )
     np.testing.assert_allclose(solution.displacement[:, 2], waits + 20 / 200, rtol=1e-4)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from rafr.fixation.fem.mesh import FloatArray, TetMesh, quadratic, require_valid
 
 
-def block(divisions: tuple[int, int, int], size: Sequence[float], origin: Sequence[float] = (0, 0, 0)) -> TetMesh:
+def block(
+    divisions: tuple[int, int, int], size: Sequence[float], origin: Sequence[float] = (0, 0, 0)
+) -> TetMesh:
     """A box of `size` mm from `origin`, six tetrahedra in every cell."""
     return grid(*(o + np.linspace(0.0, s, n + 1) for n, s, o in zip(divisions, size, origin, strict=True)))
 

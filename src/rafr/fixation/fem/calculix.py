@@ -67,7 +67,9 @@ def run(
     start = time.perf_counter()
     log = folder / "problem.log"
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen([ccx, "-i", "problem"], cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [ccx, "-i", "problem"], cwd=folder, stdout=output, stderr=subprocess.STDOUT
+        )
         memory = _wait(process, None if timeout is None else start + timeout)
     seconds = time.perf_counter() - start
     data = folder / "problem.dat"
@@ -121,7 +123,9 @@ def _wait(process: subprocess.Popen[bytes], until: float | None) -> int:
             text = status.read_text(encoding="utf-8")
         except OSError:
             text = ""
-        memory = max([memory, *(int(x.split()[1]) * 1024 for x in text.splitlines() if x.startswith("VmHWM"))])
+        memory = max(
+            [memory, *(int(x.split()[1]) * 1024 for x in text.splitlines() if x.startswith("VmHWM"))]
+        )
         time.sleep(0.02)
     return memory
 
@@ -130,7 +134,9 @@ def _write_mesh(file: TextIO, problem: Problem) -> None:
     mesh = problem.mesh
     m = len(mesh.elements)
     file.write("*NODE, NSET=NALL\n")
-    np.savetxt(file, np.column_stack([np.arange(1, len(mesh.nodes) + 1), mesh.nodes]), "%d, %.12e, %.12e, %.12e")
+    np.savetxt(
+        file, np.column_stack([np.arange(1, len(mesh.nodes) + 1), mesh.nodes]), "%d, %.12e, %.12e, %.12e"
+    )
     file.write("*ELEMENT, TYPE=C3D10, ELSET=EALL\n")
     np.savetxt(file, np.column_stack([np.arange(1, m + 1), mesh.elements + 1]), "%d", ", ")
     materials, group = np.unique(
@@ -139,7 +145,9 @@ def _write_mesh(file: TextIO, problem: Problem) -> None:
         return_inverse=True,
     )
     if len(materials) > _MOST_MATERIALS:
-        raise InputError("ccx", f"{len(materials)} different materials", f"at most {_MOST_MATERIALS}, as in bins")
+        raise InputError(
+            "ccx", f"{len(materials)} different materials", f"at most {_MOST_MATERIALS}, as in bins"
+        )
     for k, (young, poisson) in enumerate(materials):
         file.write(f"*ELSET, ELSET=E{k}\n")
         np.savetxt(file, np.flatnonzero(group.ravel() == k) + 1, "%d,")
@@ -171,7 +179,9 @@ def _write_springs(file: TextIO, springs: Springs, first: int, elements: int) ->
         pushed = 0.0 if pulls else -k * _FAR
         file.write(f"*ELEMENT, TYPE=SPRINGA, ELSET=S{end}\n{end + elements}, {start}, {end}\n")
         file.write(f"*SPRING, ELSET=S{end}, NONLINEAR\n\n")
-        file.write(f"{pushed:.12e}, {slack - _FAR:.12e}\n0., {slack:.12e}\n{k * _FAR:.12e}, {slack + _FAR:.12e}\n")
+        file.write(
+            f"{pushed:.12e}, {slack - _FAR:.12e}\n0., {slack:.12e}\n{k * _FAR:.12e}, {slack + _FAR:.12e}\n"
+        )
     for end, nodes, coefficients in zip(own[:, 1], springs.nodes, springs.coefficients, strict=True):
         terms = [(int(end), 1, -1.0)]
         for n, c in zip(nodes, coefficients, strict=True):

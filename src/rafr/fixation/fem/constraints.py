@@ -1,7 +1,8 @@
 """What does not move freely: held and prescribed degrees of freedom, and nodes tied to others.
 
-Both are eliminated, u = T x + u0, so that the matrix T' K T of the free degrees of freedom x stays symmetric and
-positive definite (Cook et al., Concepts and Applications of Finite Element Analysis, 4th ed., section 13.2).
+Both are eliminated, u = T x + u0, so that the matrix T' K T of the free degrees of freedom x stays symmetric
+and positive definite (Cook et al., Concepts and Applications of Finite Element Analysis, 4th ed., section
+13.2).
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
 """Two surfaces in contact through a compliant layer, with Coulomb friction.
 
-The layer (cartilage, a rough fracture) presses with p = k * overclosure and pulls with nothing. At every integration
-point of one surface a ray along its normal finds the partner on the other, once, as the bodies stand unloaded: small
-sliding. Tangentially the layer is elastic up to friction * p and slips beyond (a return mapping: Wriggers,
-Computational Contact Mechanics, 2nd ed., sections 5.2 and 10.5.2).
+The layer (cartilage, a rough fracture) presses with p = k * overclosure and pulls with nothing. At every
+integration point of one surface a ray along its normal finds the partner on the other, once, as the bodies
+stand unloaded: small sliding. Tangentially the layer is elastic up to friction * p and slips beyond (a return
+mapping: Wriggers, Computational Contact Mechanics, 2nd ed., sections 5.2 and 10.5.2).
 
-Where the limit depends on the pressure the tangent is unsymmetric. Here every solution is for a limit that stands
-still (Tresca), which is the minimum of a convex energy with a symmetric tangent, and the limit follows the pressure
-between solutions until it agrees: the fixed point of Nečas, Jarušek & Haslinger (1980), see Kikuchi & Oden, Contact
-Problems in Elasticity (1988), chapter 11. It converges for the friction of joints and fractures, not for any.
+Where the limit depends on the pressure the tangent is unsymmetric. Here every solution is for a limit that
+stands still (Tresca), which is the minimum of a convex energy with a symmetric tangent, and the limit follows
+the pressure between solutions until it agrees: the fixed point of Nečas, Jarušek & Haslinger (1980), see
+Kikuchi & Oden, Contact Problems in Elasticity (1988), chapter 11. It converges for the friction of joints and
+fractures, not for any.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from rafr.fixation.fem.mesh import Faces, FloatArray, IntArray, TetMesh
 from rafr.fixation.fem.shapes import barycentric, tri6, tri6_gradients
 
 _TOUCHING = -1e-9  # mm of overclosure that still counts as closed: surfaces that coincide but for rounding
-_OPEN = 1e-6  # of the layer's stiffness, in the tangent of open points only: a loose body is then no singular one
+_OPEN = 1e-6  # of the stiffness, in the tangent of open points only: a loose body is then no singular one
 _ALONG = 0.98  # how much of the slip direction's stiffness the tangent loses, of 1 that theory asks for
 _CANDIDATES = 24
 _EDGE = 1e-6  # barycentric
@@ -54,7 +55,8 @@ class ContactPair:
     layer: what is between.
     reach: mm, partners further apart in the normal's direction (or overlapping by more) never meet.
     offset: mm added to every gap: a layer of cartilage that fills a gap has its thickness, negated.
-    degree: of the quadrature. Where a layer much stiffer than the elements opens within a face, 4 was off by 16 %
+    degree: of the quadrature. Where a layer much stiffer than the elements opens within a face, 4 was off by
+    16 %
         of the largest displacement, 6 by 3 %, 10 by 0.7 % (8 mm faces); where faces stay closed 4 does.
     """
 
@@ -106,7 +108,9 @@ def pair_up(mesh: TetMesh, pair: ContactPair) -> Interface:
     face, reference, gap = _shoot(mesh.nodes, pair.master.nodes, place, direction, pair.reach)
     met = np.flatnonzero(face >= 0)
     if not len(met):
-        raise InputError("contact", f"no two points of the surfaces within {pair.reach} mm", "surfaces that face")
+        raise InputError(
+            "contact", f"no two points of the surfaces within {pair.reach} mm", "surfaces that face"
+        )
     own = met // q
     nodes = np.hstack([pair.slave.nodes[own], pair.master.nodes[face[met]]])
     weights = np.hstack([N[met % q], -tri6(reference[met])])
@@ -127,7 +131,11 @@ def pair_up(mesh: TetMesh, pair: ContactPair) -> Interface:
 def _shoot(
     nodes: FloatArray, faces: IntArray, start: FloatArray, direction: FloatArray, reach: float
 ) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Where rays (k, 3) meet faces (f, 6) that look back: face (k,) or -1, (k, 2) on it, signed distance (k,)."""
+    """Where rays (k, 3) meet faces (f, 6) that look back.
+
+    Returns:
+        face (k,) or -1, place (k, 2) on it, signed distance (k,) mm.
+    """
     from scipy.spatial import cKDTree
 
     samples = np.array([[1 / 3, 1 / 3], [0, 0], [1, 0], [0, 1], [0.5, 0], [0.5, 0.5], [0, 0.5]])

@@ -1,7 +1,7 @@
 """Isotropic linear elasticity on ten-node tetrahedra: stiffness, loads of volume, stress, energy.
 
-Small strains. Degrees of freedom are 3 * node + axis. Stresses are (xx, yy, zz, xy, yz, zx), MPa. Four integration
-points, as C3D10, unless a higher degree is asked for.
+Small strains. Degrees of freedom are 3 * node + axis. Stresses are (xx, yy, zz, xy, yz, zx), MPa. Four
+integration points, as C3D10, unless a higher degree is asked for.
 """
 
 from __future__ import annotations
@@ -101,8 +101,7 @@ def mass(mesh: TetMesh, density: FloatArray | float = 1.0, degree: int = 5) -> A
     """(n, n) CSR with the integral of density N_a N_b, density (m,) per mm³."""
     from scipy.sparse import coo_array
 
-    points, weights = tet_rule(degree)
-    N = tet10(points)
+    N = tet10(tet_rule(degree)[0])
     blocks = np.empty((len(mesh.elements), 10, 10))
     for part, _, w in _at_points(mesh, degree):
         blocks[part] = np.einsum("mq,qa,qb->mab", w, N, N)
@@ -147,7 +146,8 @@ def stress(mesh: TetMesh, young: FloatArray, poisson: FloatArray, displacement: 
 def to_nodes(mesh: TetMesh, values: FloatArray, elements: NDArray[np.bool_] | None = None) -> FloatArray:
     """(n, k) from values (m, 4, k) at integration points: extrapolated linearly, then averaged over elements.
 
-    Only the elements of the mask (m,) count, so that a jump between two materials can be kept; nan where none is.
+    Only the elements of the mask (m,) count, so that a jump between two materials can be kept; nan where none
+    is.
     """
     chosen = np.ones(len(mesh.elements), dtype=bool) if elements is None else elements
     corner = np.linalg.inv(barycentric(tet_rule(2)[0])) @ values[chosen]

@@ -45,13 +45,14 @@ class Locator:
         corners = mesh.nodes[mesh.elements[self._chosen, :4]]
         centre = corners.mean(axis=1)
         radius = np.linalg.norm(corners - centre[:, None], axis=2).max(axis=1)
-        # elements of about one size have a tree of their own: the nearest centroids are otherwise all small elements'
+        # elements of about one size have a tree of their own, or the nearest centroids are all small ones'
         size = np.floor(np.log2(radius)).astype(int)
         self._groups = [np.flatnonzero(size == s) for s in np.unique(size)]
         self._trees = [cKDTree(centre[group]) for group in self._groups]
 
     def locate(self, points: FloatArray, tolerance: float = 0.0) -> Located:
-        """The element of every point (k, 3) mm; the nearest of the neighbours up to `tolerance` mm outside all.
+        """The element of every point (k, 3) mm; the nearest of the neighbours up to `tolerance` mm outside
+        all.
 
         The weights of a point outside continue its element's, so that a rigid motion is followed exactly.
 
@@ -93,7 +94,7 @@ class Locator:
         corners = self.mesh.nodes[self.mesh.elements[self._chosen[near], :4]]
         edges = np.swapaxes(corners[:, :, 1:] - corners[:, :, :1], -1, -2)
         offset = points[:, None] - corners[:, :, 0]
-        straight = np.linalg.solve(edges, offset[..., None])[..., 0]
+        straight = np.asarray(np.linalg.solve(edges, offset[..., None])[..., 0], dtype=np.float64)
         # the elements most likely to hold the point, then the curved map of those only
         inside = barycentric(straight).min(axis=-1)
         few = np.argsort(-inside, axis=1)[:, :4]

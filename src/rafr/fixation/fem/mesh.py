@@ -153,8 +153,8 @@ def require_valid(mesh: TetMesh, least_quality: float = 1e-4) -> None:
         at = np.round(mesh.nodes[mesh.elements[worst, :4]].mean(axis=0), 2).tolist()
         raise InputError(
             "mesh",
-            f"{bad.sum()} of {len(bad)} elements are inverted, folded or flat, e.g. {worst} at {at} mm with quality "
-            f"{ratio[worst]:.2g} and least Jacobian {least[worst]:.2g} mm³",
+            f"{bad.sum()} of {len(bad)} elements are inverted, folded or flat, e.g. {worst} at {at} mm with "
+            f"quality {ratio[worst]:.2g} and least Jacobian {least[worst]:.2g} mm³",
             f"positive Jacobians and quality of at least {least_quality:g}",
         )
 

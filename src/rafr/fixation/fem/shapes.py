@@ -1,8 +1,8 @@
 """Shape functions and quadrature of the ten-node tetrahedron and its six-node faces.
 
 Reference coordinates are the barycentric ones without the first: (L1, L2, L3) in a tetrahedron, (L1, L2) in a
-triangle. Quadratic functions on corners and middles: Zienkiewicz, Taylor & Zhu, The Finite Element Method, 7th
-ed., chapter 6.
+triangle. Quadratic functions on corners and middles: Zienkiewicz, Taylor & Zhu, The Finite Element Method,
+7th ed., chapter 6.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Linear systems of elasticity: a direct solver, and conjugate gradients on two levels of polynomials.
 
-The iterative one smooths on the quadratic elements (Chebyshev polynomial of the diagonal: Adams et al. 2003, J Comput
-Phys 188:593) and corrects on the linear elements of the same mesh, an eighth of the size: p-multigrid (Helenbrook,
-Mavriplis & Atkins 2003, AIAA 2003-3989). That level is solved directly, or by smoothed aggregation with the six
-rigid-body modes as near-null space (Vaněk, Mandel & Brezina 1996, Computing 56:179; pyamg) where it is too large or
-no fast direct solver is installed.
+The iterative one smooths on the quadratic elements (Chebyshev polynomial of the diagonal: Adams et al. 2003,
+J Comput Phys 188:593) and corrects on the linear elements of the same mesh, an eighth of the size:
+p-multigrid (Helenbrook, Mavriplis & Atkins 2003, AIAA 2003-3989). That level is solved directly, or by
+smoothed aggregation with the six rigid-body modes as near-null space (Vaněk, Mandel & Brezina 1996, Computing
+56:179; pyamg) where it is too large or no fast direct solver is installed.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ class Direct:
     Every `update` factorises again.
     """
 
+    _solve: Callable[[FloatArray], FloatArray]
+
     def __init__(self, K: Any, added: Any | None = None) -> None:
         self.update(K, added)
 
@@ -113,7 +115,8 @@ class Direct:
         self._solve = factorise(K if added is None else (K + added).tocsr())
 
     def apply(self, residual: FloatArray) -> FloatArray:
-        return self._solve(residual)
+        solution: FloatArray = self._solve(residual)
+        return solution
 
 
 class Multigrid:
@@ -146,11 +149,14 @@ class Multigrid:
         x, left = self._smooth(residual)
         x = x + self._P @ self._coarse(self._R @ left)
         more, _ = self._smooth(residual - self._times(x), last=True)
-        return x + more
+        more += x
+        return more
 
     def _times(self, x: FloatArray) -> FloatArray:
         y: FloatArray = self._K @ x
-        return y if self._added is None else y + self._added @ x
+        if self._added is not None:
+            y += self._added @ x
+        return y
 
     def _spectral_radius(self) -> float:
         v = np.random.default_rng(0).standard_normal(self._K.shape[0])
@@ -210,14 +216,16 @@ def factorise(K: Any) -> Callable[[FloatArray], FloatArray]:
             raise InfeasibleError(("the stiffness is not positive definite: a body moves freely",)) from error
         return _Pardiso(solver, upper)
     try:
-        factor = splu(K.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}, diag_pivot_thresh=0.0)
+        factor = splu(
+            K.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}, diag_pivot_thresh=0.0
+        )
     except RuntimeError as error:
         raise InfeasibleError(("the stiffness is singular: a body moves freely",)) from error
     return factor.solve  # type: ignore[no-any-return]
 
 
 def _point_at_mkl() -> None:
-    """pypardiso searches the whole environment for its library at every factorisation, unless told where it is."""
+    """pypardiso searches the whole environment for its library every time, unless told where it is."""
     for folder in (Path(sys.prefix) / "lib", Path(sys.prefix) / "Library" / "bin"):
         found = sorted(folder.glob("*mkl_rt*"))
         if found:
@@ -231,8 +239,7 @@ class _Pardiso:
         self._solver, self._upper = solver, upper
 
     def __call__(self, right: FloatArray) -> FloatArray:
-        solution: FloatArray = self._solver.solve(self._upper, right)
-        return solution.reshape(right.shape)
+        return np.asarray(self._solver.solve(self._upper, right), dtype=np.float64).reshape(right.shape)
 
     def __del__(self) -> None:
         self._solver.free_memory(everything=True)
@@ -263,15 +270,15 @@ def conjugate_gradients(
     tolerance: float,
     most: int,
 ) -> tuple[FloatArray, int, float]:
-    """Approximate solution, iterations, and what is left of b, which is more than `tolerance` if it gave up."""
+    """Solution, iterations, and what is left of b, relative: more than `tolerance` if it gave up."""
     x, r = np.zeros_like(b), b.copy()
     whole = float(np.linalg.norm(b))
     if whole == 0.0:
         return x, 0, 0.0
-    left, k = 1.0, 0
+    left, done = 1.0, 0
     z = apply(r)
     p, rz = z, float(r @ z)
-    for k in range(1, most + 1):
+    for done in range(1, most + 1):  # noqa: B007
         q = times(p)
         along = float(p @ q)
         if not (along > 0 and rz > 0):
@@ -284,4 +291,4 @@ def conjugate_gradients(
         z = apply(r)
         rz, before = float(r @ z), rz
         p = z + (rz / before) * p
-    return x, k, left
+    return x, done, left

@@ -94,9 +94,7 @@ def bars(
     return Springs(nodes, coefficients, k, slack, np.full(len(k), tension_only))
 
 
-def ground(
-    mesh: TetMesh, nodes: IntArray, direction: FloatArray, stiffness: FloatArray | float
-) -> Springs:
+def ground(mesh: TetMesh, nodes: IntArray, direction: FloatArray, stiffness: FloatArray | float) -> Springs:
     """Linear springs that resist nodes (s,) along a direction (3,) or (s, 3)."""
     unit = np.broadcast_to(np.asarray(direction, dtype=float), (len(nodes), 3))
     unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)

@@ -1,8 +1,8 @@
 """Equilibrium of bodies with ties, springs and contact: a problem, its system, its solution.
 
-Springs that only pull and layers that only press make the equations piecewise smooth. Newton's method on their convex
-energy, with a line search along the energy's derivative; round it the friction limit follows the pressure
-(`rafr.fixation.fem.contact`).
+Springs that only pull and layers that only press make the equations piecewise smooth. Newton's method on
+their convex energy, with a line search along the energy's derivative; round it the friction limit follows the
+pressure (`rafr.fixation.fem.contact`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rafr.fixation.fem.springs import Springs
 from rafr.progress import Progress, silent
 
 _FORCING = 1e-3  # how exactly a Newton step of many is solved
-_PATIENCE = 2  # times the iterations that it needed when it was new (or 40), and a preconditioner is made again
+_PATIENCE = 2  # times the iterations a preconditioner needed when it was new (or 40): then it is made again
 _LEAST_PATIENCE = 40
 _STEPS_PER_LIMIT = 15  # of Newton's method, when the friction limit may be what keeps it from an equilibrium
 _MOST_ITERATIONS = 500
@@ -158,7 +158,9 @@ def solve(
 class System:
     """A problem made ready: assembled, constrained and (where it is linear) factorised, for many loads."""
 
-    def __init__(self, problem: Problem, settings: Settings | None = None, progress: Progress = silent) -> None:
+    def __init__(
+        self, problem: Problem, settings: Settings | None = None, progress: Progress = silent
+    ) -> None:
         self.problem = problem
         self.settings = settings or Settings()
         progress(0.0, "constraints")
@@ -172,7 +174,7 @@ class System:
         self._patience = _LEAST_PATIENCE
 
     def with_materials(self, young: FloatArray, poisson: FloatArray) -> System:
-        """The same system of other materials; it goes on with this one's preconditioner while that is good."""
+        """The same system of other materials, with this one's preconditioner while that is good."""
         other = copy.copy(self)
         problem = self.problem
         other.problem = Problem(
@@ -189,7 +191,9 @@ class System:
         """
         forces = np.asarray(forces, dtype=float)
         if forces.shape != self.problem.mesh.nodes.shape or not np.isfinite(forces).all():
-            raise InputError("load", f"forces of shape {forces.shape}", f"finite {self.problem.mesh.nodes.shape}")
+            raise InputError(
+                "load", f"forces of shape {forces.shape}", f"finite {self.problem.mesh.nodes.shape}"
+            )
         count, x = _Count(), np.zeros(len(self._reduction.free))
         steps = self.settings.steps if self._unilateral else 1
         states = [ContactState(interface) for interface in self._interfaces]
@@ -197,7 +201,9 @@ class System:
         for step in range(1, steps + 1):
             share = step / steps
             joints = self._joints(states, share)
-            x = self._equilibrium(x, self._load(forces, share), joints, count, progress, (step - 1) / steps, steps)
+            x = self._equilibrium(
+                x, self._load(forces, share), joints, count, progress, (step - 1) / steps, steps
+            )
             if step < steps:
                 for state, joint in zip(states, joints[len(self.problem.springs) :], strict=True):
                     state.keep_slip(joint.rows @ x + joint.offset)
@@ -235,7 +241,9 @@ class System:
         laws: list[Springs | ContactState] = [*self.problem.springs, *states]
         rows = [s.rows(dofs) for s in self.problem.springs] + [s.interface.rows for s in states]
         T, offset = self._reduction.T, share * self._reduction.offset
-        return [_Joint(law, full, (full @ T).tocsr(), full @ offset) for law, full in zip(laws, rows, strict=True)]
+        return [
+            _Joint(law, full, (full @ T).tocsr(), full @ offset) for law, full in zip(laws, rows, strict=True)
+        ]
 
     def _equilibrium(
         self,
@@ -265,8 +273,8 @@ class System:
             loose = max(0.5 * exact, min(loose, 0.05 * count.residual))
         raise InfeasibleError(
             (
-                f"friction found no equilibrium in {settings.most_limits} rounds: {count.residual:.1e} of the load "
-                f"is out of balance, wanted {exact:.0e}; a body slides away, or the friction is too high",
+                f"no equilibrium with friction in {settings.most_limits} rounds: {count.residual:.1e} of "
+                f"the load out of balance, wanted {exact:.0e}; a body slides away, or friction is too high",
             )
         )
 
@@ -298,13 +306,18 @@ class System:
             return x
         raise InfeasibleError(
             (
-                f"no equilibrium in {self.settings.most_steps} steps: {size / max(goal, 1e-300) * tolerance:.1e} of "
-                f"the load is out of balance, wanted {tolerance:.0e}; a body moves freely, or nearly so",
+                f"no equilibrium in {self.settings.most_steps} steps: {size / goal * tolerance:.1e}"
+                f" of the load is out of balance, wanted {tolerance:.0e}; a body moves freely, or nearly so",
             )
         )
 
     def _newton_step(
-        self, residual: FloatArray, joints: list[_Joint], values: list[FloatArray], forcing: float, count: _Count
+        self,
+        residual: FloatArray,
+        joints: list[_Joint],
+        values: list[FloatArray],
+        forcing: float,
+        count: _Count,
     ) -> FloatArray:
         added = None
         for joint, value in zip(joints, values, strict=True):
@@ -323,7 +336,9 @@ class System:
                 K, added, lambda: Hierarchy.of(mesh, reduction), self.settings.method
             )
         most = _MOST_ITERATIONS if new else self._patience
-        step, iterations, left = conjugate_gradients(times, self._preconditioner.apply, residual, forcing, most)
+        step, iterations, left = conjugate_gradients(
+            times, self._preconditioner.apply, residual, forcing, most
+        )
         count.iterations += iterations
         if new:
             self._patience = max(_LEAST_PATIENCE, _PATIENCE * iterations)
@@ -337,8 +352,8 @@ class System:
         if left > 1.01 * forcing:
             raise InfeasibleError(
                 (
-                    f"conjugate gradients stopped at {left:.1e} of the load, wanted {forcing:.0e}: a body moves freely, "
-                    "or elements are too badly shaped",
+                    f"conjugate gradients stopped at {left:.1e} of the load, wanted {forcing:.0e}: "
+                    "a body moves freely, or elements are too badly shaped",
                 )
             )
         return step
@@ -404,9 +419,13 @@ class System:
         unbalanced[self._held] += outside[self._held]
         reaction = np.zeros_like(u)
         reaction[reduction.fixed] = (reduction.follow.T @ unbalanced)[reduction.fixed]
-        springs = tuple(j.law.force(v) for j, v in zip(joints, values, strict=True) if isinstance(j.law, Springs))
+        springs = tuple(
+            j.law.force(v) for j, v in zip(joints, values, strict=True) if isinstance(j.law, Springs)
+        )
         contacts = tuple(
-            _contact_result(j.law, v) for j, v in zip(joints, values, strict=True) if isinstance(j.law, ContactState)
+            _contact_result(j.law, v)
+            for j, v in zip(joints, values, strict=True)
+            if isinstance(j.law, ContactState)
         )
         return Solution(
             u.reshape(-1, 3),
