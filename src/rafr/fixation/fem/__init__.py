@@ -1,1 +1,1 @@
-"""Finite elements, which know nothing of bones: quadratic tetrahedra, contact, solvers (mm, N, MPa)."""
+"""Finite elements that know nothing of bones: Tet10, constraints, contact, solvers (mm, N, MPa)."""
