@@ -19,6 +19,7 @@ _FLAT_MM = 4.0  # from the plane to the endplate's faces: it is a little hollow
 _ALIGNED = 0.75  # cosine between a face's normal and the plane's
 _HALF_WIDTH_MM = (18.0, 30.0)  # of adults' endplates: 50 (SD 5) mm wide; bounds what is found
 _HALF_DEPTH_MM = (12.0, 20.0)
+_WIDEST = 1.6  # width over depth: beyond it lies the ala, which may continue the plane
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +109,7 @@ def _grown(
     strip = flat & (np.abs(y) < 0.6 * half_depth) & (np.abs(x) < _HALF_WIDTH_MM[1] + 5.0)
     left_end, right_end = _extent(x[strip], areas[strip])
     half_width = float(np.clip(0.5 * (right_end - left_end), *_HALF_WIDTH_MM))
+    half_width = min(half_width, _WIDEST * half_depth)
     return Endplate(centre, normal, left, back, half_width, half_depth)
 
 

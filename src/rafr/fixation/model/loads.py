@@ -133,7 +133,7 @@ class _Patch:
         )
 
     def carry(self, force: FloatArray, point: FloatArray) -> FloatArray:
-        """(n, 3) N on the nodes: together a force (3,) at a point (3,), as a traction linear over the patch."""
+        """(n, 3) N on the nodes: together a force (3,) at a point (3,); traction linear over the patch."""
         share = self.areas / self.areas.sum()
         arm = self.points - share @ self.points
         moment = np.cross(point - share @ self.points, force)
