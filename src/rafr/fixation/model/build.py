@@ -29,8 +29,10 @@ from rafr.geometry.surface import Surface
 from rafr.imaging.volume import Volume
 from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress, part_of, silent
+from rafr.tissue.ligaments import TORN
 
 _LEAST_JOINT_MM2 = 400.0  # sacroiliac joints of adults have 1500 mm²
+_LEAST_TOUCH = 0.2
 _MUCH_METAL = 0.001
 
 
@@ -93,7 +95,13 @@ def build_model(
         axes,
         endplate,
         cups,
-        (*remarks, *torn, *_joint_notes(contacts, pieces), _spine_note(endplate, axes)),
+        (
+            *remarks,
+            *_kind_note(case, options),
+            *torn,
+            *_joint_notes(contacts, pieces),
+            _spine_note(endplate, axes),
+        ),
     )
 
 
@@ -162,6 +170,12 @@ def _bone_alone(ct: Volume, labels: Volume) -> bool:
 
 
 # -- remarks -----------------------------------------------------------------------------------------
+
+
+def _kind_note(case: Case, options: ModelOptions) -> tuple[str, ...]:
+    if options.ligament.torn is None and case.torn_ligaments is None and case.fracture not in TORN:
+        return ("no kind of fracture is given: every ligament from one body to another is taken as torn",)
+    return ()
 
 
 def _joint_notes(contacts: Sequence[ContactPair], pieces: Sequence[Piece]) -> list[str]:

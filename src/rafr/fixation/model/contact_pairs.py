@@ -45,6 +45,12 @@ class ContactOptions:
     fracture_seat_mm: float = option(
         1.0, "of gap that is taken as closed: the error of segmentation", unit="mm", lower=0.0, upper=5.0
     )
+    fracture_close: float = option(
+        0.0,
+        "share of the facing faces that the surgeon presses into touch: the gap that leaves is taken off all",
+        lower=0.0,
+        upper=1.0,
+    )
     fracture_friction: float = option(0.3, "", lower=0.0, upper=1.5)
     fracture_modulus: float = option(
         1_000.0, "of the layer between fracture faces: cancellous asperities", unit="MPa", lower=1.0
@@ -175,7 +181,8 @@ def _pair(kind: str, a: Piece, b: Piece, f: Facing, o: ContactOptions, torn: boo
     bonded = kind == SYMPHYSIS and not torn
     play = np.zeros(len(f.gaps))
     if kind == FRACTURE:
-        play = np.where(f.gaps > o.fracture_seat_mm, f.gaps, 0.0)
+        open_mm = f.gaps - max(0.0, _quantile(f.gaps, f.areas, o.fracture_close)) * (o.fracture_close > 0)
+        play = np.where(open_mm > o.fracture_seat_mm, open_mm, 0.0)
         modulus, friction = o.fracture_modulus, o.fracture_friction
         thickness = np.full(len(f.gaps), o.fracture_layer_mm)
     else:
@@ -199,6 +206,13 @@ def _pair(kind: str, a: Piece, b: Piece, f: Facing, o: ContactOptions, torn: boo
         friction,
         bonded,
     )
+
+
+def _quantile(values: FloatArray, weights: FloatArray, share: float) -> float:
+    """The value below which `share` of the weight lies."""
+    order = np.argsort(values)
+    below = np.cumsum(weights[order]) / weights.sum()
+    return float(values[order][min(int(np.searchsorted(below, share)), len(values) - 1)])
 
 
 def fresh_faces(piece: Piece, pieces: Sequence[Piece], reach_mm: float) -> np.ndarray:

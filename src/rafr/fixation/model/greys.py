@@ -71,11 +71,19 @@ class BoneGreys:
 
 def _window(labels: Volume, values: Sequence[int], name: str) -> tuple[slice, slice, slice]:
     """(k, j, i) slices of the labels' array around the piece."""
-    mask: NDArray[np.bool_] = np.isin(labels.array, list(values))
+    mask: NDArray[np.bool_] = labels.array == values[0]
+    for value in values[1:]:
+        mask |= labels.array == value
     if not mask.any():
         raise InputError(name, f"no voxel carries label {', '.join(map(str, values))}", "labels of the case")
     slices = []
     for axis in range(3):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        used = np.flatnonzero(_along(mask, axis))
         slices.append(slice(max(int(used[0]) - _MARGIN, 0), int(used[-1]) + 1 + _MARGIN))
     return slices[0], slices[1], slices[2]
+
+
+def _along(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """Whether anything is set, by index along one axis."""
+    used: NDArray[np.bool_] = mask.any(axis=tuple(a for a in range(3) if a != axis))
+    return used

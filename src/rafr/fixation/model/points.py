@@ -75,7 +75,10 @@ def _ala(sacral: Sequence[Piece], endplate: Endplate, axes: StandingAxes, sign: 
     outermost = float(np.quantile(across[upper], 0.98)) if upper.any() else edge + 20.0
     middle = edge + _ALA * (outermost - edge)
     looks_up = normals @ (axes.up - 0.5 * axes.back) > 0.5
-    band = looks_up & (np.abs(across - middle) < _BAND_MM) & (np.abs(offset @ axes.up) < 40.0)
+    behind = (
+        offset @ axes.back > 0.5 * endplate.half_depth
+    )  # articular process and what lies behind the joint
+    band = looks_up & ~behind & (np.abs(across - middle) < _BAND_MM) & (np.abs(offset @ axes.up) < 40.0)
     if not band.any():
         return endplate.centre + sign * middle * axes.left
     weights = surface.face_areas[band]
