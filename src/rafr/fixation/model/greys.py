@@ -43,7 +43,7 @@ class BoneGreys:
         from scipy import ndimage
 
         window = _window(labels, values, name)
-        own = np.isin(labels.array[window], list(values))
+        own = _carries(labels.array[window], values)
         hu = ct.array[window].astype(np.float32)
         metal = own & (hu > METAL_HU)
         sound = ndimage.binary_fill_holes(own) & (hu <= METAL_HU)
@@ -71,9 +71,7 @@ class BoneGreys:
 
 def _window(labels: Volume, values: Sequence[int], name: str) -> tuple[slice, slice, slice]:
     """(k, j, i) slices of the labels' array around the piece."""
-    mask: NDArray[np.bool_] = labels.array == values[0]
-    for value in values[1:]:
-        mask |= labels.array == value
+    mask = _carries(labels.array, values)
     if not mask.any():
         raise InputError(name, f"no voxel carries label {', '.join(map(str, values))}", "labels of the case")
     slices = []
@@ -87,3 +85,11 @@ def _along(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
     """Whether anything is set, by index along one axis."""
     used: NDArray[np.bool_] = mask.any(axis=tuple(a for a in range(3) if a != axis))
     return used
+
+
+def _carries(array: NDArray[np.integer], values: Sequence[int]) -> NDArray[np.bool_]:
+    """Which voxels carry one of the values."""
+    mask = np.zeros(array.shape, dtype=bool)
+    for value in values:
+        np.logical_or(mask, array == value, out=mask)
+    return mask

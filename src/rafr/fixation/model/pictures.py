@@ -36,7 +36,7 @@ def save_model_picture(path: Path, model: PelvisModel) -> None:
     panel.imshow(_joints(model))
     panel.set_title("joints, fracture faces, ligaments (bones left out)", fontsize=9)
     panel.axis("off")
-    shown = None
+    shown: Any = None
     for k, axis in enumerate((1, 2)):
         shown = _cut(figure.add_subplot(2, 3, 5 + k), model, axis)
     figure.colorbar(shown, ax=figure.axes[-1], label="E, MPa")

@@ -75,9 +75,7 @@ def _ala(sacral: Sequence[Piece], endplate: Endplate, axes: StandingAxes, sign: 
     outermost = float(np.quantile(across[upper], 0.98)) if upper.any() else edge + 20.0
     middle = edge + _ALA * (outermost - edge)
     looks_up = normals @ (axes.up - 0.5 * axes.back) > 0.5
-    behind = (
-        offset @ axes.back > 0.5 * endplate.half_depth
-    )  # articular process and what lies behind the joint
+    behind = offset @ axes.back > 0.5 * endplate.half_depth  # articular process, back of the joint
     band = looks_up & ~behind & (np.abs(across - middle) < _BAND_MM) & (np.abs(offset @ axes.up) < 40.0)
     if not band.any():
         return endplate.centre + sign * middle * axes.left
