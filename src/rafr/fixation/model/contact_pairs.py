@@ -67,6 +67,7 @@ class ContactPair:
     Attributes:
         kind: sacroiliac, symphysis or fracture.
         first, second: regions.
+        faces_first, faces_second: (k, 2) element and side (`Boundary.side`) of the faces that look at each other.
         on_first, on_second: (n,) points riding on the mesh and what they face.
         normals: (n, 3) unit, from the first bone into the second.
         areas: (n,) mm², of the first bone's surface.
@@ -80,6 +81,8 @@ class ContactPair:
     kind: str
     first: int
     second: int
+    faces_first: IntArray
+    faces_second: IntArray
     on_first: Embedded
     on_second: Embedded
     normals: FloatArray
@@ -179,6 +182,7 @@ class Facing:
 def _pair(kind: str, a: Piece, b: Piece, f: Facing, o: ContactOptions, torn: bool) -> ContactPair:
     """How gaps are treated: what a joint's layer fills is its thickness; a fracture closes its play first."""
     bonded = kind == SYMPHYSIS and not torn
+    back = Facing.of(b, a, _reach(kind, o))
     play = np.zeros(len(f.gaps))
     if kind == FRACTURE:
         open_mm = f.gaps - max(0.0, _quantile(f.gaps, f.areas, o.fracture_close)) * (o.fracture_close > 0)
@@ -194,6 +198,8 @@ def _pair(kind: str, a: Piece, b: Piece, f: Facing, o: ContactOptions, torn: boo
         kind,
         a.number,
         b.number,
+        _sides(a, f.faces),
+        _sides(b, back.faces if back is not None else np.zeros(0, dtype=np.int64)),
         f.on_first,
         f.on_second,
         f.normals,
@@ -206,6 +212,12 @@ def _pair(kind: str, a: Piece, b: Piece, f: Facing, o: ContactOptions, torn: boo
         friction,
         bonded,
     )
+
+
+def _sides(piece: Piece, faces: IntArray) -> IntArray:
+    """(k, 2) element and side of a piece's boundary faces, each once."""
+    boundary, once = piece.skin.boundary, np.unique(faces)
+    return np.stack([boundary.element[once], boundary.side[once]], axis=1)
 
 
 def _quantile(values: FloatArray, weights: FloatArray, share: float) -> float:

@@ -83,8 +83,7 @@ def _window(labels: Volume, values: Sequence[int], name: str) -> tuple[slice, sl
 
 def _along(mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
     """Whether anything is set, by index along one axis."""
-    used: NDArray[np.bool_] = mask.any(axis=tuple(a for a in range(3) if a != axis))
-    return used
+    return np.asarray(mask.any(axis=tuple(a for a in range(3) if a != axis)))
 
 
 def _carries(array: NDArray[np.integer], values: Sequence[int]) -> NDArray[np.bool_]:

@@ -65,13 +65,13 @@ class Boundary:
     Attributes:
         corners: (f, 3) nodes, counter-clockwise seen from outside.
         element: (f,) the element a face belongs to.
-        local: (f, 3) which of the element's four corners they are.
+        side: (f,) which of the element's sides: opposite corner 3, 2, 0, 1, as `rafr.fixation.fem` counts.
         nodes: (n, 3) mm, of the whole mesh.
     """
 
     corners: IntArray
     element: IntArray
-    local: IntArray
+    side: IntArray
     nodes: FloatArray
 
     @staticmethod
@@ -83,7 +83,12 @@ class Boundary:
         outer = np.sort(first[count == 1])
         element, face = np.divmod(outer, 4)
         own = np.arange(len(tets)) if numbers is None else np.asarray(numbers, dtype=np.int64)
-        return Boundary(faces[outer], own[element], _FACES[face], nodes)
+        return Boundary(faces[outer], own[element], face.astype(np.int64), nodes)
+
+    @property
+    def local(self) -> IntArray:
+        """(f, 3) which of its element's four corners a face's corners are."""
+        return _FACES[self.side]
 
     @property
     def mesh(self) -> TriangleMesh:
