@@ -136,7 +136,7 @@ def test_tetrahedra_of_another_volume_or_flat_ones_are_refused():
     with pytest.raises(InputError, match="sacrum 1: meshing changes its volume by"):
         mesher.check_tets("sacrum 1", brick(small), surface, MeshOptions())
     flat = brick((1e-3, 300.0, 300.0), (1, 1, 1))
-    with pytest.raises(InputError, match="sacrum 1: its worst tetrahedron has quality 0.0"):
+    with pytest.raises(InputError, match=r"sacrum 1: its worst tetrahedron has quality 0\.0"):
         mesher.check_tets("sacrum 1", flat, surface, MeshOptions())
 
 

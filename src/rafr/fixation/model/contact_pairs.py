@@ -67,7 +67,7 @@ class ContactPair:
     Attributes:
         kind: sacroiliac, symphysis or fracture.
         first, second: regions.
-        faces_first, faces_second: (k, 2) element and side (`Boundary.side`) of the faces that look at each other.
+        faces_first, faces_second: (k, 2) element and side (`Boundary.side`) of faces that see each other.
         on_first, on_second: (n,) points riding on the mesh and what they face.
         normals: (n, 3) unit, from the first bone into the second.
         areas: (n,) mm², of the first bone's surface.
