@@ -69,7 +69,7 @@ class ContactPair:
         first, second: regions.
         faces_first, faces_second: (k, 2) element and side (`Boundary.side`) of faces that see each other.
         on_first, on_second: (n,) points riding on the mesh and what they face.
-        normals: (n, 3) unit, from the first bone into the second.
+        normals: (n, 3) unit, of the first bone's surface, outward: into the second.
         areas: (n,) mm², of the first bone's surface.
         gaps: (n,) mm as found at the reduced pose; negative: overlap.
         play: (n,) mm, >= 0, that a point closes before it presses; 0 is stress-free contact at the outset.
@@ -163,9 +163,10 @@ class Facing:
         here = boundary.embed(faces, np.tile(_SHARES, (len(near), 1)))
         if not len(here):
             return None
-        there, normals = b.skin.closest(here.points)
+        there, looks = b.skin.closest(here.points)
         gaps = b.skin.signed_distance(here.points)
-        cosine = np.einsum("ij,ij->i", vectors[faces] / areas[faces, None], normals)
+        normals = vectors[faces] / areas[faces, None]
+        cosine = np.einsum("ij,ij->i", normals, looks)
         keep = np.flatnonzero((np.abs(gaps) < reach_mm) & (cosine < _OPPOSED))
         if len(keep) < _FEWEST:
             return None
@@ -173,7 +174,7 @@ class Facing:
             faces[keep],
             here.take(keep),
             there.take(keep),
-            -normals[keep],
+            normals[keep],
             areas[faces[keep]] / len(_SHARES),
             gaps[keep],
         )

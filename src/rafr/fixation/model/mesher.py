@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
+import subprocess
+import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -40,7 +43,7 @@ class MeshOptions:
         20.0, "stop improving at this conformal energy (3: regular)", lower=4.0, upper=100.0
     )
     surface_edge_mm: float = option(
-        3.5, "surfaces finer than this are thinned to it first", unit="mm", lower=0.5, upper=10.0
+        5.0, "surfaces finer than this are thinned to it first", unit="mm", lower=0.5, upper=10.0
     )
     volume_tolerance: float = option(
         0.02, "largest change of a bone's volume by meshing", lower=1e-4, upper=0.2
@@ -149,24 +152,31 @@ def _edge_lengths(tets: Tets) -> FloatArray:
 
 
 def _run(name: str, surface: TriangleMesh, options: MeshOptions) -> Tets:
-    try:
-        import pytetwild
-    except ImportError as error:
-        raise InputError("pytetwild", f"cannot be imported ({error})", "pip install pytetwild") from None
+    """fTetWild, in a process of its own (`tetwild_worker`)."""
+    if importlib.util.find_spec("pytetwild") is None:
+        raise InputError("pytetwild", "the mesher is not installed", "pip install pytetwild==0.2.3")
     thin = _thinned(surface, options.surface_edge_mm)
     diagonal = float(np.linalg.norm(np.ptp(thin.vertices, axis=0)))
-    tetwild: Any = pytetwild
-    nodes, elements = tetwild.tetrahedralize(
-        thin.vertices.copy(),  # it wants arrays it may write to
-        thin.faces.astype(np.int32),
-        edge_length_abs=options.edge_mm,
-        epsilon=options.envelope_mm / diagonal,
-        stop_energy=options.energy,
-        num_threads=1,
-    )
+    with tempfile.TemporaryDirectory(prefix="rafr-tets-") as folder:
+        given, made = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(
+            given,
+            vertices=thin.vertices,
+            faces=thin.faces.astype(np.int32),
+            edge=options.edge_mm,
+            epsilon=options.envelope_mm / diagonal,
+            energy=options.energy,
+        )
+        worker = [sys.executable, str(Path(__file__).with_name("tetwild_worker.py")), str(given), str(made)]
+        ran = subprocess.run(worker, cwd=folder, capture_output=True, text=True, check=False)
+        if ran.returncode or not made.is_file():
+            last = (ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"])[-1]
+            raise InputError(name, f"the mesher failed on it ({last})", "a clean, closed surface")
+        with np.load(made) as stored:
+            nodes, elements = stored["nodes"].astype(float), stored["tets"].astype(np.int64)
     if not len(elements):
         raise InputError(name, "the mesher made no tetrahedra of it", "a solid piece of bone")
-    return _right_handed(np.asarray(nodes, dtype=float), np.asarray(elements, dtype=np.int64))
+    return _right_handed(nodes, elements)
 
 
 def _thinned(mesh: TriangleMesh, edge_mm: float) -> TriangleMesh:
