@@ -16,12 +16,12 @@ from rafr.fixation.model.bones import Piece, make_pieces
 from rafr.fixation.model.contact_pairs import ContactPair, find_contacts, fresh_faces
 from rafr.fixation.model.endplate import Endplate, find_endplate
 from rafr.fixation.model.greys import BoneGreys
-from rafr.fixation.model.loads import make_loads
+from rafr.fixation.model.loads import check_load, make_loads
 from rafr.fixation.model.materials import check_materials, element_moduli, sort_into_bins
 from rafr.fixation.model.model import ModelOptions, PelvisModel
 from rafr.fixation.model.points import gap_points, sacral_points
 from rafr.fixation.model.springs import Springs, ligament_springs, torn_ligaments
-from rafr.fixation.model.supports import find_cups, support, whole_hip
+from rafr.fixation.model.supports import check_support, find_cups, support, whole_hip
 from rafr.fixation.model.tets import quadratic
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
@@ -61,6 +61,8 @@ def build_model(
     options = options or ModelOptions()
     check_config(options, "fixation model")
     check_materials(options.material)
+    check_support(options.support)
+    check_load(options.load)
     torn_ligaments(case, options.ligament)
     progress(0.0, "surfaces of the bones")
     meshes = body_meshes(case)

@@ -67,6 +67,16 @@ class Loads:
     moment: FloatArray
 
 
+def check_load(options: LoadOptions) -> None:
+    """Raise InputError for a kind of load there is not, or a direction without length."""
+    if options.kind not in LOADS:
+        raise InputError("load", f"there is none called {options.kind!r}", ", ".join(LOADS))
+    if options.direction is not None:
+        length = float(np.linalg.norm(options.direction))
+        if len(options.direction) != 3 or not np.isfinite(length) or length == 0:
+            raise InputError("load, direction", f"{options.direction} is none", "(left, back, up), not all 0")
+
+
 def make_loads(
     mesh: TetMesh,
     pieces: Sequence[Piece],
@@ -82,10 +92,8 @@ def make_loads(
     traction that varies linearly over it.
 
     Raises:
-        InputError: an unknown kind of load or a direction without length.
+        InputError: an endplate without faces.
     """
-    if options.kind not in LOADS:
-        raise InputError("load", f"there is none called {options.kind!r}", ", ".join(LOADS))
     point = endplate.centre - options.forward_mm * axes.back + options.height_mm * axes.up
     if options.kind == "spine":
         force = options.force_n * _direction(options, axes)
@@ -98,10 +106,7 @@ def _direction(options: LoadOptions, axes: StandingAxes) -> FloatArray:
     if options.direction is None:
         return -axes.up
     given = np.array(options.direction, dtype=float)
-    length = float(np.linalg.norm(given))
-    if not np.isfinite(length) or length == 0:
-        raise InputError("load, direction", f"{options.direction} has no length", "(left, back, up)")
-    direction: FloatArray = np.stack([axes.left, axes.back, axes.up], axis=1) @ given / length
+    direction: FloatArray = np.stack([axes.left, axes.back, axes.up], axis=1) @ given / np.linalg.norm(given)
     return direction
 
 

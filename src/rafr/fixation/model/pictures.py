@@ -18,10 +18,13 @@ _VIEWS = ("anterior", "inlet", "posterior")
 _DOT_MM = 1.2
 
 
-def save_model_picture(path: Path, model: PelvisModel) -> None:
+def save_model_picture(path: Path, model: PelvisModel, size: tuple[int, int] = (700, 560)) -> None:
     """PNG: three views of bones, held (red) and loaded (blue) faces, measuring points, ligaments; two cuts.
 
-    The cuts show Young's modulus by element, coronal and axial through the middle of S1's endplate.
+    The cuts show Young's modulus by element, coronal and axial near S1's endplate.
+
+    Args:
+        size: of each view, pixels.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -29,11 +32,11 @@ def save_model_picture(path: Path, model: PelvisModel) -> None:
     figure = Figure(figsize=(16.0, 9.5), layout="constrained")
     for k, view in enumerate(_VIEWS):
         panel = figure.add_subplot(2, 3, k + 1)
-        panel.imshow(_outside(model, view))
+        panel.imshow(_outside(model, view, size))
         panel.set_title(f"{model.case_id}, {view}", fontsize=9)
         panel.axis("off")
     panel = figure.add_subplot(2, 3, 4)
-    panel.imshow(_joints(model))
+    panel.imshow(_joints(model, size))
     panel.set_title("joints, fracture faces, ligaments (bones left out)", fontsize=9)
     panel.axis("off")
     shown: Any = None
@@ -44,7 +47,7 @@ def save_model_picture(path: Path, model: PelvisModel) -> None:
         FigureCanvasAgg(figure).print_png(temporary)
 
 
-def _outside(model: PelvisModel, view: str) -> Any:
+def _outside(model: PelvisModel, view: str, size: tuple[int, int]) -> Any:
     from rafr.review.picture import body_colours, render
 
     colours = body_colours(model.region_names)
@@ -54,10 +57,10 @@ def _outside(model: PelvisModel, view: str) -> Any:
     painted.append((_dots(model.points.at.points, 3.0), _POINT))
     painted.append((_rod(model.loads.point, model.loads.point + 0.15 * model.loads.resultant, 1.5), _LOAD))
     painted += [(rods, _LIGAMENT) for rods in _ligaments(model)]
-    return render(painted, view, (700, 560), bounds=model.mesh.nodes)
+    return render(painted, view, size, bounds=model.mesh.nodes)
 
 
-def _joints(model: PelvisModel) -> Any:
+def _joints(model: PelvisModel, size: tuple[int, int]) -> Any:
     from rafr.review.picture import render
 
     painted: list[tuple[Any, ...]] = [
@@ -69,7 +72,7 @@ def _joints(model: PelvisModel) -> Any:
         if (c.play > 0).any()
     ]
     painted += [(rods, _LIGAMENT) for rods in _ligaments(model)]
-    return render(painted, "anterior", (700, 560), bounds=model.mesh.nodes)
+    return render(painted, "anterior", size, bounds=model.mesh.nodes)
 
 
 def _ligaments(model: PelvisModel) -> list[TriangleMesh]:

@@ -101,18 +101,19 @@ def _looking(piece: Piece, centre: FloatArray) -> tuple[FloatArray, np.ndarray, 
     return distance, keep, areas
 
 
+def check_support(options: SupportOptions) -> None:
+    """Raise InputError for a kind of support there is not."""
+    if options.kind not in SUPPORTS:
+        raise InputError("support", f"there is none called {options.kind!r}", ", ".join(SUPPORTS))
+
+
 def support(
     mesh: TetMesh, pieces: Sequence[Piece], cups: dict[str, Cup], options: SupportOptions
 ) -> tuple[IntArray, Springs]:
     """Fixed nodes (k,), all three displacements 0, and springs to the ground.
 
-    Bone ends hold in all six degrees of freedom where a whole patch of their nodes is fixed.
-
-    Raises:
-        InputError: an unknown kind of support.
+    Bone is held in all six degrees of freedom where a whole patch of its nodes is fixed.
     """
-    if options.kind not in SUPPORTS:
-        raise InputError("support", f"there is none called {options.kind!r}", ", ".join(SUPPORTS))
     sides = ("left", "right") if options.kind in ("both", "springs") else (options.kind,)
     nodes = [
         face_nodes(mesh, p, cups[s].faces[p.number])
