@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rafr.fixation.implants.implant import Screw
 from rafr.fixation.implants.walls import Walls
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -30,6 +31,7 @@ _ROUNDS = 8
 _SHRINK = 0.62
 _FIRST_STEP_MM, _FIRST_STEP_RAD = 4.0, 0.12
 _HIT_MM = 0.05
+_METAL_MM = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,7 @@ class Corridor:
         end: `length`: `length_mm` from the entry; `plane`: where the axis meets the plane (point, normal);
             `through`: `short_mm` before it leaves `exit_bone`.
         allowed: which lines may be looked at: (entries (n, 3), tips (n, 3)) -> (n,) bool.
+        avoid: screws that are there already; metal counts as a wall, `_METAL_MM` thicker than it is.
     """
 
     entry_bone: str
@@ -63,6 +66,7 @@ class Corridor:
     exit_bone: str = ""
     short_mm: float = 5.0
     allowed: Callable[[FloatArray, FloatArray], NDArray[np.bool_]] | None = None
+    avoid: tuple[Screw, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,6 +151,21 @@ def margin_of(walls: Walls, entry: FloatArray, tip: FloatArray, radius_mm: float
     return float(_margins(walls, entry[None], tip[None], out, radius_mm, samples)[0])
 
 
+def axes_apart(entries: FloatArray, tips: FloatArray, screw: Screw) -> FloatArray:
+    """(n,) smallest distance (mm) of axes from entries (n, 3) to tips (n, 3) from a screw, its head included.
+
+    Of two segments: points along one against the other in closed form; at 2 mm apart the error is below
+    0.1 mm where axes are 5 mm apart or more.
+    """
+    samples = max(_SAMPLES, int(np.linalg.norm(tips - entries, axis=1).max() / 2.0))
+    share = np.linspace(0.0, 1.0, samples)[:, None]
+    points = entries[:, None] + share * (tips - entries)[:, None]
+    way = screw.tip - screw.head
+    along = np.clip((points - screw.head) @ way / (way @ way), 0.0, 1.0)
+    apart: FloatArray = np.linalg.norm(points - screw.head - along[..., None] * way, axis=2).min(axis=1)
+    return apart
+
+
 def _way_out(walls: Walls, entry: FloatArray, tip: FloatArray) -> float:
     """Way along the axis from the entry to the wall ahead of the tip; inf: further than counts."""
     direction = (tip - entry) / np.linalg.norm(tip - entry)
@@ -176,6 +195,7 @@ def _score(walls: Walls, corridor: Corridor, lines: Lines) -> _Scored:
     to_bone = walls.bones[corridor.entry_bone].first_hit(outside, d)
     to_any = walls.everything.first_hit(outside, d)
     good = np.isfinite(to_bone) & (to_bone <= to_any + _HIT_MM)
+    good &= walls.all.first_hit(outside, d) <= to_any + _HIT_MM  # not into the face of a joint
     entries = outside + np.where(good, to_bone, 0.0)[:, None] * d
     lengths, out = _ends(walls, corridor, entries, p, d)
     good &= np.isfinite(lengths) & (lengths > 2.0 * _PIERCED_MM)
@@ -188,6 +208,10 @@ def _score(walls: Walls, corridor: Corridor, lines: Lines) -> _Scored:
         margins[index] = _margins(
             walls, entries[index], tips[index], out[index], corridor.radius_mm, _SAMPLES
         )
+        for screw in corridor.avoid:
+            apart = axes_apart(entries[index], tips[index], screw)
+            apart -= corridor.radius_mm + 0.5 * screw.diameter_mm + _METAL_MM
+            margins[index] = np.minimum(margins[index], apart)
     return _Scored(entries, tips, margins)
 
 

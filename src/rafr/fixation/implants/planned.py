@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +31,10 @@ _LENGTH_STEP_MM = 5.0
 _SHORT_OF_CORTEX_MM = 5.0  # the tip of an extended screw before it leaves the far ilium
 _MIDLINE_MM = 5.0  # how far a standard screw may end beyond the middle; its length comes in steps
 _CLEAR_OF_LEVEL_MM = 2.0
+_SPINE_MM = 22.0  # of an entry from the spine or crest it is named after
+_CREST_MM = (15.0, 45.0)  # behind the anterior superior spine
+
+Screws = tuple[Screw, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,13 @@ class Planner:
     def walls(self) -> Walls:
         return Walls.of(self.anatomy)
 
-    def sacroiliac(self, side: str, level: int, extended: bool) -> PlannedScrew:
+    def sacroiliac(self, side: str, level: int, extended: bool, avoid: Screws = ()) -> PlannedScrew:
         """A screw from the outer ilium through the joint into the body of S`level` (1 or 2).
 
         Args:
             side: it enters on, left or right.
             extended: on through the other joint into the far ilium, else to the midline.
+            avoid: screws that are there already, here as below.
         """
         kind = self.catalogue.kind("si-extended" if extended else "si-standard")
         sign = side_sign(side)
@@ -95,44 +100,50 @@ class Planner:
             exit_bone=f"{'right' if side == 'left' else 'left'}_hip",
             short_mm=_SHORT_OF_CORTEX_MM,
             allowed=self._in_level(sign, level, extended),
+            avoid=avoid,
         )
         name = f"S{level} {'extended' if extended else 'standard'} {side}"
         return self._planned(name, kind, corridor, lines, self.walls.neural.notes)
 
-    def pedicle(self, side: str) -> PlannedScrew:
+    def pedicle(self, side: str, avoid: Screws = ()) -> PlannedScrew:
         """A pedicle screw of S1, from behind beside the canal towards the promontory."""
         kind, sign = self.catalogue.kind("pedicle"), side_sign(side)
         up, down = self._between(1)
         rng = _rng("pedicle")
         points = _uniform(rng, (10.0, 5.0, down - 5.0), (26.0, 30.0, up + 3.0))
         lines = self._sacral_lines(points, _fan(rng, (-0.35, -1.0, 0.2), np.radians(35.0)), sign)
-        corridor = Corridor("sacrum", kind.diameter_mm / 2, "length", kind.length_mm)
+        corridor = Corridor("sacrum", kind.diameter_mm / 2, "length", avoid=avoid)
         return self._laddered(f"S1 pedicle {side}", kind, corridor, lines, self.walls.neural.notes)
 
-    def iliac(self, side: str) -> PlannedScrew:
+    def iliac(self, side: str, avoid: Screws = ()) -> PlannedScrew:
         """A screw from the posterior superior spine between the tables of the ilium, over the hip joint."""
         kind = self.catalogue.kind("iliac")
         spine, _, over_joint = self._hip_points(side)
         lines = self._hip_lines(_rng("iliac"), side, spine, over_joint - spine, (8.0, 8.0, 14.0), 20.0)
-        corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", kind.length_mm)
+        near = _Near(spine, _SPINE_MM)
+        corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", allowed=near, avoid=avoid)
         return self._laddered(f"iliac {side}", kind, corridor, lines)
 
-    def supra_acetabular(self, side: str) -> PlannedScrew:
+    def supra_acetabular(self, side: str, avoid: Screws = ()) -> PlannedScrew:
         """A pin from the anterior inferior spine above the hip joint towards the posterior superior spine."""
         kind = self.catalogue.kind("supra-acetabular")
         back, _, over_joint = self._hip_points(side)
         rng = _rng("supra-acetabular")
         lines = self._hip_lines(rng, side, over_joint, back - over_joint, (10.0, 8.0, 14.0), 20.0)
-        corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", kind.length_mm)
+        corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", avoid=avoid)
         return self._laddered(f"supra-acetabular {side}", kind, corridor, lines)
 
-    def crest(self, side: str) -> PlannedScrew:
+    def crest(self, side: str, avoid: Screws = ()) -> PlannedScrew:
         """A pin into the iliac crest behind the anterior superior spine, down between the tables."""
         kind = self.catalogue.kind("crest")
-        back, front, over_joint = self._hip_points(side)
-        behind = front + 0.25 * (back - front)
-        lines = self._hip_lines(_rng("crest"), side, behind, over_joint - behind, (10.0, 18.0, 12.0), 30.0)
-        corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", kind.length_mm)
+        _, front, over_joint = self._hip_points(side)
+        vertices = self.anatomy.bone(f"{side}_hip").vertices
+        behind = vertices[:, 1] - front[1]
+        stretch = vertices[(behind > _CREST_MM[0]) & (behind < _CREST_MM[1])]
+        top = stretch[stretch[:, 2] > stretch[:, 2].max() - 10.0].mean(axis=0)
+        lines = self._hip_lines(_rng("crest"), side, top, over_joint - top, (10.0, 12.0, 5.0), 30.0)
+        near = _Near(top, _SPINE_MM)
+        corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", allowed=near, avoid=avoid)
         return self._laddered(f"crest {side}", kind, corridor, lines)
 
     def judged(self, screw: Screw) -> PlannedScrew:
@@ -193,7 +204,7 @@ class Planner:
         least = max(kind.shortest_mm, kind.length_mm - self._config.shorter_by_mm)
         lengths = np.arange(kind.length_mm, least - 1e-6, -_LENGTH_STEP_MM)
         for length in lengths:
-            tried = Corridor(corridor.entry_bone, corridor.radius_mm, "length", float(length))
+            tried = replace(corridor, length_mm=float(length))
             shorter = () if length == kind.length_mm else (f"{length:.0f} mm instead of {kind.length_mm:.0f} mm",)
             try:
                 return self._planned(name, kind, tried, lines, (*notes, *shorter))
@@ -251,6 +262,18 @@ class _InLevel:
             else:
                 good &= (z < self.levels[0] - _CLEAR_OF_LEVEL_MM) & (z > self.levels[1] + _CLEAR_OF_LEVEL_MM)
         return good
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Near:
+    """Whether entries lie near a point (3,)."""
+
+    point: FloatArray
+    reach_mm: float
+
+    def __call__(self, entries: FloatArray, tips: FloatArray) -> NDArray[np.bool_]:
+        near: NDArray[np.bool_] = np.linalg.norm(entries - self.point, axis=1) < self.reach_mm
+        return near
 
 
 def _rng(*what: object) -> np.random.Generator:
