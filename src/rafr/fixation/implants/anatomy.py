@@ -74,7 +74,12 @@ class Anatomy:
             )
         still = RigidTransform.identity()
         pieces = tuple(
-            Piece(f"{body}:{label}", body, bone_of(label), mesh.transformed(T_reduced_displaced.get(body, still)))
+            Piece(
+                f"{body}:{label}",
+                body,
+                bone_of(label),
+                mesh.transformed(T_reduced_displaced.get(body, still)),
+            )
             for body, whole in meshes.items()
             for label, mesh in whole.parts.items()
         )

@@ -1,9 +1,9 @@
 """The straight way through bone with the widest margin.
 
 A line is scored by how far its axis stays from every wall (`Walls`), less the screw's radius. Near the place
-where it goes in, and where it would come out, the cortex it pierces is near by necessity: there the wall must only be
-farther than half the way along the axis, which keeps the screw from skimming it. The search starts from many
-lines at once, keeps the best of them and varies each by ever smaller steps.
+where it goes in, and where it would come out, the cortex it pierces is near by necessity: there the wall
+must only be farther than half the way along the axis, which keeps the screw from skimming it. The search
+starts from many lines at once, keeps the best of them and varies each by ever smaller steps.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ class _Scored:
 def search(walls: Walls, corridor: Corridor, starts: Lines, rng_seed: int = 0) -> Found | None:
     """The line with the largest margin; None where no start meets the bone as it should.
 
-    Lines are varied in the axes of `starts` reflected on the side they are for, by the caller, so mirror-image
-    anatomy is searched by mirror-image lines.
+    Mirror-image lines are varied in mirror-image ways: symmetric anatomy gives symmetric screws.
     """
     rng = np.random.default_rng(rng_seed)
     scored = _score(walls, corridor, starts)
@@ -218,7 +217,7 @@ def _score(walls: Walls, corridor: Corridor, lines: Lines) -> _Scored:
 def _ends(
     walls: Walls, corridor: Corridor, entries: FloatArray, p: FloatArray, d: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Lengths (n,) from entry to tip, NaN where there is no end, and ways (n,) to where the axis leaves bone."""
+    """Lengths (n,) from entry to tip, NaN where there is no end; ways (n,) to where the axis leaves bone."""
     nowhere = np.full(len(p), np.inf)
     if corridor.end == "length":
         return np.full(len(p), corridor.length_mm), nowhere
@@ -247,6 +246,8 @@ def _margins(
     distance = walls.all.distance(points.reshape(-1, 3)).reshape(along.shape)
     pierced = np.minimum(along, out[:, None] - along)
     skim = distance - _SKIM * pierced + _HIT_MM
-    margin = np.where(pierced >= _PIERCED_MM, distance - radius_mm, np.where(skim < 0, skim - radius_mm, np.inf))
+    margin = np.where(
+        pierced >= _PIERCED_MM, distance - radius_mm, np.where(skim < 0, skim - radius_mm, np.inf)
+    )
     best: FloatArray = margin.min(axis=1)
     return best

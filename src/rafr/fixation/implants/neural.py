@@ -1,11 +1,10 @@
 """Canal and foramina of the sacrum, found as holes in its bone.
 
 Bone is sampled on a grid in the sacrum's axes. A hole is what bone encloses in a plane parallel to the front
-of the sacrum (foramina run through it) or in one across it (the canal runs through that). Holes beside the middle
-are foramina, one piece for each; the pairs from above are those below S1 and below S2. What is hollow elsewhere
-(the gap of an open arch, a wide disc of S1 and S2) is not found, and a foramen broken open is not either: where
-nerves run no screw depends on it, since all bone surface keeps its distance; these only give it names and tell
-S1 from S2.
+of the sacrum (foramina run through it) or in one across it (the canal runs through that). Holes beside the
+middle are foramina, one piece for each; the pairs from above are those below S1 and below S2. What is open
+(the gap of an arch that did not close, a foramen broken open) is not found. No screw's safety depends on it:
+all bone surface keeps its distance. These spaces only name what is near, and tell S1 from S2.
 """
 
 from __future__ import annotations
@@ -113,7 +112,9 @@ def _levels(pieces: list[FloatArray]) -> tuple[tuple[float, float], bool, tuple[
         seen = [min(s, key=lambda z: abs(z - usual)) for s in sides if s]
         seen = [z for z in seen if abs(z - usual) < _PAIR_MM and z not in heights]
         if len(seen) == 2 and abs(seen[0] - seen[1]) > _PAIR_MM:
-            notes.append(f"the foramina below S{number + 1} lie {abs(seen[0] - seen[1]):.0f} mm apart in height")
+            notes.append(
+                f"the foramina below S{number + 1} lie {abs(seen[0] - seen[1]):.0f} mm apart in height"
+            )
         if len(seen) == 1:
             notes.append(f"the foramen below S{number + 1} was found on one side only")
         if not seen:

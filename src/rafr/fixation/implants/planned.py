@@ -1,9 +1,9 @@
 """Corridors of the screws and pins there are, planned on one anatomy.
 
-Every search starts from lines drawn at random about where surgeons put such a screw, in the sacrum's axes or from
-the spines and joint of the hip. The margin that is asked for, 1 mm, is the buffer round a 7.3 mm screw of a study of
-40 sacra (An anatomical study defining the safe range of angles in percutaneous iliosacral and transsacral screw
-fixation); below it a corridor is refused.
+Every search starts from lines drawn at random about where surgeons put such a screw, in the sacrum's axes or
+from the spines and joint of the hip. The margin that is asked for, 1 mm, is the buffer round a 7.3 mm screw
+of a study of 40 sacra ("An anatomical study defining the safe range of angles in percutaneous iliosacral and
+transsacral screw fixation"); below it a corridor is refused.
 """
 
 from __future__ import annotations
@@ -205,7 +205,9 @@ class Planner:
         lengths = np.arange(kind.length_mm, least - 1e-6, -_LENGTH_STEP_MM)
         for length in lengths:
             tried = replace(corridor, length_mm=float(length))
-            shorter = () if length == kind.length_mm else (f"{length:.0f} mm instead of {kind.length_mm:.0f} mm",)
+            shorter = (
+                () if length == kind.length_mm else (f"{length:.0f} mm instead of {kind.length_mm:.0f} mm",)
+            )
             try:
                 return self._planned(name, kind, tried, lines, (*notes, *shorter))
             except InfeasibleError:
@@ -221,7 +223,9 @@ class Planner:
             raise InfeasibleError((f"{name}: no line from the {corridor.entry_bone} goes where it should",))
         length = float(np.linalg.norm(found.tip - found.entry))
         if corridor.end != "length":  # what can be had, not beyond where the tip may lie
-            down = _LENGTH_STEP_MM * np.floor((length + (_MIDLINE_MM if corridor.end == "plane" else 0.0)) / _LENGTH_STEP_MM)
+            down = _LENGTH_STEP_MM * np.floor(
+                (length + (_MIDLINE_MM if corridor.end == "plane" else 0.0)) / _LENGTH_STEP_MM
+            )
             length = float(min(down, kind.longest_mm))
         tip = found.entry + length * (found.tip - found.entry) / np.linalg.norm(found.tip - found.entry)
         screw = Screw(name, kind.kind, found.entry, tip, kind.diameter_mm, kind.head_mm)
@@ -296,8 +300,9 @@ def _fan(rng: np.random.Generator, axis: tuple[float, ...], half_rad: float) -> 
     first /= np.linalg.norm(first)
     second = np.cross(along, first)
     angle, turn = half_rad * np.sqrt(rng.random(_STARTS)), 2 * np.pi * rng.random(_STARTS)
-    return (
+    fan: FloatArray = (
         np.cos(angle)[:, None] * along
         + (np.sin(angle) * np.cos(turn))[:, None] * first
         + (np.sin(angle) * np.sin(turn))[:, None] * second
     )
+    return fan

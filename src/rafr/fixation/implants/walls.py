@@ -20,8 +20,8 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.geometry.surface import Surface
 
 STRUCTURES = ("cortex", "canal", "foramina")
-# the gap of a sacroiliac joint is 1.7 (0.6) mm (rafr.tissue.landmarks); behind, where ligament fills it, and with
-# the error of segmentation and reduction it is wider
+# the gap of a sacroiliac joint is 1.7 (0.6) mm (rafr.tissue.landmarks); behind, where ligament fills it, and
+# with the error of segmentation and reduction it is wider
 _JOINT_MM = 6.0
 _FRACTURE_MM = 3.0  # a foramen is wider
 _OPPOSED = -0.3  # cosine of the normals of faces that lie against each other
