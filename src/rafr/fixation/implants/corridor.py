@@ -21,14 +21,14 @@ from rafr.geometry.rigid_transform import FloatArray
 
 End = Literal["through", "length", "plane"]
 _FAR_MM = 250.0
-_SAMPLES = 40
+_SAMPLES, _COARSE = 40, 16
 _FINE_MM = 1.0
 _PIERCED_MM = 12.0  # along the axis, from where cortex is pierced
 _SKIM = 0.5  # distance from the wall per way along the axis there: 30° between axis and cortex
-_STARTS = 16
-_CHILDREN = 24
-_ROUNDS = 8
-_SHRINK = 0.62
+_STARTS = 12
+_CHILDREN = 16
+_ROUNDS = 7
+_SHRINK = 0.6
 _FIRST_STEP_MM, _FIRST_STEP_RAD = 4.0, 0.12
 _HIT_MM = 0.05
 _METAL_MM = 1.0
@@ -92,20 +92,21 @@ def search(walls: Walls, corridor: Corridor, starts: Lines, rng_seed: int = 0) -
     Mirror-image lines are varied in mirror-image ways: symmetric anatomy gives symmetric screws.
     """
     rng = np.random.default_rng(rng_seed)
-    scored = _score(walls, corridor, starts)
+    scored = _score(walls, corridor, starts, _COARSE)
     tried = len(starts.points)
     order = np.argsort(-scored.margins, kind="stable")[:_STARTS]
     order = order[np.isfinite(scored.margins[order])]
     if not len(order):
         return None
     best = starts.take(order)
-    margins, entries, tips = scored.margins[order], scored.entries[order], scored.tips[order]
+    scored = _score(walls, corridor, best, _SAMPLES)
+    margins, entries, tips = scored.margins, scored.entries, scored.tips
     step = 1.0
     for _ in range(_ROUNDS):
         shifts = step * _FIRST_STEP_MM * rng.standard_normal((1, _CHILDREN, 2))
         turns = step * _FIRST_STEP_RAD * rng.standard_normal((1, _CHILDREN, 2))
         children = _varied(best, shifts, turns)
-        new = _score(walls, corridor, children)
+        new = _score(walls, corridor, children, _SAMPLES)
         tried += len(children.points)
         rows = np.arange(len(margins))
         pick = rows * _CHILDREN + np.argmax(new.margins.reshape(len(margins), -1), axis=1)
@@ -187,7 +188,7 @@ def _varied(lines: Lines, shifts: FloatArray, turns: FloatArray) -> Lines:
     return Lines(points.reshape(-1, 3), directions.reshape(-1, 3))
 
 
-def _score(walls: Walls, corridor: Corridor, lines: Lines) -> _Scored:
+def _score(walls: Walls, corridor: Corridor, lines: Lines, samples: int) -> _Scored:
     """Entries, tips and margins of lines; -inf where one does not go in or end as it should."""
     p, d = lines.points, lines.directions
     outside = p - _FAR_MM * d
@@ -204,9 +205,7 @@ def _score(walls: Walls, corridor: Corridor, lines: Lines) -> _Scored:
     margins = np.full(len(p), -np.inf)
     index = np.flatnonzero(good)
     if len(index):
-        margins[index] = _margins(
-            walls, entries[index], tips[index], out[index], corridor.radius_mm, _SAMPLES
-        )
+        margins[index] = _margins(walls, entries[index], tips[index], out[index], corridor.radius_mm, samples)
         for screw in corridor.avoid:
             apart = axes_apart(entries[index], tips[index], screw)
             apart -= corridor.radius_mm + 0.5 * screw.diameter_mm + _METAL_MM

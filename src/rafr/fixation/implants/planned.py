@@ -33,6 +33,7 @@ _MIDLINE_MM = 5.0  # how far a standard screw may end beyond the middle; its len
 _CLEAR_OF_LEVEL_MM = 2.0
 _SPINE_MM = 22.0  # of an entry from the spine or crest it is named after
 _CREST_MM = (15.0, 45.0)  # behind the anterior superior spine
+_FORWARDS, _LEVEL = -0.6, 0.5  # of a pedicle screw's direction: along y at most, along z at most
 
 Screws = tuple[Screw, ...]
 
@@ -112,7 +113,8 @@ class Planner:
         rng = _rng("pedicle")
         points = _uniform(rng, (10.0, 5.0, down - 5.0), (26.0, 30.0, up + 3.0))
         lines = self._sacral_lines(points, _fan(rng, (-0.35, -1.0, 0.2), np.radians(35.0)), sign)
-        corridor = Corridor("sacrum", kind.diameter_mm / 2, "length", avoid=avoid)
+        behind = _FromBehind(self.anatomy)
+        corridor = Corridor("sacrum", kind.diameter_mm / 2, "length", allowed=behind, avoid=avoid)
         return self._laddered(f"S1 pedicle {side}", kind, corridor, lines, self.walls.neural.notes)
 
     def iliac(self, side: str, avoid: Screws = ()) -> PlannedScrew:
@@ -266,6 +268,18 @@ class _InLevel:
             else:
                 good &= (z < self.levels[0] - _CLEAR_OF_LEVEL_MM) & (z > self.levels[1] + _CLEAR_OF_LEVEL_MM)
         return good
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _FromBehind:
+    """Whether axes run from the back of the sacrum forwards, not through the endplate where the disc is."""
+
+    anatomy: Anatomy
+
+    def __call__(self, entries: FloatArray, tips: FloatArray) -> NDArray[np.bool_]:
+        way = self.anatomy.T_ct_sacrum.inverse().rotate(tips - entries)
+        way /= np.linalg.norm(way, axis=1, keepdims=True)
+        return (way[:, 1] < _FORWARDS) & (np.abs(way[:, 2]) < _LEVEL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

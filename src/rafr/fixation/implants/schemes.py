@@ -57,19 +57,42 @@ def _standard_and_extended(planner: Planner, side: str) -> Made:
 
 
 def _lumbopelvic_standard(planner: Planner, side: str) -> Made:
-    return _lumbopelvic(planner, side, planner.sacroiliac(side, 1, extended=False))
+    return _lumbopelvic(planner, side, lambda avoid: planner.sacroiliac(side, 1, False, avoid))
 
 
 def _lumbopelvic_extended(planner: Planner, side: str) -> Made:
-    return _lumbopelvic(planner, side, planner.sacroiliac(side, 2, extended=True))
+    return _lumbopelvic(planner, side, lambda avoid: planner.sacroiliac(side, 2, True, avoid))
 
 
-def _lumbopelvic(planner: Planner, side: str, across: PlannedScrew) -> Made:
-    pedicle = planner.pedicle(side, (across.screw,))
-    iliac = planner.iliac(side, (across.screw, pedicle.screw))
+def _lumbopelvic(planner: Planner, side: str, across: Callable[[tuple[Screw, ...]], PlannedScrew]) -> Made:
+    first, pedicle = _both(across, lambda avoid: planner.pedicle(side, avoid))
+    iliac = planner.iliac(side, (first.screw, pedicle.screw))
     backwards = planner.anatomy.T_ct_sacrum.rotation[:, 1]
     rod, notes = _rod(planner, f"rod {side}", pedicle.screw, iliac.screw, backwards)
-    return _made([across, pedicle, iliac], (rod,), _NO_L5, *notes)
+    return _made([first, pedicle, iliac], (rod,), _NO_L5, *notes)
+
+
+def _both(*plans: Callable[[tuple[Screw, ...]], PlannedScrew]) -> tuple[PlannedScrew, PlannedScrew]:
+    """Two screws that share a vertebra: planned in either order, the better of which is kept.
+
+    Better: at full length, then with the larger of the smaller margins.
+
+    Raises:
+        InfeasibleError: neither order leaves room for both.
+    """
+    first, second = plans
+    found: list[tuple[PlannedScrew, PlannedScrew]] = []
+    reasons: list[str] = []
+    for forwards in (True, False):
+        try:
+            one = first(()) if forwards else second(())
+            other = second((one.screw,)) if forwards else first((one.screw,))
+            found.append((one, other) if forwards else (other, one))
+        except InfeasibleError as error:
+            reasons += error.reasons
+    if not found:
+        raise InfeasibleError(tuple(dict.fromkeys(reasons)))
+    return max(found, key=lambda pair: (-len(pair[0].notes + pair[1].notes), min(p.margin_mm for p in pair)))
 
 
 def _anterior(planner: Planner, side: str) -> Made:
