@@ -20,6 +20,7 @@ from rafr.geometry.rigid_transform import FloatArray
 
 _NO_L5 = "no L5 in the CT's labels: the lumbopelvic rod starts at the pedicle of S1"
 _ROD_CLEAR_MM = 1.0  # of the rod from bone
+_HEAD_MM = 12.0  # of a screw, which may sit on the bone
 _BOW_STEP_MM, _BOW_MOST_MM = 2.0, 40.0
 
 
@@ -120,7 +121,11 @@ def _rod(
     for bow in np.arange(0.0, _BOW_MOST_MM, _BOW_STEP_MM):
         bend = middle + bow * backwards
         axis = np.concatenate([first.head + share * (bend - first.head), bend + share * (last.head - bend)])
-        if planner.walls.everything.distance(axis).min() > diameter / 2 + _ROD_CLEAR_MM:
+        from_head = np.minimum(
+            np.linalg.norm(axis - first.head, axis=1), np.linalg.norm(axis - last.head, axis=1)
+        )
+        need = np.where(from_head > _HEAD_MM, diameter / 2 + _ROD_CLEAR_MM, 0.0)
+        if (-planner.walls.depth(axis) > need).all():
             points = [first.head, last.head] if bow == 0.0 else [first.head, bend, last.head]
             names = (first.name, last.name) if bow == 0.0 else (first.name, "", last.name)
             return Rod(name, np.array(points), diameter, names), ()
