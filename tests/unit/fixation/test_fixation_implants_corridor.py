@@ -6,6 +6,7 @@ import pytest
 from rafr.errors import InfeasibleError
 from rafr.fixation.implants.anatomy import Anatomy, Piece
 from rafr.fixation.implants.catalogue import Catalogue
+from rafr.fixation.implants.implant import Screw
 from rafr.fixation.implants.neural import neural_spaces
 from rafr.fixation.implants.planned import Planner
 from rafr.geometry import RigidTransform, TriangleMesh, merge_meshes
@@ -167,3 +168,10 @@ def test_foramina_give_the_levels():
     assert neural.found
     assert neural.levels == pytest.approx((-35.3, -62.3), abs=0.6)
     assert neural.aside == pytest.approx(20.0, abs=1.0)
+
+
+def test_a_screw_that_grazes_an_edge_and_goes_on_in_air_has_no_margin(wide):
+    # along (1, -1, 0) past the front edge of the left hip: 12 mm on it is 8 mm from bone and has no wall near
+    screw = Screw("s", "si-standard", np.array([66.0, 0.0, -18.0]), np.array([106.0, -40.0, -18.0]), 7.3)
+
+    assert wide.judged(screw).margin_mm < 0

@@ -16,7 +16,6 @@ from rafr.fixation.implants.walls import Walls
 _STEP_MM = 0.5
 _END_MM = 10.0  # of a screw's ends that may stand out of the bone
 _HELD_MM = 5.0  # of axis in a body that holds it
-_ON_WALL_MM = 0.05
 
 
 def check_scheme(scheme: Scheme, planner: Planner, source: Path | str = "scheme") -> tuple[str, ...]:
@@ -55,9 +54,7 @@ def _check_size(screw: Screw, planner: Planner, source: Path | str) -> None:
 def _check_in_bone(screw: Screw, walls: Walls, source: Path | str) -> None:
     """Between its ends the axis lies in bone, or in the gap of a joint or fracture."""
     points = screw.points(_STEP_MM)
-    depth = walls.depth(points)
-    gap = walls.everything.distance(points) < walls.all.distance(points) - _ON_WALL_MM
-    inside = (depth > 0.0) | gap
+    inside = walls.hold(points)
     along = np.linspace(0.0, screw.length_mm, len(points))
     if not inside.any():
         raise InputError(

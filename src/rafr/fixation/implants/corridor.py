@@ -31,6 +31,7 @@ _ROUNDS = 7
 _SHRINK = 0.6
 _FIRST_STEP_MM, _FIRST_STEP_RAD = 4.0, 0.12
 _HIT_MM = 0.05
+_INSIDE_MM = 6.0  # behind the entry, where the axis has to be in bone
 _METAL_MM = 1.0
 
 
@@ -248,5 +249,8 @@ def _margins(
     margin = np.where(
         pierced >= _PIERCED_MM, distance - radius_mm, np.where(skim < 0, skim - radius_mm, np.inf)
     )
-    best: FloatArray = margin.min(axis=1)
+    # a line that only grazes bone is far from every wall too, outside
+    inner = entries + _INSIDE_MM * (tips - entries) / lengths[:, None]
+    grazing = ~walls.hold(inner)
+    best: FloatArray = np.where(grazing, np.minimum(margin.min(axis=1), 0.0) - radius_mm, margin.min(axis=1))
     return best

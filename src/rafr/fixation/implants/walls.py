@@ -25,6 +25,7 @@ STRUCTURES = ("cortex", "canal", "foramina")
 _JOINT_MM = 6.0
 _FRACTURE_MM = 3.0  # a foramen is wider
 _OPPOSED = -0.3  # cosine of the normals of faces that lie against each other
+_ON_WALL_MM = 0.05
 _LINING_MM = 2.5  # of a triangle from a point of the space it lines
 
 
@@ -62,6 +63,11 @@ class Walls:
         everything = merge_meshes([p.mesh for p in anatomy.pieces])
         pieces = tuple(Surface.of(p.mesh) for p in anatomy.pieces)
         return Walls(Surface.of(walls), structures, bones, Surface.of(everything), pieces, neural)
+
+    def hold(self, points: FloatArray) -> NDArray[np.bool_]:
+        """(n,) whether points (n, 3) lie in bone, or in the gap of a joint or fracture: next to no wall."""
+        gap = self.everything.distance(points) < self.all.distance(points) - _ON_WALL_MM
+        return gap | (self.depth(points) > 0.0)
 
     def depth(self, points: FloatArray) -> FloatArray:
         """(n,) how deep points (n, 3) lie in the nearest piece, mm; negative outside all of them."""
