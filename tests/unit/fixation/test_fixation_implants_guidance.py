@@ -5,12 +5,22 @@ import math
 import numpy as np
 import pytest
 
-from rafr.fixation.implants.guidance import DrillTool, TrackingError, drill_in_bone, guidance_text, guide
+from rafr.fixation.implants.catalogue import Catalogue, DrillTool
+from rafr.fixation.implants.guidance import (
+    Target,
+    TrackingError,
+    drill_in_bone,
+    guidance_text,
+    guide,
+    guide_to_nearest,
+)
 from rafr.fixation.implants.implant import Screw
 from rafr.geometry import RigidTransform
+from rafr.registration.live import Sighting
 
 SCREW = Screw("s", "si-standard", np.array([100.0, 20.0, -30.0]), np.array([20.0, 20.0, -30.0]), 7.3)
-TOOL = DrillTool(np.array([0.0, 0.0, 0.15]), np.array([0.0, 0.0, 1.0]))
+TOOL = DrillTool((0.0, 0.0, 0.15), (0.0, 0.0, 1.0))
+BESIDE = np.array([0.0, 60.0, 0.0])
 # the drill's z along the screw, LPS -x
 ALONG = RigidTransform.from_rotvec([0.0, -math.pi / 2, 0.0])
 
@@ -81,3 +91,35 @@ def test_the_chain_from_tracker_to_bone_is_the_bones_own_view():
 
     found = drill_in_bone(T_marker_ct, T_tracker_marker, T_tracker_drill)
     assert found.matrix == pytest.approx(T_ct_drill.matrix)
+
+
+def test_the_nearest_target_is_the_one_spoken_of_and_nothing_without_its_bone():
+    rng = np.random.default_rng(3)
+    T_tracker_reference, T_tracker_fragment, T_reference_ct, T_fragment_ct = (
+        RigidTransform.from_rotvec(rng.standard_normal(3), rng.standard_normal(3)) for _ in range(4)
+    )
+    other = Screw("pin", "pin", SCREW.entry + BESIDE, SCREW.tip + BESIDE, 5.0)
+    targets = [Target(SCREW, "rest", "reference"), Target(other, "wing", "fragment_wing")]
+    registered = {"rest": T_reference_ct, "wing": T_fragment_ct}
+    # 20 mm before the pin's entry, 3 mm beside its axis, in the fragment's CT
+    T_tracker_drill = T_tracker_fragment @ T_fragment_ct @ drill_at((0.12, 0.083, -0.03))
+    tools = {"fragment_wing": T_tracker_fragment, "drill": T_tracker_drill}
+
+    target, now = guide_to_nearest(Sighting(tools, registered, None), targets, TOOL)
+    assert target.screw.name == "pin"
+    assert (now.depth, now.off_axis) == pytest.approx((-0.02, 0.003))
+    assert "entry 20.2 mm away" in guidance_text(now)
+
+    with_reference = Sighting({**tools, "reference": T_tracker_reference}, registered, None)
+    assert guide_to_nearest(with_reference, targets, TOOL)[0].screw.name in ("pin", "s")
+    assert guide_to_nearest(Sighting({"drill": T_tracker_drill}, registered, None), targets, TOOL) is None
+    assert (
+        guide_to_nearest(Sighting({"fragment_wing": T_tracker_fragment}, registered, None), targets, TOOL)
+        is None
+    )
+
+
+def test_the_catalogue_describes_a_drill():
+    drill = Catalogue.read().drill
+
+    assert np.linalg.norm(drill.axis) == pytest.approx(1.0)

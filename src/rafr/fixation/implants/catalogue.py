@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,13 +45,35 @@ class ScrewKind:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillTool:
+    """A drill with a marker.
+
+    Attributes:
+        tip: (3,) m, in the marker's frame.   axis: (3,) unit vector there, out of the drill at its tip.
+        tip_sd: m, per axis, of the tip's calibration.   axis_sd: rad, of the axis's.
+    """
+
+    tip: tuple[float, float, float]
+    axis: tuple[float, float, float]
+    tip_sd: float = 3e-4
+    axis_sd: float = 5e-3
+
+    def __post_init__(self) -> None:
+        if not math.isclose(math.hypot(*self.axis), 1.0, abs_tol=1e-3):
+            raise ValueError(f"the drill's axis {list(self.axis)} is no unit vector")
+        if self.tip_sd < 0 or self.axis_sd < 0:
+            raise ValueError("a standard deviation of the drill is negative")
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All implants and the metal they are of."""
+    """All implants, the metal they are of, and the drill."""
 
     material: Metal
     kinds: tuple[ScrewKind, ...]
     rod_diameter_mm: float
     bar_diameter_mm: float
+    drill: DrillTool
 
     @staticmethod
     def read(path: Path | None = None) -> Catalogue:

@@ -8,29 +8,17 @@ bone that moved against its marker are not in them.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from rafr.fixation.implants.catalogue import DrillTool
 from rafr.fixation.implants.implant import Screw
 from rafr.geometry import RigidTransform
-from rafr.geometry.rigid_transform import FloatArray
+from rafr.registration.live import Sighting
+from rafr.tracking.tools import DRILL_TOOL
 from rafr.units import METRES_PER_MM
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DrillTool:
-    """A drill with a marker.
-
-    Attributes:
-        tip: (3,) m, in the marker's frame.   axis: (3,) unit vector there, out of the drill at its tip.
-        tip_sd: m, per axis, of the tip's calibration.   axis_sd: rad, of the axis's.
-    """
-
-    tip: FloatArray
-    axis: FloatArray
-    tip_sd: float = 3e-4
-    axis_sd: float = 5e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +110,38 @@ def guidance_text(now: DrillGuidance) -> str:
         f"{start}axis {1e3 * now.off_axis:.1f} ± {1e3 * now.off_axis_sd:.1f} mm off, "
         f"{math.degrees(now.angle):.1f} ± {math.degrees(now.angle_sd):.1f}°, {way}"
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A screw to be drilled for.
+
+    Attributes:
+        body: in whose CT it is given.   tool: the tracked tool that body carries.
+    """
+
+    screw: Screw
+    body: str
+    tool: str
+
+
+def guide_to_nearest(
+    sighting: Sighting, targets: Iterable[Target], tool: DrillTool
+) -> tuple[Target, DrillGuidance] | None:
+    """Against the target whose axis, outside or in bone, the tip is nearest; None where nothing can be said.
+
+    That needs the drill, the target's bone and its registration, all seen.
+    """
+    drill = sighting.tools.get(DRILL_TOOL)
+    found = []
+    for target in targets:
+        marker, T_marker_ct = sighting.tools.get(target.tool), sighting.T_marker_ct.get(target.body)
+        if drill is None or marker is None or T_marker_ct is None:
+            continue
+        now = guide(target.screw, drill_in_bone(T_marker_ct, marker, drill), tool)
+        beyond = max(-now.depth, -now.to_go, 0.0)
+        found.append((math.hypot(now.off_axis, beyond), target, now))
+    if not found:
+        return None
+    _, target, now = min(found, key=lambda f: f[0])
+    return target, now
