@@ -56,7 +56,7 @@ class Corridor:
         end: `length`: `length_mm` from the entry; `plane`: where the axis meets the plane (point, normal);
             `through`: `short_mm` before it leaves `exit_bone`.
         allowed: which lines may be looked at: (entries (n, 3), tips (n, 3)) -> (n,) bool.
-        avoid: screws that are there already; metal counts as a wall, `_METAL_MM` thicker than it is.
+        avoid: screws that are there already; their surface stays `_METAL_MM` away, more is not asked for.
     """
 
     entry_bone: str
@@ -210,7 +210,7 @@ def _score(walls: Walls, corridor: Corridor, lines: Lines, samples: int) -> _Sco
         for screw in corridor.avoid:
             apart = axes_apart(entries[index], tips[index], screw)
             apart -= corridor.radius_mm + 0.5 * screw.diameter_mm + _METAL_MM
-            margins[index] = np.minimum(margins[index], apart)
+            margins[index] = np.where(apart < 0.0, np.minimum(margins[index], apart), margins[index])
     return _Scored(entries, tips, margins)
 
 

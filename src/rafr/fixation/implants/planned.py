@@ -34,6 +34,7 @@ _CLEAR_OF_LEVEL_MM = 2.0
 _SPINE_MM = 22.0  # of an entry from the spine or crest it is named after
 _CREST_MM = (15.0, 45.0)  # behind the anterior superior spine
 _FORWARDS, _LEVEL = -0.6, 0.5  # of a pedicle screw's direction: along y at most, along z at most
+_BODY_MM = (-5.0, 16.0)  # from the middle: where its tip may lie
 
 Screws = tuple[Screw, ...]
 
@@ -107,13 +108,13 @@ class Planner:
         return self._planned(name, kind, corridor, lines, self.walls.neural.notes)
 
     def pedicle(self, side: str, avoid: Screws = ()) -> PlannedScrew:
-        """A pedicle screw of S1, from behind beside the canal towards the promontory."""
+        """A pedicle screw of S1, from behind beside the canal into the body."""
         kind, sign = self.catalogue.kind("pedicle"), side_sign(side)
         up, down = self._between(1)
         rng = _rng("pedicle")
         points = _uniform(rng, (10.0, 5.0, down - 5.0), (26.0, 30.0, up + 3.0))
         lines = self._sacral_lines(points, _fan(rng, (-0.35, -1.0, 0.2), np.radians(35.0)), sign)
-        behind = _FromBehind(self.anatomy)
+        behind = _FromBehind(self.anatomy, sign)
         corridor = Corridor("sacrum", kind.diameter_mm / 2, "length", allowed=behind, avoid=avoid)
         return self._laddered(f"S1 pedicle {side}", kind, corridor, lines, self.walls.neural.notes)
 
@@ -272,14 +273,18 @@ class _InLevel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FromBehind:
-    """Whether axes run from the back of the sacrum forwards, not through the endplate where the disc is."""
+    """Whether axes run from the back of one side into the body, not through the endplate below the disc."""
 
     anatomy: Anatomy
+    sign: float
 
     def __call__(self, entries: FloatArray, tips: FloatArray) -> NDArray[np.bool_]:
-        way = self.anatomy.T_ct_sacrum.inverse().rotate(tips - entries)
+        T_sacrum_ct = self.anatomy.T_ct_sacrum.inverse()
+        way = T_sacrum_ct.rotate(tips - entries)
         way /= np.linalg.norm(way, axis=1, keepdims=True)
-        return (way[:, 1] < _FORWARDS) & (np.abs(way[:, 2]) < _LEVEL)
+        aside, end = (self.sign * T_sacrum_ct.apply(points)[:, 0] for points in (entries, tips))
+        medial = (end > _BODY_MM[0]) & (end < _BODY_MM[1]) & (aside > end)
+        return medial & (way[:, 1] < _FORWARDS) & (np.abs(way[:, 2]) < _LEVEL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
