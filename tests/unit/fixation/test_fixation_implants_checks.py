@@ -11,7 +11,7 @@ from rafr.errors import InputError
 from rafr.fixation.implants.anatomy import Anatomy, Piece
 from rafr.fixation.implants.catalogue import Catalogue
 from rafr.fixation.implants.checks import bodies_held, check_scheme
-from rafr.fixation.implants.given import read_scheme, scheme_from, scheme_to_data, write_scheme
+from rafr.fixation.implants.given import case_screws, read_scheme, scheme_from, scheme_to_data, write_scheme
 from rafr.fixation.implants.implant import Rod, Scheme, Screw
 from rafr.fixation.implants.planned import Planner
 from rafr.fixation.implants.schemes import plan_scheme
@@ -105,7 +105,22 @@ def test_a_scheme_survives_its_file(tmp_path):
     assert again.notes == ("n",)
 
 
-def test_sizes_left_out_are_the_kinds(tmp_path):
+def test_radiographs_take_a_scheme_as_screws_of_the_case():
+    from dataclasses import replace
+
+    from rafr.cases.case import Body, Case
+    from rafr.xray.rods import screws_of
+
+    bent = Rod("r", np.array([[0, 60, 0], [10, 70, 0], [20, 60, 0]]), 6.0, ("", "", ""))
+    case = Case(Path(), "box", Path("a"), Path("b"), None, (Body("rest", (1,)),))
+    rods = screws_of(replace(case, screws=tuple(case_screws(Scheme("mine", (GOOD, bent)), "rest"))))["rest"]
+
+    assert [rod.diameter_mm for rod in rods] == [7.3, 6.0, 6.0]
+    assert rods[0].start.tolist() == [66.0, 11.0, -18.0]
+    assert rods[2].start.tolist() == [10.0, 70.0, 0.0]
+
+
+def test_sizes_left_out_are_the_kinds():
     data = yaml.safe_load(
         """
         name: mine

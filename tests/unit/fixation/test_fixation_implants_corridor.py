@@ -171,6 +171,13 @@ def test_foramina_give_the_levels():
     assert neural.aside == pytest.approx(20.0, abs=1.0)
 
 
+@pytest.mark.parametrize("off", [-6.0, -0.7, 0.7, 6.0])
+def test_an_entry_given_beside_the_cortex_does_not_change_the_margin(wide, off):
+    screw = Screw("s", "si-standard", np.array([66.0 + off, 11.0, -18.0]), np.array([0.0, 11.0, -18.0]), 7.3)
+
+    assert wide.judged(screw).margin_mm == pytest.approx(11.0 - RADIUS, abs=0.02)
+
+
 def test_a_screw_that_grazes_an_edge_and_goes_on_in_air_has_no_margin(wide):
     # along (1, -1, 0) past the front edge of the left hip: 12 mm on it is 8 mm from bone and has no wall near
     screw = Screw("s", "si-standard", np.array([66.0, 0.0, -18.0]), np.array([106.0, -40.0, -18.0]), 7.3)

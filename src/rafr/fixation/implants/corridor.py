@@ -33,6 +33,7 @@ _FIRST_STEP_MM, _FIRST_STEP_RAD = 4.0, 0.12
 _HIT_MM = 0.05
 _INSIDE_MM = 6.0  # behind the entry, where the axis has to be in bone
 _METAL_MM = 1.0
+_ENTRY_MM = 10.0  # of a given entry from the cortex
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +134,7 @@ def walls_along(walls: Walls, entry: FloatArray, tip: FloatArray, through: bool)
     Returns:
         NaN for cortex where the screw is too short to have any other part.
     """
+    entry = _pierced_at(walls, entry, tip)
     length = float(np.linalg.norm(tip - entry))
     along = np.linspace(0.0, length, max(2, int(length / _FINE_MM) + 1))
     points = entry + along[:, None] * (tip - entry) / length
@@ -147,6 +149,7 @@ def walls_along(walls: Walls, entry: FloatArray, tip: FloatArray, through: bool)
 
 def margin_of(walls: Walls, entry: FloatArray, tip: FloatArray, radius_mm: float, through: bool) -> float:
     """Margin (mm) of one screw, as the search scores it but finely sampled; `through` as above."""
+    entry = _pierced_at(walls, entry, tip)
     samples = max(_SAMPLES, int(np.linalg.norm(tip - entry) / _FINE_MM))
     out = np.array([_way_out(walls, entry, tip) if through else np.inf])
     return float(_margins(walls, entry[None], tip[None], out, radius_mm, samples)[0])
@@ -165,6 +168,14 @@ def axes_apart(entries: FloatArray, tips: FloatArray, screw: Screw) -> FloatArra
     along = np.clip((points - screw.head) @ way / (way @ way), 0.0, 1.0)
     apart: FloatArray = np.linalg.norm(points - screw.head - along[..., None] * way, axis=2).min(axis=1)
     return apart
+
+
+def _pierced_at(walls: Walls, entry: FloatArray, tip: FloatArray) -> FloatArray:
+    """Where the axis really meets the cortex near a given entry, (3,); a given one may lie beside it."""
+    direction = (tip - entry) / np.linalg.norm(tip - entry)
+    start = entry - _ENTRY_MM * direction
+    way = float(walls.all.first_hit(start[None], direction[None])[0])
+    return start + way * direction if way < 2.0 * _ENTRY_MM else entry
 
 
 def _way_out(walls: Walls, entry: FloatArray, tip: FloatArray) -> float:

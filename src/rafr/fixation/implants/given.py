@@ -13,6 +13,7 @@ LPS mm in the reference body's CT, with the bodies where the plan puts them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,20 @@ def scheme_to_data(scheme: Scheme) -> dict[str, Any]:
         for r in scheme.rods
     ]
     return {"name": scheme.name, "screws": screws, "rods": rods, "notes": list(scheme.notes)}
+
+
+def case_screws(scheme: Scheme, reference: str) -> list[dict[str, Any]]:
+    """The scheme as `screws` of a case.yaml, for radiographs of the reduced pelvis; a rod is cut at its bends.
+
+    Args:
+        reference: name of the body in whose CT the scheme is given.
+    """
+    straight = [(s.head, s.tip, s.diameter_mm) for s in scheme.screws]
+    straight += [(a, b, r.diameter_mm) for r in scheme.rods for a, b in pairwise(r.points)]
+    return [
+        {"body": reference, "head_mm": _rounded(a), "tip_mm": _rounded(b), "diameter_mm": float(d)}
+        for a, b, d in straight
+    ]
 
 
 def write_scheme(path: Path, scheme: Scheme) -> None:
