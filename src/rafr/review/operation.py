@@ -16,6 +16,7 @@ from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.planning.pins import propose_pins
 from rafr.review.cord_lines import drawn_cords
+from rafr.review.drilling import Drilling
 from rafr.review.messages import number_of
 from rafr.review.page import ReviewPage
 from rafr.review.readout import Numbers
@@ -101,6 +102,7 @@ class Operation:
         self._tension = math.nan
         self._pins: dict[str, tuple[SchantzPin, ...]] = {}
         self._pinned: set[str] = set()
+        self._drilling = Drilling(case, self._pins_of, complain)
 
     @property
     def moving(self) -> list[str]:
@@ -180,6 +182,7 @@ class Operation:
     def _numbers(self) -> Numbers:
         arm, procedure = self._arm, self._procedure
         said = {} if procedure is None else {"phase": procedure.phase, "message": procedure.message}
+        said["drill"] = self._drilling.text(self.where.sighting(), self.order)
         if arm is None:
             return Numbers(**said, traction=self._traction, tension=self._tension)
         return Numbers(
