@@ -73,7 +73,7 @@ class Interface:
     """A pair as numbers, q points.
 
     Attributes:
-        layer: of the pair.
+        stiffness, shear: (q,) MPa per mm, of the layer pressed and sheared.   friction: of it.
         place: (q, 3) mm.   normal: (q, 3) from the slave outwards.   tangents: (q, 2, 3).
         area: (q,) mm².   gap: (q,) mm, negative where the surfaces overlap.
         face: (q,) index into the slave's faces.
@@ -81,7 +81,9 @@ class Interface:
             relative to the master, of every point; mm.
     """
 
-    layer: Layer
+    stiffness: FloatArray
+    shear: FloatArray
+    friction: float
     place: FloatArray
     normal: FloatArray
     tangents: FloatArray
@@ -116,8 +118,11 @@ def pair_up(mesh: TetMesh, pair: ContactPair) -> Interface:
     weights = np.hstack([N[met % q], -tri6(reference[met])])
     frame = _frames(direction[met])
     rows = _rows(nodes, weights, frame, 3 * len(mesh.nodes))
+    shear = layer.stiffness if layer.shear is None else layer.shear
     return Interface(
-        layer,
+        np.full(len(met), layer.stiffness),
+        np.full(len(met), shear),
+        layer.friction,
         place[met],
         frame[:, 0],
         frame[:, 1:],
@@ -189,6 +194,19 @@ def _frames(normal: FloatArray) -> FloatArray:
     return np.stack([normal, first, np.cross(normal, first)], axis=1)
 
 
+def relative_motion(nodes: IntArray, weights: FloatArray, normal: FloatArray, dofs: int) -> Any:
+    """The `rows` (3q, dofs) of points whose relative displacement is sum of weights (q, k) . nodes (q, k).
+
+    `normal` (q, 3), from the slave outwards; the tangents are those of `tangents`.
+    """
+    return _rows(nodes, weights, _frames(normal), dofs)
+
+
+def tangents(normal: FloatArray) -> FloatArray:
+    """(q, 2, 3) two directions across normals (q, 3)."""
+    return _frames(normal)[:, 1:]
+
+
 def _rows(nodes: IntArray, weights: FloatArray, frame: FloatArray, dofs: int) -> Any:
     from scipy.sparse import csr_array
 
@@ -216,25 +234,20 @@ class ContactState:
 
     def __post_init__(self) -> None:
         q = len(self.interface.gap)
-        self.limit = np.full(q, np.inf if self.interface.layer.friction else 0.0)
+        self.limit = np.full(q, np.inf if self.interface.friction else 0.0)
         self.slipped = np.zeros((q, 2))
-
-    @property
-    def shear(self) -> float:
-        layer = self.interface.layer
-        return layer.stiffness if layer.shear is None else layer.shear
 
     def pressure(self, moved: FloatArray) -> FloatArray:
         """(q,) MPa from the rows' values (3q,)."""
         overclosure = moved[::3] - self.interface.gap
-        pressure: FloatArray = self.interface.layer.stiffness * np.maximum(overclosure, 0.0)
+        pressure: FloatArray = self.interface.stiffness * np.maximum(overclosure, 0.0)
         return pressure
 
     def traction(self, moved: FloatArray) -> FloatArray:
         """(q, 2) MPa that resist the tangential displacement."""
-        if not self.interface.layer.friction:
+        if not self.interface.friction:
             return np.zeros_like(self.slipped)
-        trial = self.shear * self._tangential(moved)
+        trial = self._shear * self._tangential(moved)
         return trial * self._scale(trial)[:, None]
 
     def force(self, moved: FloatArray) -> FloatArray:
@@ -249,40 +262,45 @@ class ContactState:
         i = self.interface
         blocks = np.zeros((len(i.gap), 3, 3))
         closed = moved[::3] - i.gap >= _TOUCHING
-        blocks[:, 0, 0] = i.layer.stiffness * np.where(closed, 1.0, _OPEN)
-        if i.layer.friction:
-            trial = self.shear * self._tangential(moved)
+        blocks[:, 0, 0] = i.stiffness * np.where(closed, 1.0, _OPEN)
+        if i.friction:
+            trial = self._shear * self._tangential(moved)
             scale = self._scale(trial)
             size = np.maximum(np.linalg.norm(trial, axis=1), 1e-300)
             unit = trial / size[:, None]
             lost = np.where(scale < 1, _ALONG, 0.0)
             block = np.eye(2) - lost[:, None, None] * unit[:, :, None] * unit[:, None, :]
-            blocks[:, 1:, 1:] = self.shear * np.maximum(scale, _OPEN)[:, None, None] * block
+            blocks[:, 1:, 1:] = (i.shear * np.maximum(scale, _OPEN))[:, None, None] * block
         else:
-            blocks[:, 1, 1] = blocks[:, 2, 2] = _OPEN * i.layer.stiffness
+            blocks[:, 1, 1] = blocks[:, 2, 2] = _OPEN * i.stiffness
         return blocks * i.area[:, None, None]
 
     def follow_pressure(self, moved: FloatArray) -> None:
         """Sets the friction limit to what the pressure allows."""
-        if self.interface.layer.friction:
-            self.limit = self.interface.layer.friction * self.pressure(moved)
+        if self.interface.friction:
+            self.limit = self.interface.friction * self.pressure(moved)
 
     def keep_slip(self, moved: FloatArray) -> None:
         """Ends a load step: what the return mapping took off the elastic displacement stays.
 
         The next step's limit is unknown again: this one's may be too low to hold the bodies.
         """
-        if self.interface.layer.friction:
-            elastic = self.traction(moved) / self.shear
+        if self.interface.friction:
+            elastic = self.traction(moved) / self._shear
             self.slipped = self._all_tangential(moved) - elastic
             self.limit = np.full(len(self.limit), np.inf)
 
     def slipping(self, moved: FloatArray) -> NDArray[np.bool_]:
         """(q,) closed points at the limit."""
-        trial = self.shear * self._tangential(moved)
+        trial = self._shear * self._tangential(moved)
         closed = self.pressure(moved) > 0
         slips: NDArray[np.bool_] = closed & (np.linalg.norm(trial, axis=1) >= self.limit * (1 - 1e-9))
         return slips
+
+    @property
+    def _shear(self) -> FloatArray:
+        """(q, 1)."""
+        return self.interface.shear[:, None]
 
     def _all_tangential(self, moved: FloatArray) -> FloatArray:
         return moved.reshape(-1, 3)[:, 1:]

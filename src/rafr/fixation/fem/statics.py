@@ -47,7 +47,7 @@ class Problem:
     fixed: Fixed
     ties: Ties | None = None
     springs: tuple[Springs, ...] = ()
-    contacts: tuple[ContactPair, ...] = ()
+    contacts: tuple[ContactPair | Interface, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,9 @@ class System:
         self._reduction = Reduction.of(problem.mesh, problem.fixed, problem.ties)
         if not len(self._reduction.free):
             raise InputError("constraints", "nothing is free to move", "free degrees of freedom")
-        self._interfaces = tuple(pair_up(problem.mesh, pair) for pair in problem.contacts)
+        self._interfaces = tuple(
+            pair if isinstance(pair, Interface) else pair_up(problem.mesh, pair) for pair in problem.contacts
+        )
         self._assemble(problem.young, problem.poisson, progress)
         self._preconditioner: Preconditioner | None = None
         self._patience = _LEAST_PATIENCE
@@ -257,7 +259,7 @@ class System:
     ) -> FloatArray:
         """Rounds of a friction limit that stands still."""
         states = [(j, j.law) for j in joints if isinstance(j.law, ContactState)]
-        frictional = any(state.interface.layer.friction for _, state in states)
+        frictional = any(state.interface.friction for _, state in states)
         settings = self.settings
         exact = settings.contact_tolerance if self._unilateral else settings.tolerance
         loose = 0.03 if frictional else exact
