@@ -153,6 +153,11 @@ def test_both_cups_are_held_and_nothing_else(model):
         assert 18.0 < cup.radius < 32.0
         assert 2000.0 < cup.area < 6000.0
         assert (cup.centre[0] - model.endplate.centre[0]) * (1 if side == "left" else -1) > 60.0
+    for side, cup in model.cups.items():  # the whole socket is found: a sphere, at its own radius everywhere
+        own = [p.skin.boundary.centres[cup.faces[p.number]] for p in model.pieces if p.number in cup.faces]
+        offset = np.concatenate(own) - cup.centre
+        np.testing.assert_allclose(np.linalg.norm(offset, axis=1), cup.radius, atol=4.0)
+        assert np.linalg.norm(offset.mean(axis=0)) < 0.7 * cup.radius, side
     nearest = np.min([np.linalg.norm(fixed - c.centre, axis=1) for c in model.cups.values()], axis=0)
     assert nearest.max() < 40.0
     one = build_model_support(model, "left")

@@ -19,7 +19,7 @@ from rafr.fixation.model.greys import BoneGreys
 from rafr.fixation.model.loads import check_load, make_loads
 from rafr.fixation.model.materials import check_materials, element_moduli, sort_into_bins
 from rafr.fixation.model.model import ModelOptions, PelvisModel
-from rafr.fixation.model.points import gap_points, sacral_points
+from rafr.fixation.model.points import MeasuringPoints, gap_points, sacral_points
 from rafr.fixation.model.springs import Springs, ligament_springs, torn_ligaments
 from rafr.fixation.model.supports import check_support, find_cups, support, whole_hip
 from rafr.fixation.model.tets import quadratic
@@ -79,6 +79,7 @@ def build_model(
     progress(0.75, "materials")
     young, remarks = _moduli(case, pieces, options, part_of(progress, 0.75, 0.98))
     bins, number = sort_into_bins(young, _volumes(pieces), options.material)
+    points = sacral_points(pieces, endplate, axes)
     progress(1.0, "model ready")
     return PelvisModel(
         case.id,
@@ -92,7 +93,7 @@ def build_model(
         loads,
         Springs.joined([ligaments, held]),
         contacts,
-        sacral_points(pieces, endplate, axes),
+        points,
         gap_points(contacts),
         axes,
         endplate,
@@ -103,6 +104,7 @@ def build_model(
             *torn,
             *_joint_notes(contacts, pieces),
             _spine_note(endplate, axes),
+            _points_note(points, mesh, pieces),
         ),
     )
 
@@ -202,4 +204,12 @@ def _spine_note(endplate: Endplate, axes: StandingAxes) -> str:
     return (
         f"S1's endplate: {2 * endplate.half_width:.0f} x {2 * endplate.half_depth:.0f} mm, sacral slope"
         f" {endplate.slope_deg(axes):.0f}°; L4 and L5 are not modelled"
+    )
+
+
+def _points_note(points: MeasuringPoints, mesh: TetMesh, pieces: Sequence[Piece]) -> str:
+    on = [pieces[r].name for r in mesh.region[points.at.element]]
+    return "; ".join(
+        f"{', '.join(n for n, where in zip(points.names, on, strict=True) if where == name)} on {name}"
+        for name in dict.fromkeys(on)
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rafr.config import option
 from rafr.errors import InputError
@@ -22,6 +23,8 @@ _RADII_MM = (18.0, 34.0)  # from the hip centre to the cup's floor and rim, adul
 _FACING = 0.8  # cosine between a cup's normal and the way to the hip centre
 _BAND_MM = 4.0  # about the cup's radius
 _LEAST_CUP_MM2 = 500.0
+_FITS = 4
+_LARGEST_SHIFT_MM = 5.0  # of the centre in one fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +75,51 @@ def whole_hip(pieces: Sequence[Piece], side: str) -> TriangleMesh:
 def _cup(pieces: Sequence[Piece], side: str) -> Cup:
     centre = landmarks.hip_centre(whole_hip(pieces, side), side)
     own = [p for p in pieces if p.bone == f"{side}_hip"]
-    looking = {p.number: _looking(p, centre) for p in own}
-    distances = np.concatenate([d[keep] for d, keep, _ in looking.values()])
-    weights = np.concatenate([a[keep] for _, keep, a in looking.values()])
-    if not len(distances):
-        raise InputError(f"{side} hip", "no acetabulum was found", "a hip bone with its socket")
-    order = np.argsort(distances)
-    radius = float(distances[order][np.searchsorted(np.cumsum(weights[order]), 0.5 * weights.sum())])
-    faces = {
-        number: np.flatnonzero(keep & (np.abs(d - radius) < _BAND_MM))
-        for number, (d, keep, _) in looking.items()
-    }
-    area = float(sum(looking[number][2][f].sum() for number, f in faces.items()))
+    points = np.concatenate([p.skin.boundary.centres for p in own])
+    radius = 0.0
+    for _ in range(_FITS):
+        distance, keep, areas = _looking(own, centre)
+        if not keep.any():
+            raise InputError(f"{side} hip", "no acetabulum was found", "a hip bone with its socket")
+        if not radius:
+            radius = _median(distance[keep], areas[keep])
+        cup = keep & (np.abs(distance - radius) < _BAND_MM)
+        centre, radius = _sphere(points[cup], areas[cup], centre, radius)
+    distance, keep, areas = _looking(own, centre)
+    cup = keep & (np.abs(distance - radius) < _BAND_MM)
+    area = float(areas[cup].sum())
     if area < _LEAST_CUP_MM2:
         raise InputError(f"{side} hip", f"its acetabulum shows {area:.0f} mm² only", "a whole socket")
+    ends = np.cumsum([len(p.skin.boundary.corners) for p in own])[:-1]
+    faces = {p.number: np.flatnonzero(part) for p, part in zip(own, np.split(cup, ends), strict=True)}
     return Cup(side, centre, radius, area, {n: f for n, f in faces.items() if len(f)})
 
 
-def _looking(piece: Piece, centre: FloatArray) -> tuple[FloatArray, np.ndarray, FloatArray]:
-    """Distance to the hip centre, mask of faces that look at it from a cup's distance, area: (f,) each."""
-    boundary = piece.skin.boundary
-    to_centre = centre - boundary.centres
-    distance = np.linalg.norm(to_centre, axis=1)
-    vectors = boundary.area_vectors
-    areas = np.linalg.norm(vectors, axis=1)
+def _sphere(
+    points: FloatArray, weights: FloatArray, centre: FloatArray, radius: float
+) -> tuple[FloatArray, float]:
+    """Sphere through points (n, 3), least squares; the one given where that leaves the bounds of a cup."""
+    if len(points) < 10:
+        return centre, radius
+    offset = points - centre
+    A = np.column_stack([2.0 * offset, np.ones(len(points))]) * weights[:, None]
+    found = np.linalg.lstsq(A, (offset**2).sum(axis=1) * weights, rcond=None)[0]
+    fitted = float(np.sqrt(max(found[3] + found[:3] @ found[:3], 0.0)))
+    if not _RADII_MM[0] < fitted < _RADII_MM[1] or np.linalg.norm(found[:3]) > _LARGEST_SHIFT_MM:
+        return centre, radius
+    return centre + found[:3], fitted
+
+
+def _median(values: FloatArray, weights: FloatArray) -> float:
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(weights[order]), 0.5 * weights.sum())])
+
+
+def _looking(own: Sequence[Piece], centre: FloatArray) -> tuple[FloatArray, NDArray[np.bool_], FloatArray]:
+    """Of all boundary faces (f,): distance to the hip centre, whether they look at it from a cup's, area."""
+    vectors = np.concatenate([p.skin.boundary.area_vectors for p in own])
+    to_centre = centre - np.concatenate([p.skin.boundary.centres for p in own])
+    distance, areas = np.linalg.norm(to_centre, axis=1), np.linalg.norm(vectors, axis=1)
     cosine = np.einsum("ij,ij->i", to_centre, vectors) / (distance * areas)
     keep = (cosine > _FACING) & (distance > _RADII_MM[0]) & (distance < _RADII_MM[1])
     return distance, keep, areas
