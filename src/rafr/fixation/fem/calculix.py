@@ -18,7 +18,7 @@ from typing import TextIO
 import numpy as np
 
 from rafr.errors import InfeasibleError, InputError
-from rafr.fixation.fem.contact import ContactPair
+from rafr.fixation.fem.contact import ContactPair, Interface
 from rafr.fixation.fem.mesh import Faces, FloatArray, IntArray
 from rafr.fixation.fem.springs import Springs
 from rafr.fixation.fem.statics import Problem
@@ -83,7 +83,7 @@ def write(problem: Problem, forces: FloatArray, path: Path, solver: str | None =
     """The input file; elements of one Young's modulus and Poisson's ratio are one material.
 
     Raises:
-        InputError: more different materials than CalculiX bears; put them into bins.
+        InputError: more different materials than CalculiX bears (put them into bins), or contacts of points.
     """
     with path.open("w", encoding="utf-8") as file:
         _write_mesh(file, problem)
@@ -96,6 +96,8 @@ def write(problem: Problem, forces: FloatArray, path: Path, solver: str | None =
             file.write("*EQUATION\n")
             file.writelines(equations)
         for k, pair in enumerate(problem.contacts):
+            if isinstance(pair, Interface):
+                raise InputError("ccx", "a contact of points alone", "contacts between surfaces")
             _write_contact(file, k, pair)
         _write_step(file, problem, forces, solver)
 

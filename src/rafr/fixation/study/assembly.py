@@ -1,8 +1,8 @@
 """The finite element problem of a pelvis with one scheme's implants.
 
 Screws are bonded to bone: their wall follows the bone elements it lies in. Where a screw crosses a gap or
-stands out of the bone, it is free. Bone is not cut out where the screw is: it adds less than 2 % of the metal's
-modulus there. A rod follows the head of the screw it is clamped to, rotations included.
+stands out of the bone, it is free. Bone is not cut out where the screw is: it adds less than 2 % of the
+metal's modulus there. A rod follows the head of the screw it is clamped to, rotations included.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def fixed_pelvis(model: PelvisModel, scheme: Scheme, metal: Metal) -> FixedPelvi
         mesh,
         young,
         poisson,
-        fix(model.fixed_nodes),
+        fix(model.fixed_nodes.astype(np.int32)),
         ties,
         (*_ligaments(mesh, model.springs), *(_bond(mesh, pair) for pair in bonded)),
         tuple(_interface(mesh, pair) for pair in model.contacts if not pair.bonded),
@@ -102,7 +102,8 @@ def _ties(
             raise InputError(
                 f"scheme {scheme.name}", f"{implant.name} lies in no bone", "screws that bone holds"
             )
-        ties.append(Ties(start + part.wall[inside], found.nodes[inside], found.weights[inside]))
+        slaves = (start + part.wall[inside]).astype(np.int32)
+        ties.append(Ties(slaves, found.nodes[inside], found.weights[inside]))
     return (join_ties(*ties) if ties else None), tied
 
 
