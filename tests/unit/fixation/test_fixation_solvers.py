@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rafr.errors import InfeasibleError, InputError
-from rafr.fixation.fem import solvers
+from rafr.fixation.fem import solvers, statics
 from rafr.fixation.fem.blocks import block
 from rafr.fixation.fem.constraints import embed, fix
 from rafr.fixation.fem.contact import ContactPair, Layer
@@ -125,3 +125,32 @@ def test_progress_is_told_and_ends_at_one(reference):
     solve(problem, forces, progress=lambda fraction, text="": told.append(fraction))
     assert told[-1] == 1.0
     assert all(0 <= f <= 1 for f in told)
+
+
+def plate():
+    mesh = block((12, 12, 1), (60, 60, 1))
+    forces = np.zeros_like(mesh.nodes)
+    forces[mesh.nodes[:, 0] == 60] = [0.0, 0.0, -0.01]
+    return Problem(mesh, 17_000.0, 0.3, fix(np.flatnonzero(mesh.nodes[:, 0] == 0))), forces
+
+
+def test_a_thin_plate_ends_at_what_rounding_leaves():
+    # K x is a difference of large numbers: 1e-9 of the load is less than its rounding
+    problem, forces = plate()
+    direct, multigrid = (solve(problem, forces, Settings(m)) for m in (Method.DIRECT, Method.MULTIGRID))
+    assert multigrid.newton <= 3
+    difference = np.abs(multigrid.displacement - direct.displacement).max()
+    assert difference < 1e-5 * np.abs(direct.displacement).max()
+
+
+def test_where_the_levels_fail_a_factorisation_takes_over(monkeypatch):
+    problem, forces = plate()
+    direct = solve(problem, forces, Settings(Method.DIRECT))
+    monkeypatch.setattr(solvers, "_DIRECT", 0)
+    monkeypatch.setattr(statics, "_MOST_ITERATIONS", 20)
+    solution = solve(problem, forces)
+    assert 20 < solution.iterations < 30
+    difference = np.abs(solution.displacement - direct.displacement).max()
+    assert difference < 1e-5 * np.abs(direct.displacement).max()
+    with pytest.raises(InfeasibleError, match="badly shaped"):
+        solve(problem, forces, Settings(Method.MULTIGRID))

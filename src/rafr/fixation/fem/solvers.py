@@ -25,6 +25,7 @@ from rafr.fixation.fem.constraints import Reduction
 from rafr.fixation.fem.mesh import EDGES, FloatArray, TetMesh
 
 _DIRECT_COARSE = 200_000  # degrees of freedom of the linear elements that are still factorised: 5 GB
+_DIRECT = 10_000  # degrees of freedom up to which a factorisation is as quick as the levels are
 _DEGREE = 2  # of the smoother
 _SMOOTHED = 8.0  # the smoother damps what lies between largest eigenvalue / this and the largest
 _SAFETY = 1.1
@@ -34,7 +35,7 @@ _POWER_STEPS = 12
 class Method(StrEnum):
     """How linear systems are solved."""
 
-    AUTO = "auto"  # direct up to what a factorisation takes seconds for, then multigrid
+    AUTO = "auto"  # direct where that is as quick, then multigrid
     DIRECT = "direct"
     MULTIGRID = "multigrid"  # the linear elements directly where possible
     AGGREGATION = "aggregation"  # the linear elements by smoothed aggregation
@@ -186,7 +187,7 @@ def preconditioner(
 ) -> Preconditioner:
     """The one a method asks for."""
     if method is Method.AUTO:
-        small = K.shape[0] <= (40_000 if find_spec("pypardiso") else 5_000)
+        small = K.shape[0] <= _DIRECT
         method = Method.DIRECT if small else Method.MULTIGRID
     if method is Method.DIRECT:
         return Direct(K, added)

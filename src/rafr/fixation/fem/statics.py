@@ -20,7 +20,14 @@ from rafr.fixation.fem.constraints import Fixed, Reduction, Ties
 from rafr.fixation.fem.contact import ContactPair, ContactState, Interface, pair_up
 from rafr.fixation.fem.elasticity import Assembler
 from rafr.fixation.fem.mesh import FloatArray, TetMesh
-from rafr.fixation.fem.solvers import Hierarchy, Method, Preconditioner, conjugate_gradients, preconditioner
+from rafr.fixation.fem.solvers import (
+    Direct,
+    Hierarchy,
+    Method,
+    Preconditioner,
+    conjugate_gradients,
+    preconditioner,
+)
 from rafr.fixation.fem.springs import Springs
 from rafr.progress import Progress, silent
 
@@ -29,6 +36,7 @@ _PATIENCE = 2  # times the iterations a preconditioner needed when it was new (o
 _LEAST_PATIENCE = 40
 _STEPS_PER_LIMIT = 15  # of Newton's method, when the friction limit may be what keeps it from an equilibrium
 _MOST_ITERATIONS = 500
+_ROUNDING, _MOST_ROUNDING = 1e-14, 1e-6
 _ENOUGH = 0.1  # of the energy's slope at the start of a step that may be left at its end
 
 
@@ -229,6 +237,7 @@ class System:
         reduction = self._reduction
         K = self._assembler.stiffness(young, poisson)
         self._K = reduction.matrix(K)
+        self._diagonal = self._K.diagonal()
         self._prescribed = reduction.T.T @ (K @ reduction.offset)
         self._held = np.concatenate([reduction.fixed, reduction.slaves])
         self._K_held = K[self._held]
@@ -294,7 +303,8 @@ class System:
         for _ in range(_STEPS_PER_LIMIT if frictional else self.settings.most_steps):
             residual = load - self._K @ x - _pull(joints, values, len(x))
             size = float(np.linalg.norm(residual))
-            goal = tolerance * self._acting(load, joints, values)
+            acting = self._acting(load, joints, values)
+            goal = max(tolerance * acting, self._rounding(x, acting))
             if size <= goal:
                 return x
             forcing = max(_FORCING if self._unilateral else 0.0, 0.5 * goal / size)
@@ -346,6 +356,9 @@ class System:
             self._patience = max(_LEAST_PATIENCE, _PATIENCE * iterations)
         elif left > forcing:
             self._preconditioner.update(K, added)
+        if new and left > forcing and self.settings.method is Method.AUTO:
+            self._preconditioner = Direct(K, added)  # thin elements defeat the levels
+        if left > forcing:
             more, iterations, remaining = conjugate_gradients(
                 times, self._preconditioner.apply, residual - times(step), forcing / left, _MOST_ITERATIONS
             )
@@ -404,10 +417,18 @@ class System:
         pulls = [np.linalg.norm(j.rows.T @ j.law.force(v)) for j, v in zip(joints, values, strict=True)]
         return max(float(np.linalg.norm(load)), *map(float, pulls), 1e-12)
 
+    def _rounding(self, x: FloatArray, acting: float) -> float:
+        """N that K x may be off by rounding: in slender bodies it is a difference of large numbers.
+
+        Not more than a share of the forces that act, or a body that slid far away would be in balance.
+        """
+        return min(_ROUNDING * float(np.linalg.norm(self._diagonal * x)), _MOST_ROUNDING * acting)
+
     def _imbalance(self, x: FloatArray, load: FloatArray, joints: list[_Joint]) -> float:
         values = [j.rows @ x + j.offset for j in joints]
         residual = load - self._K @ x - _pull(joints, values, len(x))
-        return float(np.linalg.norm(residual)) / self._acting(load, joints, values)
+        acting = self._acting(load, joints, values)
+        return max(0.0, float(np.linalg.norm(residual)) - self._rounding(x, acting)) / acting
 
     def _solution(self, x: FloatArray, forces: FloatArray, joints: list[_Joint], count: _Count) -> Solution:
         reduction = self._reduction
