@@ -240,8 +240,13 @@ class Planner:
     def _too_narrow(self, name: str, kind: ScrewKind, result: PlannedScrew) -> str:
         known = {s: m for s, m in result.margins_mm.items() if np.isfinite(m)}
         nearest = min(known, key=lambda s: known[s]) if known else "cortex"
+        least = known.get(nearest, result.margin_mm)
+        if least >= self._config.min_margin_mm:
+            return (
+                f"{name}: the widest way for {kind.diameter_mm:g} mm only skims the cortex where it goes in"
+            )
         return (
-            f"{name}: the widest way for {kind.diameter_mm:g} mm leaves {result.margin_mm:.1f} mm "
+            f"{name}: the widest way for {kind.diameter_mm:g} mm leaves {least:.1f} mm "
             f"(nearest: {nearest}), {self._config.min_margin_mm:g} mm is asked for"
         )
 
