@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rafr.fixation.implants.implant import Screw
-from rafr.fixation.implants.walls import Walls
+from rafr.fixation.implants.walls import NEURAL, Walls
 from rafr.geometry.rigid_transform import FloatArray
 
 End = Literal["through", "length", "plane"]
@@ -260,6 +260,11 @@ def _margins(
     margin = np.where(
         pierced >= _PIERCED_MM, distance - radius_mm, np.where(skim < 0, skim - radius_mm, np.inf)
     )
+    # where cortex is pierced it may be near, canal and foramina may not
+    near = pierced < _PIERCED_MM
+    for name in NEURAL & walls.by_structure.keys():
+        beside = walls.by_structure[name].distance(points[near]) - radius_mm
+        margin[near] = np.minimum(margin[near], beside)
     # a line that only grazes bone is far from every wall too, outside
     inner = entries + _INSIDE_MM * (tips - entries) / lengths[:, None]
     grazing = ~walls.hold(inner)

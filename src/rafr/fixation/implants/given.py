@@ -139,7 +139,7 @@ def scheme_to_data(scheme: Scheme) -> dict[str, Any]:
 
 
 def case_screws(scheme: Scheme, reference: str) -> list[dict[str, Any]]:
-    """The scheme as `screws` of a case.yaml, for radiographs of the reduced pelvis; a rod is cut at its bends.
+    """The scheme as `screws` of a case.yaml, for radiographs; a rod is cut at its bends.
 
     Args:
         reference: name of the body in whose CT the scheme is given.

@@ -25,7 +25,7 @@ _LOWER_MM = (-40.0, -8.0, -85.0)
 _UPPER_MM = (40.0, 60.0, 30.0)
 _CANAL_MM = 12.0  # of the middle; foramina lie further out
 _FORAMEN_MM3 = 150.0
-_DEEPEST_MM = 20.0  # behind the front: the middle of a foramen; corners of the canal lie deeper
+_FRONT_MM = 15.0  # behind the front: deeper, foramina open into the corners of the canal and into each other
 _CRACK_MM = 1.0  # half the width of cracks between fragments that are closed first
 _PAIR_MM = 15.0  # in height, of left and right
 _USUAL_MM = (-38.0, -64.0)  # below the promontory, along the front: medians of the pelves of the VSD set
@@ -64,7 +64,8 @@ def neural_spaces(sacrum: TriangleMesh, T_ct_sacrum: RigidTransform, cracks: boo
         across[k] = ndimage.binary_fill_holes(bone[k]) & ~bone[k]
     x = np.abs(_LOWER_MM[0] + _STEP_MM * np.arange(bone.shape[2]))
     lateral, middle = (through | across) & (x > _CANAL_MM), (through | across) & (x <= _CANAL_MM)
-    pieces = _pieces(through & (x > _CANAL_MM))
+    y = _LOWER_MM[1] + _STEP_MM * np.arange(bone.shape[1])
+    pieces = _pieces(through & (x > _CANAL_MM) & (y[:, None] < _FRONT_MM))
     levels, found, notes = _levels(pieces)
     aside = float(np.median([abs(p[0]) for p in pieces])) if pieces else 20.0
     return NeuralSpaces(_largest(middle), _points(lateral), levels, aside, found, notes)
@@ -95,12 +96,11 @@ def _pieces(mask: NDArray[np.bool_]) -> list[FloatArray]:
     labels, n = ndimage.label(mask)
     volume = np.bincount(labels.ravel())[1:] * _STEP_MM**3
     middles = ndimage.center_of_mass(mask, labels, range(1, n + 1))
-    found = [
+    return [
         np.array(_LOWER_MM) + _STEP_MM * np.array(m)[::-1]
         for m, v in zip(middles, volume, strict=True)
         if v >= _FORAMEN_MM3
     ]
-    return [m for m in found if m[1] < _DEEPEST_MM]
 
 
 def _levels(pieces: list[FloatArray]) -> tuple[tuple[float, float], bool, tuple[str, ...]]:

@@ -31,6 +31,7 @@ _LENGTH_STEP_MM = 5.0
 _SHORT_OF_CORTEX_MM = 5.0  # the tip of an extended screw before it leaves the far ilium
 _MIDLINE_MM = 5.0  # how far a standard screw may end beyond the middle; its length comes in steps
 _CLEAR_OF_LEVEL_MM = 2.0
+_NO_WAY = 0.85  # of a radius: the axis itself comes that near to a wall, on one side of it or the other
 _SPINE_MM = 22.0  # of an entry from the spine or crest it is named after
 _CREST_MM = (15.0, 45.0)  # behind the anterior superior spine
 _FORWARDS, _LEVEL = -0.6, 0.5  # of a pedicle screw's direction: along y at most, along z at most
@@ -240,8 +241,15 @@ class Planner:
     def _too_narrow(self, name: str, kind: ScrewKind, result: PlannedScrew) -> str:
         known = {s: m for s, m in result.margins_mm.items() if np.isfinite(m)}
         nearest = min(known, key=lambda s: known[s]) if known else "cortex"
+        least = known.get(nearest, result.margin_mm)
+        if least >= self._config.min_margin_mm:
+            return (
+                f"{name}: the widest way for {kind.diameter_mm:g} mm only skims the cortex where it goes in"
+            )
+        if least < -_NO_WAY * kind.diameter_mm / 2:
+            return f"{name}: no straight way there stays in bone, not even for the axis (nearest: {nearest})"
         return (
-            f"{name}: the widest way for {kind.diameter_mm:g} mm leaves {result.margin_mm:.1f} mm "
+            f"{name}: the widest way for {kind.diameter_mm:g} mm leaves {least:.1f} mm "
             f"(nearest: {nearest}), {self._config.min_margin_mm:g} mm is asked for"
         )
 

@@ -20,6 +20,7 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.geometry.surface import Surface
 
 STRUCTURES = ("cortex", "canal", "foramina")
+NEURAL = {"canal", "foramina"}
 # the gap of a sacroiliac joint is 1.7 (0.6) mm (rafr.tissue.landmarks); behind, where ligament fills it, and
 # with the error of segmentation and reduction it is wider
 _JOINT_MM = 6.0
