@@ -21,7 +21,7 @@ from rafr.fixation.fem.springs import Springs, bars
 from rafr.fixation.fem.statics import Problem
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.implants.implant import Rod, Scheme, Screw
-from rafr.fixation.implants.mesh import ImplantMesh, scheme_meshes
+from rafr.fixation.implants.mesh import ImplantMesh, implant_mesh
 from rafr.fixation.model.contact_pairs import ContactPair
 from rafr.fixation.model.model import PelvisModel
 from rafr.fixation.model.springs import Springs as Ligaments
@@ -58,7 +58,7 @@ def fixed_pelvis(model: PelvisModel, scheme: Scheme, metal: Metal) -> FixedPelvi
     Raises:
         InputError: a screw that is in no bone.
     """
-    parts = scheme_meshes(scheme)
+    parts = {implant.name: implant_mesh(implant) for implant in scheme.implants}
     mesh = merge([model.mesh, *(part.mesh for part in parts.values())])
     metallic = np.arange(len(mesh.elements)) >= len(model.mesh.elements)
     young = np.concatenate([model.young, np.full(int(metallic.sum()), metal.young_mpa)])
