@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rafr.errors import RafrError
-from rafr.fixation.implants.implant import Rod, Scheme, Screw
-from rafr.fixation.implants.mesh import element_quality, element_volumes, implant_mesh, scheme_meshes
+from rafr.fixation.implants.implant import Rod, Screw
+from rafr.fixation.implants.mesh import element_quality, element_volumes, implant_mesh
 
 SCREW = Screw("s", "iliac", np.array([10.0, -5.0, 3.0]), np.array([52.0, 51.0, 3.0]), 7.5, head_mm=10.0)
 BENT = Rod("rod", np.array([[0.0, 0, 0], [30.0, 12.0, 0], [60.0, 0, 4.0]]), 6.0, ("a", "", "b"))
@@ -98,11 +98,3 @@ def test_a_bend_too_sharp_is_refused():
 
     with pytest.raises(RafrError, match="hook"):
         implant_mesh(sharp)
-
-
-def test_a_schemes_regions_count_its_implants():
-    scheme = Scheme("mine", (SCREW, BENT))
-    meshes = scheme_meshes(scheme)
-
-    assert list(meshes) == ["s", "rod"]
-    assert [set(m.mesh.region) for m in meshes.values()] == [{0}, {1}]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rafr.errors import RafrError
 from rafr.fixation.fem.mesh import EDGES, TetMesh
-from rafr.fixation.implants.implant import Implant, Rod, Scheme, Screw
+from rafr.fixation.implants.implant import Implant, Rod, Screw
 from rafr.geometry.rigid_transform import FloatArray
 
 Indices = NDArray[np.int64]
@@ -65,17 +65,6 @@ def implant_mesh(implant: Implant, *, region: int = 0, edge_mm: float = 3.0, rin
         return ImplantMesh(mesh, np.flatnonzero(rim), ends, _holds(implant, axis, section))
     depth = (mesh.nodes - implant.entry) @ implant.direction
     return ImplantMesh(mesh, np.flatnonzero(rim & (depth > -1e-6)), ends, {})
-
-
-def scheme_meshes(scheme: Scheme, *, edge_mm: float = 3.0, rings: int = 2) -> dict[str, ImplantMesh]:
-    """Every implant by its name; regions count from 0 in the scheme's order.
-
-    A rod and a screw it holds share no nodes: tie `holds[screw]` of the rod to `ends[0]` of the screw.
-    """
-    return {
-        implant.name: implant_mesh(implant, region=number, edge_mm=edge_mm, rings=rings)
-        for number, implant in enumerate(scheme.implants)
-    }
 
 
 def element_volumes(mesh: TetMesh) -> FloatArray:
