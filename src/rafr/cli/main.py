@@ -20,6 +20,7 @@ COMMANDS = {
     "export": ("rafr.cli.export", "write a case and its plan for other programs"),
     "xray": ("rafr.cli.xray", "radiographs of a case: before, as planned, as achieved"),
     "trajectory": ("rafr.cli.trajectory", "optimise base docking and arm trajectory"),
+    "fixation": ("rafr.cli.fixation", "compare fixation schemes by finite elements"),
     "calibrate": ("rafr.cli.calibrate", "calibrate tracked tools: pivot, phantom, hand-eye, camera"),
     "report": ("rafr.cli.report", "make the document of an operation again"),
     "replay": ("rafr.cli.replay", "show a recorded operation on the review page"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rafr.cases.case import Case
 from rafr.geometry import RigidTransform
 from rafr.review.cord_lines import drawn_cords
+from rafr.review.drilling import Drilling
 from rafr.review.messages import ARM_STATES, number_of, state_name
 from rafr.review.page import ReviewPage
 from rafr.review.planned_pins import PlannedPins, pins_done
@@ -86,6 +87,7 @@ class Operation:
         self._tension = math.nan
         self._pins = PlannedPins(case, meshes, complain)
         self._pinned: set[str] = set()
+        self._drilling = Drilling(case, self._pins.of, complain)
 
     @property
     def moving(self) -> list[str]:
@@ -156,6 +158,7 @@ class Operation:
     def _numbers(self) -> Numbers:
         arm, procedure = self._arm, self._procedure
         said = {} if procedure is None else {"phase": procedure.phase, "message": procedure.message}
+        said["drill"] = self._drilling.text(self.where.sighting(), self.order)
         if arm is None:
             return Numbers(**said, traction=self._traction, tension=self._tension)
         return Numbers(

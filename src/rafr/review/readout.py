@@ -27,6 +27,7 @@ class Numbers:
         progress: 0..1 along the path.   distance: m, mean over the surface to the target.   angle: rad.
         force, torque: at the clamp, N and N m.   traction: in words, as the simulator says.
         tension: N, of the traction cord as its device measured it; shown where `traction` says nothing.
+        drill: in words, how a tracked drill stands to what is planned.
     """
 
     phase: str = ""
@@ -44,6 +45,7 @@ class Numbers:
     torque_limit: float = math.nan
     traction: str = ""
     tension: float = math.nan
+    drill: str = ""
 
 
 def readout_html(now: Numbers) -> str:
@@ -58,6 +60,7 @@ def readout_html(now: Numbers) -> str:
     if now.body and math.isfinite(now.distance):
         way = f"{1e3 * now.distance:.1f} mm · {math.degrees(now.angle):.1f}°"
         parts.append(_ROW.format("to the target", way))
+    parts += [_ROW.format("drill", escape(now.drill))] if now.drill else []
     parts += _limited("force", now.force, now.force_limit, "N", 0)
     parts += _limited("torque", now.torque, now.torque_limit, "N m", 1)
     if now.traction:

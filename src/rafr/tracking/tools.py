@@ -6,6 +6,7 @@ from rafr.imaging.fiducials import FIDUCIAL_DIAMETER_MM, FIDUCIALS_MM
 
 __all__ = [
     "BASE_TOOL",
+    "DRILL_TOOL",
     "FIDUCIALS_MM",
     "FIDUCIAL_DIAMETER_MM",
     "PROBE_TOOL",
@@ -16,6 +17,7 @@ __all__ = [
 REFERENCE_TOOL = "reference"
 BASE_TOOL = "base"
 PROBE_TOOL = "probe"
+DRILL_TOOL = "drill"
 
 
 def fragment_tool(body: str) -> str:

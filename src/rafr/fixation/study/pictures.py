@@ -1,0 +1,79 @@
+"""A solved scheme in pictures: the pelvis deformed, and the stress of its implants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from rafr.files import written_whole
+from rafr.fixation.fem.elasticity import stress, to_nodes, von_mises
+from rafr.fixation.fem.mesh import boundary_faces
+from rafr.fixation.study.compare import Solved
+from rafr.geometry.rigid_transform import FloatArray
+
+_LARGEST_SHOWN_MM = 8.0  # what the largest displacement is drawn as
+
+
+def save_solved_picture(path: Path, solved: Solved) -> None:
+    """From in front and from above: bone as it moves (drawn larger), metal by its von Mises stress."""
+    import matplotlib.pyplot as plt
+    from matplotlib.collections import PolyCollection
+
+    fixed, u = solved.fixed, solved.displacement
+    mesh, problem = fixed.problem.mesh, fixed.problem
+    largest = float(np.linalg.norm(u, axis=1).max())
+    scale = _LARGEST_SHOWN_MM / largest if largest > 0 else 1.0
+    moved = mesh.nodes + scale * u
+    stresses = von_mises(stress(mesh, problem.young, problem.poisson, u))
+    metal = to_nodes(mesh, stresses[..., None], fixed.implants)[:, 0] if fixed.implants.any() else None
+    axes = fixed.model.axes
+    figure, panels = plt.subplots(1, 2, figsize=(13, 6))
+    views = (
+        ("from in front", -axes.left, axes.up, axes.back),
+        ("from above", -axes.left, -axes.back, -axes.up),
+    )
+    shown = None
+    for panel, (title, right, upward, depth) in zip(panels, views, strict=True):
+        for of_metal in (False, True):
+            chosen = fixed.implants == of_metal
+            if not chosen.any():
+                continue
+            corners = boundary_faces(mesh, chosen).nodes[:, :3]
+            at = moved[corners]
+            order = np.argsort(-(at @ depth).mean(axis=1))
+            flat = list(np.stack([at @ right, at @ upward], axis=-1)[order])
+            if not of_metal:
+                shade = _shade(at[order], depth)
+                panel.add_collection(PolyCollection(flat, facecolors=shade, edgecolors="none"))
+                continue
+            assert metal is not None
+            shown = PolyCollection(
+                flat,
+                array=np.nan_to_num(metal[corners].mean(axis=1))[order],
+                cmap="viridis",
+                edgecolors="none",
+            )
+            panel.add_collection(shown)
+        panel.set_title(title)
+        panel.set_aspect("equal")
+        panel.autoscale_view()
+        panel.axis("off")
+    if shown is not None:
+        figure.colorbar(shown, ax=panels, label="von Mises stress of metal, MPa", shrink=0.7)
+    r = solved.result
+    figure.suptitle(
+        f"{fixed.scheme.name}: sinks by {r.mean_mm:.3f} mm, metal {r.max_von_mises_mpa:.0f} MPa "
+        f"(displacements {scale:.0f} times as large)"
+    )
+    with written_whole(path) as target:
+        figure.savefig(target, dpi=110, format="png")
+    plt.close(figure)
+
+
+def _shade(triangles: FloatArray, depth: FloatArray) -> FloatArray:
+    """(f, 4) colours of bone, lit from the viewer, half transparent so that metal is seen."""
+    normal = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    size = np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
+    light = 0.35 + 0.6 * np.abs(normal @ depth) / size
+    return np.column_stack([np.outer(light, (0.93, 0.89, 0.80)), np.full(len(light), 0.25)])
