@@ -72,8 +72,8 @@ def make_pieces(
     Raises:
         InputError: a pose of a body that the case has not, or a piece that cannot be meshed.
     """
-    names = {body.name for body in case.bodies}
-    unknown = sorted(set(poses) - names)
+    names = [body.name for body in case.bodies]
+    unknown = sorted(set(poses) - set(names))
     if unknown:
         raise InputError(
             "reduced poses", f"case {case.id} has no body {', '.join(unknown)}", ", ".join(names)
