@@ -247,16 +247,20 @@ def _show(study: Study, data: dict[str, Any], folder: Path | None) -> None:
 
     from rafr.fixation.study.published import DISPLACEMENT_MM, MAX_VON_MISES_MPA, POINTS
 
-    table = Table(title=f"{data['case']}: {data['load_n']:g} N on L4, sinking in mm")
-    table.add_column("scheme")
-    for title in (*POINTS, "mean", "metal, MPa", "safety", "N/mm", "fracture opens", "slips"):
-        table.add_column(title, justify="right")
+    sinking = Table(title=f"{data['case']}: sinking under {data['load_n']:g} N on L4, mm")
+    holding = Table(title="implants and fracture")
+    for table, titles in (
+        (sinking, (*POINTS, "mean")),
+        (holding, ("metal, MPa", "safety", "N/mm", "opens, mm", "slips, mm")),
+    ):
+        table.add_column("scheme")
+        for title in titles:
+            table.add_column(title, justify="right")
     for name, solved in study.solved.items():
         r = solved.result
-        table.add_row(
+        sinking.add_row(name, *(f"{v:.3f}" for v in (*r.displacement_mm.values(), r.mean_mm)))
+        holding.add_row(
             name,
-            *(f"{v:.3f}" for v in r.displacement_mm.values()),
-            f"{r.mean_mm:.3f}",
             f"{r.max_von_mises_mpa:.0f}",
             f"{r.safety_factor:.1f}",
             f"{r.stiffness_n_per_mm:.0f}",
@@ -264,11 +268,12 @@ def _show(study: Study, data: dict[str, Any], folder: Path | None) -> None:
             f"{max(r.fracture_slip_mm.values(), default=0.0):.3f}",
         )
     for name, values in DISPLACEMENT_MM.items():
-        mean = sum(values) / len(values)
-        cells = (*(f"{v:.3f}" for v in values), f"{mean:.3f}", f"{MAX_VON_MISES_MPA[name]:.0f}")
-        table.add_row(f"{name} (case report)", *cells, "", "", "", "", style="dim")
+        cells = [f"{v:.3f}" for v in (*values, sum(values) / len(values))]
+        sinking.add_row(f"{name} (case report)", *cells, style="dim")
+        holding.add_row(f"{name} (case report)", f"{MAX_VON_MISES_MPA[name]:.0f}", style="dim")
     terminal = Console()
-    terminal.print(table)
+    terminal.print(sinking)
+    terminal.print(holding)
     for name, result in data["sensitivity"].items():
         terminal.print(f"{name}: {result['mean_mm']:.3f} mm, metal {result['max_von_mises_mpa']:.0f} MPa")
     for name, why in data["refused"].items():

@@ -19,6 +19,7 @@ from rafr.fixation.model.springs import Springs
 from rafr.fixation.model.tets import Boundary
 from rafr.fixation.study.assembly import fixed_pelvis
 from rafr.fixation.study.compare import compare
+from rafr.fixation.study.pictures import save_solved_picture
 from rafr.fixation.study.results import evaluate
 from rafr.fixation.study.uncertainty import Spread, draws
 
@@ -28,6 +29,7 @@ NO_METAL = Metal("bone again", BONE, 0.3, 1050.0)
 SIZE = (30.0, 20.0, 20.0)
 # a little off the middle: on the diagonals of the cells rounding would choose the element
 SCREW = Screw("s", "si", np.array([0.5, 10.3, 10.2]), np.array([52.0, 10.3, 10.2]), 7.3, 6.0)
+SHORT = Screw("short", "si", np.array([0.5, 10.3, 10.2]), np.array([20.0, 10.3, 10.2]), 7.3)
 
 
 @dataclass
@@ -95,7 +97,9 @@ def model(bonded=True, kind=FRACTURE):
         contacts=(pair,),
         points=MeasuringPoints(("A", "B"), second.take(np.array([0, 1]))),
         gaps=(GapPoints(0, 1, first, second.take(np.array(order)), np.tile([1.0, 0.0, 0.0], (n, 1))),),
-        axes=SimpleNamespace(up=np.array([0.0, 0.0, 1.0])),
+        axes=SimpleNamespace(
+            left=np.array([1.0, 0.0, 0.0]), back=np.array([0.0, 1.0, 0.0]), up=np.array([0.0, 0.0, 1.0])
+        ),
     )
 
 
@@ -155,6 +159,21 @@ def test_the_fracture_presses_and_slides_but_never_pulls(titanium):
 def test_the_support_bears_the_load(titanium):
     _, solution = titanium
     assert solution.reaction.sum(axis=0) == pytest.approx([0.0, 0.0, LOAD_N], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_the_patients_right_is_on_the_left_of_the_picture(tmp_path):
+    """The screw enters at the right end, which is held."""
+    import matplotlib.image
+
+    study = compare(model(), (Scheme("short", (SHORT,)),), TITANIUM)
+    path = tmp_path / "short.png"
+    save_solved_picture(path, study.solved["short"])
+    picture = matplotlib.image.imread(path)[..., :3]
+    front = picture[:, : picture.shape[1] * 2 // 5]
+    coloured = np.ptp(front, axis=2) > 0.25
+    bone = (front.min(axis=2) < 0.97) & ~coloured
+    assert np.flatnonzero(coloured.any(axis=0)).mean() < np.flatnonzero(bone.any(axis=0)).mean()
 
 
 def test_a_screw_beside_the_bone_is_refused():

@@ -16,7 +16,10 @@ _LARGEST_SHOWN_MM = 8.0  # what the largest displacement is drawn as
 
 
 def save_solved_picture(path: Path, solved: Solved) -> None:
-    """From in front and from above: bone as it moves (drawn larger), metal by its von Mises stress."""
+    """From in front and from above, the patient's right on the left.
+
+    Bone is drawn as it moves, but more of it; metal is coloured by its von Mises stress.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.collections import PolyCollection
 
@@ -28,10 +31,10 @@ def save_solved_picture(path: Path, solved: Solved) -> None:
     stresses = von_mises(stress(mesh, problem.young, problem.poisson, u))
     metal = to_nodes(mesh, stresses[..., None], fixed.implants)[:, 0] if fixed.implants.any() else None
     axes = fixed.model.axes
-    figure, panels = plt.subplots(1, 2, figsize=(13, 6))
+    figure, panels = plt.subplots(1, 2, figsize=(12, 5.5), layout="constrained")
     views = (
-        ("from in front", -axes.left, axes.up, axes.back),
-        ("from above", -axes.left, -axes.back, -axes.up),
+        ("from in front", axes.left, axes.up, axes.back),
+        ("from above", axes.left, -axes.back, -axes.up),
     )
     shown = None
     for panel, (title, right, upward, depth) in zip(panels, views, strict=True):
@@ -59,6 +62,8 @@ def save_solved_picture(path: Path, solved: Solved) -> None:
         panel.set_aspect("equal")
         panel.autoscale_view()
         panel.axis("off")
+        for place, side in ((0.0, "R"), (0.97, "L")):
+            panel.text(place, 0.5, side, transform=panel.transAxes)
     if shown is not None:
         figure.colorbar(shown, ax=panels, label="von Mises stress of metal, MPa", shrink=0.7)
     r = solved.result
