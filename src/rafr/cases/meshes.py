@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from rafr.cases.case import Body, Case
-from rafr.errors import RafrError
 from rafr.geometry import TriangleMesh
 from rafr.imaging.meshing import mesh_from_labels
 from rafr.imaging.volume import Volume
+from rafr.npz_cache import cached_file, read_cached, write_cached
 from rafr.progress import Progress, silent
 
 _RECIPE = "2"  # raise it when meshing changes: older surfaces are then built anew
@@ -73,12 +68,13 @@ class _MeshStore:
 
     def mesh(self, values: tuple[int, ...]) -> TriangleMesh:
         key = f"{self._content}-{'_'.join(map(str, values))}"
-        path = _cache_folder() / f"{key}.npz"
-        cached = _read(path)
+        path = cached_file("meshes", key)
+        cached = read_cached(path, lambda stored: TriangleMesh(stored["vertices"], stored["faces"]))
         if cached is not None:
             return cached
         built = _rounded(mesh_from_labels(self._volume(), values))
-        _write(path, built)
+        vertices, faces = built.vertices.astype(np.float32), built.faces.astype(np.int32)
+        write_cached(path, _MOST_FILES, vertices=vertices, faces=faces)
         return built
 
     def _volume(self) -> Volume:
@@ -101,43 +97,6 @@ class _MeshStore:
         return digest.hexdigest()[:32]
 
 
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "rafr" / "meshes"
-
-
 def _rounded(mesh: TriangleMesh) -> TriangleMesh:
     """What comes back from the cache: the first run and the next see the same numbers."""
     return TriangleMesh(mesh.vertices.astype(np.float32), mesh.faces)
-
-
-def _read(path: Path) -> TriangleMesh | None:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return TriangleMesh(stored["vertices"], stored["faces"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RafrError):
-        return None
-
-
-def _write(path: Path, mesh: TriangleMesh) -> None:
-    """Store under a name of its own, then rename; a cache that cannot be written is done without."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".mesh-")
-        with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(
-                stream, vertices=mesh.vertices.astype(np.float32), faces=mesh.faces.astype(np.int32)
-            )
-        Path(temporary).replace(path)
-        _forget_oldest(path.parent)
-    except OSError:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-
-
-def _forget_oldest(folder: Path) -> None:
-    files = sorted(folder.glob("*.npz"), key=lambda p: p.stat().st_mtime, reverse=True)
-    for path in files[_MOST_FILES:]:
-        path.unlink(missing_ok=True)

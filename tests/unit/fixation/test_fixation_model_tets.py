@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from rafr.errors import InputError
+from rafr.fixation.fem.mesh import quadratic
 from rafr.fixation.model import mesher
 from rafr.fixation.model.mesher import MeshOptions, check_surface, quality, tetrahedralise
-from rafr.fixation.model.tets import Boundary, Skin, Tets, quadratic
+from rafr.fixation.model.tets import Boundary, Skin, Tets
 from rafr.geometry import TriangleMesh
 
 COARSE = MeshOptions(edge_mm=8.0, envelope_mm=0.5, surface_edge_mm=5.0)

@@ -10,7 +10,7 @@ from rafr.cases.case import Case
 from rafr.cases.load import load_ct, load_labels
 from rafr.cases.meshes import body_meshes
 from rafr.config import check_config
-from rafr.fixation.fem.mesh import TetMesh
+from rafr.fixation.fem.mesh import TetMesh, quadratic
 from rafr.fixation.model.axes import StandingAxes
 from rafr.fixation.model.bones import Piece, make_pieces
 from rafr.fixation.model.contact_pairs import ContactPair, find_contacts, fresh_faces
@@ -22,7 +22,6 @@ from rafr.fixation.model.model import ModelOptions, PelvisModel
 from rafr.fixation.model.points import MeasuringPoints, gap_points, sacral_points
 from rafr.fixation.model.springs import Springs, ligament_springs, torn_ligaments
 from rafr.fixation.model.supports import check_support, find_cups, support, whole_hip
-from rafr.fixation.model.tets import quadratic
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.geometry.surface import Surface

@@ -6,14 +6,12 @@ The surface of the tetrahedra stays within an envelope of the surface given; it 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from rafr.config import check_config, option
-from rafr.errors import InputError, RafrError
+from rafr.errors import InputError
 from rafr.fixation.model.tets import Tets, tet_volumes
 from rafr.geometry import TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.npz_cache import cached_file, read_cached, write_cached
 
 _RECIPE = "1"  # raise it when meshing changes: older meshes are then built anew
 _MOST_FILES = 200
@@ -96,12 +95,13 @@ def tetrahedralise(name: str, surface: TriangleMesh, options: MeshOptions | None
     options = options or MeshOptions()
     check_config(options, "meshing")
     check_surface(name, surface)
-    path = _cache_folder() / f"{_key(surface, options)}.npz"
-    tets = _read(path)
+    path = cached_file("tets", _key(surface, options))
+    tets = read_cached(path, _stored)
     if tets is None:
         tets = _rounded(_run(name, surface, options))
         check_tets(name, tets, surface, options)
-        _write(path, tets)
+        nodes, elements = tets.nodes.astype(np.float32), tets.elements.astype(np.int32)
+        write_cached(path, _MOST_FILES, nodes=nodes, elements=elements)
     return tets
 
 
@@ -211,11 +211,6 @@ def _right_handed(nodes: FloatArray, elements: np.ndarray) -> Tets:
 # -- cache -------------------------------------------------------------------------------------------
 
 
-def _cache_folder() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "rafr" / "tets"
-
-
 def _key(surface: TriangleMesh, options: MeshOptions) -> str:
     digest = hashlib.sha256(f"{_RECIPE} {options}".encode())
     digest.update(surface.vertices.astype(np.float32).tobytes())
@@ -228,35 +223,9 @@ def _rounded(tets: Tets) -> Tets:
     return Tets(tets.nodes.astype(np.float32).astype(float), tets.elements)
 
 
-def _read(path: Path) -> Tets | None:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            tets = Tets(stored["nodes"].astype(float), stored["elements"].astype(np.int64))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RafrError):
-        return None
+def _stored(arrays: Mapping[str, np.ndarray]) -> Tets:
+    tets = Tets(arrays["nodes"].astype(float), arrays["elements"].astype(np.int64))
     sound = tets.elements.ndim == 2 and tets.elements.size and tets.elements.max() < len(tets.nodes)
-    return tets if sound and (tets.volumes > 0).all() else None
-
-
-def _write(path: Path, tets: Tets) -> None:
-    """Store under a name of its own, then rename; a cache that cannot be written is done without."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tets-")
-        with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(
-                stream, nodes=tets.nodes.astype(np.float32), elements=tets.elements.astype(np.int32)
-            )
-        Path(temporary).replace(path)
-        _forget_oldest(path.parent)
-    except OSError:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-
-
-def _forget_oldest(folder: Path) -> None:
-    files = sorted(folder.glob("*.npz"), key=lambda p: p.stat().st_mtime, reverse=True)
-    for path in files[_MOST_FILES:]:
-        path.unlink(missing_ok=True)
+    if not sound or (tets.volumes <= 0).any():
+        raise ValueError("damaged")
+    return tets

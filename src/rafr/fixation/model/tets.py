@@ -1,4 +1,4 @@
-"""Linear tetrahedra and what hangs on them: boundary, quadratic nodes, embedded points (mm)."""
+"""Linear tetrahedra and what hangs on them: boundary, embedded points (mm)."""
 
 from __future__ import annotations
 
@@ -40,22 +40,6 @@ def tet_volumes(nodes: FloatArray, elements: IntArray) -> FloatArray:
     a, b, c, d = (nodes[elements[:, i]] for i in range(4))
     volumes: FloatArray = np.einsum("ij,ij->i", np.cross(b - a, c - a), d - a) / 6.0
     return volumes
-
-
-def quadratic(nodes: FloatArray, tets: IntArray, region: IntArray) -> TetMesh:
-    """Straight ten-node tetrahedra: every edge gets one middle node, shared by its elements.
-
-    Args:
-        nodes: (n, 3).   tets: (m, 4) right-handed.   region: (m,).
-
-    Returns:
-        A mesh whose first n nodes are `nodes`.
-    """
-    edges = np.sort(tets[:, np.array(EDGES)].reshape(-1, 2), axis=1)
-    unique, number = np.unique(edges, axis=0, return_inverse=True)
-    middles = nodes[unique].mean(axis=1)
-    elements = np.hstack([tets, len(nodes) + number.reshape(len(tets), 6)])
-    return TetMesh(np.vstack([nodes, middles]), elements.astype(np.int32), region.astype(np.int32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
