@@ -139,6 +139,7 @@ def test_quality_is_one_for_the_regular_tetrahedron():
     for order in ([0, 1, 2, 3], [1, 0, 2, 3]):
         mesh = quadratic(nodes, np.array([order]))
         assert quality(mesh)[0] == pytest.approx(1.0)
+        assert volumes(mesh)[0] == pytest.approx(8.0 / 3.0)
 
 
 def test_inverted_flat_and_folded_elements_are_refused_by_name():

@@ -8,13 +8,14 @@ from rafr.cases.simulate import simulate_case
 from rafr.cases.truth import read_truth
 from rafr.cases.virtual import virtual_pelvis
 from rafr.errors import InputError
+from rafr.fixation.fem.mesh import tet_volumes
 from rafr.fixation.model import ModelOptions, build_model
 from rafr.fixation.model.axes import StandingAxes
 from rafr.fixation.model.loads import LoadOptions
 from rafr.fixation.model.mesher import MeshOptions
 from rafr.fixation.model.springs import LigamentOptions, torn_ligaments
 from rafr.fixation.model.supports import SupportOptions
-from rafr.fixation.model.tets import Boundary, tet_volumes
+from rafr.fixation.model.tets import Boundary
 from rafr.geometry import RigidTransform
 
 pytestmark = pytest.mark.slow  # one simulated case and its meshes: 15 s

@@ -62,7 +62,7 @@ def quadratic(nodes: FloatArray, tets: IntArray, region: IntArray | None = None)
     nodes, tets = np.asarray(nodes, dtype=float), np.array(tets, dtype=np.int32)
     if tets.size and (tets.min() < 0 or tets.max() >= len(nodes)):
         raise InputError("mesh", f"a tetrahedron has node {tets.max()}", f"nodes 0 to {len(nodes) - 1}")
-    volume = _corner_volumes(nodes, tets)
+    volume = tet_volumes(nodes, tets)
     tets[volume < 0] = tets[volume < 0][:, [1, 0, 2, 3]]
     ends = np.sort(tets[:, np.array(EDGES)], axis=2).reshape(-1, 2).astype(np.int64)
     keys, middle = np.unique(ends[:, 0] * len(nodes) + ends[:, 1], return_inverse=True)
@@ -88,24 +88,34 @@ def merge(meshes: list[TetMesh] | tuple[TetMesh, ...]) -> TetMesh:
 def boundary_faces(mesh: TetMesh, elements: NDArray[np.bool_] | None = None) -> Faces:
     """The faces that only one of the elements (mask (m,); all when left out) has."""
     chosen = np.arange(len(mesh.elements)) if elements is None else np.flatnonzero(elements)
-    nodes = mesh.elements[chosen][:, np.array(FACES)].reshape(-1, 6)
-    corners = np.sort(nodes[:, :3], axis=1).astype(np.int64)
-    n = len(mesh.nodes)
-    _, first, count = np.unique(
-        (corners[:, 0] * n + corners[:, 1]) * n + corners[:, 2], return_index=True, return_counts=True
-    )
-    alone = np.sort(first[count == 1])
-    return Faces(nodes[alone], chosen[alone // 4].astype(np.int32), (alone % 4).astype(np.int32))
+    own, side = outer_sides(mesh.elements[chosen])
+    element = chosen[own].astype(np.int32)
+    return Faces(mesh.elements[element[:, None], np.array(FACES)[side]], element, side)
+
+
+def outer_sides(elements: NDArray[np.integer]) -> tuple[IntArray, IntArray]:
+    """Faces that one of the tetrahedra (m, 4+ nodes) has alone: whose (f,), and which of `FACES` (f,)."""
+    corners = np.sort(elements[:, np.array(FACES)[:, :3]].reshape(-1, 3), axis=1).astype(np.int64)
+    n = int(corners.max(initial=0)) + 1
+    keys = (corners[:, 0] * n + corners[:, 1]) * n + corners[:, 2]
+    _, first, count = np.unique(keys, return_index=True, return_counts=True)
+    element, side = np.divmod(np.sort(first[count == 1]), 4)
+    return element.astype(np.int32), side.astype(np.int32)
 
 
 def quality(mesh: TetMesh) -> FloatArray:
-    """(m,) mean ratio of the corners, 12 (3 V)^(2/3) / sum of squared edges: 1 regular, 0 flat, < 0 inverted.
+    """(m,) mean ratio of the straight elements (`mean_ratio`)."""
+    return mean_ratio(mesh.nodes, mesh.elements)
+
+
+def mean_ratio(nodes: FloatArray, elements: NDArray[np.integer]) -> FloatArray:
+    """12 (3 V)^(2/3) / sum of squared edges of tetrahedra (m, 4 or more): 1 regular, 0 flat, < 0 inverted.
 
     Source: Liu & Joe 1994, Relationship between tetrahedron shape measures, BIT 34:268.
     """
-    volume = _corner_volumes(mesh.nodes, mesh.elements)
+    volume = tet_volumes(nodes, elements)
     i, j = np.array(EDGES).T
-    corners = mesh.nodes[mesh.elements[:, :4]]
+    corners = nodes[elements[:, :4]]
     squares = ((corners[:, i] - corners[:, j]) ** 2).sum(axis=(1, 2))
     ratio: FloatArray = np.sign(volume) * 12 * np.cbrt(9 * volume * volume) / np.maximum(squares, 1e-300)
     return ratio
@@ -159,7 +169,8 @@ def require_valid(mesh: TetMesh, least_quality: float = 1e-4) -> None:
         )
 
 
-def _corner_volumes(nodes: FloatArray, tets: IntArray) -> FloatArray:
-    a, b, c, d = (nodes[tets[:, k]] for k in range(4))
+def tet_volumes(nodes: FloatArray, elements: NDArray[np.integer]) -> FloatArray:
+    """(m,) mm³ within the corners, the first four of every element; negative where left-handed."""
+    a, b, c, d = (nodes[elements[:, k]] for k in range(4))
     volume: FloatArray = np.einsum("ij,ij->i", np.cross(b - a, c - a), d - a) / 6
     return volume

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rafr.errors import RafrError
-from rafr.fixation.fem.mesh import EDGES, TetMesh
+from rafr.errors import InputError, RafrError
+from rafr.fixation.fem.mesh import EDGES, TetMesh, require_valid
 from rafr.fixation.implants.implant import Implant, Rod, Screw
 from rafr.geometry.rigid_transform import FloatArray
 
 Indices = NDArray[np.int64]
-_LEAST_QUALITY = 0.1
+_LEAST_QUALITY = 0.215  # mean ratio; a tenth of a regular tetrahedron's volume for the same edges
 _LEAST_BEND_RADIUS = 2.0  # diameters
 _ARC_STEPS = 6
-_GAUSS = (0.5854101966249685, 0.1381966011250105)  # barycentric coordinates of the four-point rule
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,53 +54,16 @@ def implant_mesh(implant: Implant, *, region: int = 0, edge_mm: float = 3.0, rin
     if rings < 1 or not edge_mm > 0:
         raise RafrError(f"{rings} rings of {edge_mm} mm; one ring or more, a positive length")
     axis = _screw_axis(implant, edge_mm) if isinstance(implant, Screw) else _rod_axis(implant, edge_mm)
-    swept = _swept(axis, 0.5 * implant.diameter_mm, rings, region)
-    mesh, rim, section = swept
-    worst = float(element_quality(mesh).min())
-    if worst < _LEAST_QUALITY:
-        raise RafrError(f"the mesh of {implant.name} has an element of quality {worst:.2f}: a sharp bend?")
+    mesh, rim, section = _swept(axis, 0.5 * implant.diameter_mm, rings, region)
+    try:
+        require_valid(mesh, _LEAST_QUALITY)
+    except InputError as error:
+        raise RafrError(f"{implant.name}, a sharp bend? {error}") from None
     ends = (np.flatnonzero(section == 0.0), np.flatnonzero(section == float(len(axis) - 1)))
     if isinstance(implant, Rod):
         return ImplantMesh(mesh, np.flatnonzero(rim), ends, _holds(implant, axis, section))
     depth = (mesh.nodes - implant.entry) @ implant.direction
     return ImplantMesh(mesh, np.flatnonzero(rim & (depth > -1e-6)), ends, {})
-
-
-def element_volumes(mesh: TetMesh) -> FloatArray:
-    """(m,) volumes by four-point quadrature of the curved elements; negative where inverted."""
-    total = np.zeros(len(mesh.elements))
-    for corner in range(4):
-        point = np.full(4, _GAUSS[1])
-        point[corner] = _GAUSS[0]
-        total += _determinants(mesh, point) / 24.0
-    return total
-
-
-def element_quality(mesh: TetMesh) -> FloatArray:
-    """(m,) 0..1: the straight element against a regular one (6 √2 V / rms edge³), 0 where curving folds it.
-
-    Folded: the Jacobian at a corner or quadrature point is not positive.
-    """
-    p = mesh.nodes[mesh.elements[:, :4]]
-    edges = np.stack([p[:, b] - p[:, a] for a, b in EDGES], axis=1)
-    volume = np.einsum("ni,ni->n", np.cross(edges[:, 0], p[:, 2] - p[:, 0]), edges[:, 3]) / 6.0
-    rms = np.sqrt((edges**2).sum(axis=2).mean(axis=1))
-    quality: FloatArray = 6.0 * np.sqrt(2.0) * volume / rms**3
-    corners = list(np.eye(4))
-    inner = [np.where(np.arange(4) == c, _GAUSS[0], _GAUSS[1]) for c in range(4)]
-    least = np.min([_determinants(mesh, point) for point in corners + inner], axis=0)
-    return np.where(least > 0.0, quality, 0.0)
-
-
-def _determinants(mesh: TetMesh, point: FloatArray) -> FloatArray:
-    """(m,) determinant of the Jacobian at barycentric coordinates (4,); six times a straight volume."""
-    gradient = np.zeros((10, 4))
-    gradient[np.arange(4), np.arange(4)] = 4.0 * point - 1.0
-    for number, (a, b) in enumerate(EDGES):
-        gradient[4 + number, a], gradient[4 + number, b] = 4.0 * point[b], 4.0 * point[a]
-    local = gradient[:, 1:] - gradient[:, :1]
-    determinants: FloatArray = np.linalg.det(np.einsum("nki,kj->nij", mesh.nodes[mesh.elements], local))
-    return determinants
 
 
 # -- axes -------------------------------------------------------------------------------------------------

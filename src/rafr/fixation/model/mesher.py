@@ -20,7 +20,8 @@ import numpy as np
 
 from rafr.config import check_config, option
 from rafr.errors import InputError
-from rafr.fixation.model.tets import Tets, tet_volumes
+from rafr.fixation.fem.mesh import mean_ratio, tet_volumes
+from rafr.fixation.model.tets import Tets
 from rafr.geometry import TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.npz_cache import cached_file, read_cached, write_cached
@@ -126,22 +127,14 @@ def check_tets(name: str, tets: Tets, surface: TriangleMesh, options: MeshOption
 
 def quality(tets: Tets, surface: TriangleMesh) -> MeshQuality:
     """How good the tetrahedra of a surface are."""
-    volumes, edges = tets.volumes, _edge_lengths(tets)
-    shape = mean_ratio(volumes, edges)
+    shape = mean_ratio(tets.nodes, tets.elements)
     return MeshQuality(
         len(tets.elements),
-        float(volumes.sum() / surface.volume - 1.0),
+        float(tets.volumes.sum() / surface.volume - 1.0),
         float(shape.min()),
         float(np.median(shape)),
-        float(edges.mean()),
+        float(_edge_lengths(tets).mean()),
     )
-
-
-def mean_ratio(volumes: FloatArray, edges: FloatArray) -> FloatArray:
-    """12 (3 V)^(2/3) / sum of squared edges (Liu & Joe 1994, BIT 34:268): (m,), 1 for a regular one."""
-    signed = np.sign(volumes) * (3.0 * np.abs(volumes)) ** (2.0 / 3.0)
-    ratio: FloatArray = 12.0 * signed / (edges**2).sum(axis=1)
-    return ratio
 
 
 def _edge_lengths(tets: Tets) -> FloatArray:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rafr.fixation.fem.mesh import EDGES, TetMesh
+from rafr.fixation.fem.mesh import FACES, TetMesh, outer_sides, tet_volumes
+from rafr.fixation.fem.shapes import tet10
 from rafr.geometry import TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.geometry.surface import Surface
 
 IntArray = NDArray[np.int64]
-_FACES = np.array([(0, 2, 1), (0, 1, 3), (1, 2, 3), (2, 0, 3)])  # outward of a right-handed tetrahedron
+_CORNERS = np.array(FACES)[:, :3]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,13 +36,6 @@ class Tets:
         return centroids
 
 
-def tet_volumes(nodes: FloatArray, elements: IntArray) -> FloatArray:
-    """Signed volumes (m,) of tetrahedra whose corners are the first four of every element."""
-    a, b, c, d = (nodes[elements[:, i]] for i in range(4))
-    volumes: FloatArray = np.einsum("ij,ij->i", np.cross(b - a, c - a), d - a) / 6.0
-    return volumes
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Boundary:
     """The outer faces of a set of tetrahedra.
@@ -61,18 +55,15 @@ class Boundary:
     @staticmethod
     def of(nodes: FloatArray, elements: IntArray, numbers: IntArray | None = None) -> Boundary:
         """Faces that belong to one of `elements` (m, 4+) alone; `numbers` (m,) are the elements' own."""
-        tets = np.asarray(elements[:, :4], dtype=np.int64)
-        faces = tets[:, _FACES].reshape(-1, 3)
-        _, first, count = np.unique(np.sort(faces, axis=1), axis=0, return_index=True, return_counts=True)
-        outer = np.sort(first[count == 1])
-        element, face = np.divmod(outer, 4)
-        own = np.arange(len(tets)) if numbers is None else np.asarray(numbers, dtype=np.int64)
-        return Boundary(faces[outer], own[element], face.astype(np.int64), nodes)
+        element, side = outer_sides(elements)
+        corners = elements[element[:, None], _CORNERS[side]].astype(np.int64)
+        own = np.arange(len(elements)) if numbers is None else np.asarray(numbers, dtype=np.int64)
+        return Boundary(corners, own[element], side.astype(np.int64), nodes)
 
     @property
     def local(self) -> IntArray:
         """(f, 3) which of its element's four corners a face's corners are."""
-        return _FACES[self.side]
+        return _CORNERS[self.side]
 
     @property
     def mesh(self) -> TriangleMesh:
@@ -98,7 +89,7 @@ class Boundary:
         L = np.zeros((len(faces), 4))
         np.put_along_axis(L, self.local[faces], shares, axis=1)
         points = np.einsum("ni,nij->nj", shares, self.nodes[self.corners[faces]])
-        return Embedded(self.element[faces], shape_values(L), points)
+        return Embedded(self.element[faces], tet10(L[:, 1:]), points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,12 +131,6 @@ class Embedded:
         """Points (n, 3) that stand still."""
         n = len(points)
         return Embedded(np.full(n, -1), np.zeros((n, 10)), np.asarray(points, dtype=float))
-
-
-def shape_values(L: FloatArray) -> FloatArray:
-    """(n, 10) quadratic shape functions at barycentric coordinates (n, 4) of a tetrahedron."""
-    i, j = np.array(EDGES).T
-    return np.hstack([L * (2 * L - 1), 4 * L[:, i] * L[:, j]])
 
 
 class Skin:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rafr.fixation.fem.elasticity import stress, von_mises
+from rafr.fixation.fem.mesh import tet_volumes
 from rafr.fixation.fem.statics import Solution
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.study.assembly import FixedPelvis
@@ -90,8 +91,7 @@ def evaluate(fixed: FixedPelvis, solution: Solution, metal: Metal) -> SchemeResu
 def _bone_stress(fixed: FixedPelvis, stresses: FloatArray) -> float:
     """The stress that a thousandth of the bone's volume exceeds."""
     mesh = fixed.model.mesh
-    corners = mesh.nodes[mesh.elements[:, :4]]
-    volume = np.abs(np.linalg.det(corners[:, 1:] - corners[:, :1])) / 6.0
+    volume = tet_volumes(mesh.nodes, mesh.elements)
     own = stresses[~fixed.implants]
     order = np.argsort(own)
     share = np.cumsum(volume[order]) / volume.sum()
