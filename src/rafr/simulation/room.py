@@ -12,6 +12,7 @@ from rafr.cases.case import Case, SchantzPin
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.risk.physiology import ImuConfig
 from rafr.robot.sight import LineOfSight
 from rafr.room import OperatingRoom
 from rafr.simulation.arrangement import Arrangement, arrange_case
@@ -25,7 +26,6 @@ from rafr.simulation.sensors import (
     ArmReading,
     EmgConfig,
     EmgSensor,
-    ImuConfig,
     ImuSensor,
     JointSensor,
     JointSensorConfig,

@@ -14,6 +14,7 @@ import numpy as np
 from rafr.config import option
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.risk.physiology import Imu, ImuConfig, felt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,48 +145,23 @@ class TrackerSensor:
         return ToolReading(name, measured if seen else None, max(0.0, float(error)))
 
 
-@dataclass(frozen=True, slots=True)
-class ImuConfig:
-    """A wearable inertial sensor: 0.1 mg/sqrt(Hz) and 0.007 deg/s/sqrt(Hz) in a band of 50 Hz."""
-
-    acceleration_noise: float = option(7e-3, "standard deviation per axis", unit="m/s^2", lower=0.0)
-    rate_noise: float = option(9e-4, "standard deviation per axis", unit="rad/s", lower=0.0)
-    acceleration_bias: float = option(
-        0.05, "constant offset per axis, standard deviation", unit="m/s^2", lower=0.0
-    )
-    rate_bias: float = option(5e-3, "constant offset per axis, standard deviation", unit="rad/s", lower=0.0)
-
-
 class ImuSensor:
     """Fixed to the skin over a bone, with its axes: what it measures is the bone's motion, and gravity.
 
-    The motion is taken from the last three poses, so nothing faster than the readings is seen.
+    The motion is taken from the last three poses, so nothing faster than the readings is seen, and it is that
+    of the one in the middle.
     """
 
-    GRAVITY = 9.81  # m/s^2
-
     def __init__(self, config: ImuConfig, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._noise = np.repeat([config.acceleration_noise, config.rate_noise], 3)
-        self._bias = np.repeat([config.acceleration_bias, config.rate_bias], 3) * rng.standard_normal(6)
+        self._imu = Imu(config, rng)
         self._poses: deque[RigidTransform] = deque(maxlen=3)
 
     def read(self, period: float, T_world_imu: RigidTransform) -> FloatArray:
         """(6,) specific force, m/s^2, and angular rate, rad/s, `period` s after the last reading."""
-        self._poses.append(T_world_imu)
-        true = np.zeros(6)
-        true[2] = self.GRAVITY
-        if len(self._poses) == 3:
-            before, last, now = self._poses
-            turn = last.rotation.T @ now.rotation
-            true[:3] += (now.translation - 2.0 * last.translation + before.translation) / period**2
-            true[3:] = 0.5 * np.array(
-                [turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]
-            )
-            true[3:] /= period
-        true[:3] = T_world_imu.rotation.T @ true[:3]
-        measured: FloatArray = true + self._bias + self._noise * self._rng.standard_normal(6)
-        return measured
+        self._poses.extend([T_world_imu] * (3 if not self._poses else 1))
+        position = np.array([T.translation for T in self._poses])
+        rotation = np.array([T.rotation for T in self._poses])
+        return self._imu.measure(felt(position, rotation, period)[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from rafr.geometry import RigidTransform
+from rafr.risk.physiology import ImuConfig
 from rafr.simulation.sensors import (
     EMG_CHANNELS,
     EmgConfig,
     EmgSensor,
-    ImuConfig,
     ImuSensor,
     JointSensor,
     JointSensorConfig,
