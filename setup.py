@@ -34,6 +34,7 @@ NODES = (
     "base_controller",
     "safety",
     "procedure",
+    "drill",
     "risk",
     "view",
     "review",

@@ -85,6 +85,7 @@ def test_the_page_shows_what_the_topics_say_and_listens_to_the_tissue_while_one_
     lab, box_case, browser, tmp_path
 ):
     import numpy as np
+    from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
     from rafr_msgs.msg import ArmState, ProcedureState
     from visualization_msgs.msg import MarkerArray
 
@@ -104,7 +105,12 @@ def test_the_page_shows_what_the_topics_say_and_listens_to_the_tissue_while_one_
     phase = lab.node.create_publisher(ProcedureState, "procedure/state", LATCHED)
     cord = Cords(np.array([[[0.0, 0.0, 0.0], [0.0, 0.0, -0.9]]]), np.array([120.0]))
 
+    drill = lab.node.create_publisher(DiagnosticArray, "drill/guidance", 10)
+    guided = [DiagnosticArray(status=[DiagnosticStatus(message="pin 1: axis 2.0 mm off")])]
+
     def shown(text):
+        for message in guided:
+            drill.publish(message)
         phase.publish(ProcedureState(phase="reduction", message="reduce"))
         state = ArmState(state=ArmState.REDUCING, body="wing", fragment_tracked=True, force=42.0)
         state.force_limit, state.target_distance = 300.0, 0.0031
@@ -112,8 +118,11 @@ def test_the_page_shows_what_the_topics_say_and_listens_to_the_tissue_while_one_
         tissue.publish(cord_markers({"traction": cord}))
         return browser.run(f"document.body.innerText.includes({text!r})")
 
-    for text in ("reducing wing", "42 of 300 N", "3.1 mm", "120 N"):
+    for text in ("reducing wing", "42 of 300 N", "3.1 mm", "120 N", "pin 1: axis 2.0 mm off"):
         assert lab.wait(lambda text=text: shown(text)), browser.run("document.body.innerText")
+    guided.clear()  # the drill's guidance has ended
+    assert lab.wait(lambda: shown("no guidance for")), browser.run("document.body.innerText")
+    assert not shown("pin 1: axis")
     browser.screenshot(tmp_path / "page.png")
     browser.open("about:blank")
     assert lab.wait(lambda: tissue.get_subscription_count() == 0)

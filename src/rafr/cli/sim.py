@@ -61,6 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help=f"of the virtual patient (default: {DEFAULT_FRACTURE}): {', '.join(FRACTURE_KINDS)}",
     )
+    parser.add_argument(
+        "--drill",
+        action="store_true",
+        help="the surgeon drills for the pins with a tracked drill, and is guided",
+    )
     parser.add_argument("--arm", default="ur16e", choices=ARMS, help="robot arm")
     parser.add_argument(
         "--attach", action="store_true", help="follow nodes that run already (ros2 launch does this)"
@@ -98,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
         control=args.control,
         arm=args.arm,
         faults=faults,
+        drill=args.drill,
         page=page,
         page_port=_free_port() if page else 0,
     )

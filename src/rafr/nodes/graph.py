@@ -35,6 +35,7 @@ class GraphOptions:
         arm: robot arm, one of `rafr.robot.description.ARMS`.
         rate: simulated seconds per wall second; 0 = as fast as possible.
         faults: names of faults the simulator injects.
+        drill: there is a tracked drill; with a simulator, a hand that drills with it for the pins.
         page: serve the review page.   page_port: 0 = any free port.
         hardware: who answers for the arm without a simulator; None in one.
     """
@@ -47,6 +48,7 @@ class GraphOptions:
     arm: str = "ur16e"
     rate: float = 0.0
     faults: tuple[str, ...] = ()
+    drill: bool = False
     page: bool = True
     page_port: int = 0
     hardware: HardwareOptions | None = None
@@ -64,6 +66,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
         "seed": options.seed,
         "rate": float(options.rate),
         "faults": ",".join(options.faults),
+        "drill": options.drill,
     }
     specs = (
         NodeSpec("or_simulator", "or_simulator", simulator, condition="embedded"),
@@ -87,13 +90,14 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
         NodeSpec("safety", "safety", {**sim_time}),
         NodeSpec("procedure", "procedure", {**sim_time, **case, "out": options.out}),
         NodeSpec("risk", "risk", {**sim_time}, essential=False),
+        NodeSpec("drill", "drill", {**sim_time, **case}, essential=False, condition="drill"),
         NodeSpec("view", "view", {**case, **arm}, essential=False),
         NodeSpec("recorder", "recorder", {"out": options.out}, essential=False),
         NodeSpec(
             "review", "review", {**case, **arm, "port": options.page_port}, essential=False, condition="page"
         ),
     )
-    active = {"": True, "page": options.page, **_room(options)}
+    active = {"": True, "page": options.page, "drill": options.drill, **_room(options)}
     chosen = tuple(_renamed(s, hardware) for s in specs if active.get(s.condition, False))
     essential = [s.name for s in chosen if s.essential and s.name != "safety"]
     return tuple(_watching(s, essential) if s.name == "safety" else s for s in chosen)

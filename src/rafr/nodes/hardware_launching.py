@@ -43,6 +43,7 @@ HARDWARE_ARGUMENTS: dict[str, tuple[str, str]] = {
     "payload": ("", "payload.yaml of rafr calibrate payload; empty: as the description has it"),
     "record_wrist": ("", "CSV file for rafr calibrate payload"),
     "stream": ("joint_trajectory", "controller that takes the commands: joint_trajectory or position"),
+    "drill": ("false", "guide a tracked drill (tool `drill`; config/implants.yaml)"),
     "headless": ("false", "no review page"),
     "page_port": ("0", "of the review page; 0 = any free one"),
 }
@@ -83,6 +84,7 @@ def hardware_options(values: Mapping[str, str], out: Path) -> GraphOptions:
         out=str(out),
         sim="none",
         arm=values["arm"],
+        drill=flag(values, "drill"),
         page=not flag(values, "headless"),
         page_port=integer(values, "page_port"),
         hardware=hardware,

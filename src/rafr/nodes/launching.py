@@ -43,6 +43,7 @@ SIM_ARGUMENTS: dict[str, tuple[str, str]] = {
     "out": ("", "folder of recording and report; empty: runs/<time>"),
     "arm": ("ur16e", f"robot arm: {', '.join(ARMS)}"),
     "faults": ("", "faults to inject, comma separated (rafr sim --faults help)"),
+    "drill": ("false", "the surgeon drills for the pins with a tracked drill, and is guided"),
     "auto_approve": ("false", "approve the plan without a person: demonstrations only"),
     "page_port": ("0", "of the review page; 0 = any free one"),
     "rviz": ("false", "open RViz"),
@@ -93,6 +94,7 @@ def graph_options(values: Mapping[str, str], case: Path, out: Path) -> GraphOpti
         control=values["control"],
         arm=values["arm"],
         faults=faults,
+        drill=flag(values, "drill"),
         page=not flag(values, "headless"),
         page_port=integer(values, "page_port"),
     )

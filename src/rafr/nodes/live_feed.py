@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rafr_msgs.msg import ArmState, ProcedureState
 from visualization_msgs.msg import MarkerArray
 
@@ -22,6 +23,7 @@ class LiveFeed:
         self._listener = Listener(node, operation.where)
         self._tissue: Any = None  # the subscription
         node.create_subscription(ArmState, "arm/state", operation.take_arm, RELIABLE)
+        node.create_subscription(DiagnosticArray, "drill/guidance", operation.take_guidance, RELIABLE)
         node.create_subscription(ProcedureState, "procedure/state", operation.take_procedure, LATCHED)
 
     def show(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from geometry_msgs.msg import WrenchStamped
+from geometry_msgs.msg import PoseStamped, WrenchStamped
 from nav_msgs.msg import Odometry
 from rafr_msgs.msg import MuscleSignals, SimulationTruth, ToolPose, ToolPoses
 from rclpy.node import Node
@@ -16,6 +16,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Imu, JointState
 from visualization_msgs.msg import MarkerArray
 
+from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import invalid_pose_message, pose_message, time_message
 from rafr.nodes.cord_markers import QOS, TOPIC, cord_markers
@@ -37,6 +38,7 @@ class DeviceOutputs:
         self._emg = node.create_publisher(MuscleSignals, "emg", SENSOR)
         self._imu = node.create_publisher(Imu, "imu", SENSOR)
         self._truth = node.create_publisher(SimulationTruth, "simulation/truth", RELIABLE)
+        self._drill = node.create_publisher(PoseStamped, "simulation/drill", RELIABLE)
         self._traction = node.create_publisher(DiagnosticStatus, "traction/state", RELIABLE)
         self._tissue = node.create_publisher(MarkerArray, TOPIC, QOS)
         self._next_picture = 0.0
@@ -95,6 +97,12 @@ class DeviceOutputs:
         )
         message.header.stamp = time_message(now)
         self._truth.publish(message)
+
+    def drill(self, now: float, body: str, T_ct_drill: RigidTransform) -> None:
+        """Where the drill's marker truly is, in the CT of the body that is drilled."""
+        message = PoseStamped(pose=pose_message(T_ct_drill))
+        message.header.stamp, message.header.frame_id = time_message(now), f"ct_{body}"
+        self._drill.publish(message)
 
     def traction(self, tension: float, complaint: str) -> None:
         """The winch's load cell, N, and what the winch has to say against itself."""

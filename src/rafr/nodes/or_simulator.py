@@ -29,6 +29,7 @@ from rafr.control.traction import TractionWatch
 from rafr.errors import InputError, RafrError
 from rafr.nodes.convert import seconds, time_message
 from rafr.nodes.or_outputs import DeviceOutputs, Outputs
+from rafr.nodes.or_pins import PinService
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, WARN, RafrNode
 from rafr.nodes.work import case_of
 from rafr.nodes.worker import WorkerError, run_in_process
@@ -45,6 +46,7 @@ _STREAMING = 0.5  # s, wall time since the last command: the controller is alive
 # that awaits something would then be the only one ever served
 _SPIN = 0.002
 _PAUSED_SPIN = 0.02  # s
+_HAND_RATE = 1.0  # simulated s per wall s while a hand drills: it has a pace of its own
 _ODOM_TICKS, _TRUTH_TICKS, _EMG_TICKS = 2, 5, 10
 
 
@@ -57,6 +59,7 @@ class OrSimulatorConfig:
     # below 1, because a quiet room at full rate would take a core from registration and planning
     idle_rate: float = option(0.25, "the same while nothing moves", lower=0.1, upper=20.0)
     faults: str = option("", "names of faults to inject, comma-separated")
+    drill: bool = option(False, "pins are drilled for, with a tracked drill, before they are in")
     lockstep_timeout: float = option(
         0.1, "longest wait for the command that answers a tick (wall time)", unit="s", lower=0.0, upper=5.0
     )
@@ -72,7 +75,7 @@ class OrSimulator(RafrNode):
         self._config = self.config(OrSimulatorConfig)
         self._case = case_of(self._config.case)
         c = self._config
-        self._plant, self._sensors = open_room(self._case, c.seed, c.arm, c.faults, self.carry)
+        self._plant, self._sensors = open_room(self._case, c.seed, c.arm, c.faults, self.carry, drill=c.drill)
         self._outputs = self.outputs(self, self._plant.joint_names)
         self._ticks, self._cbcts, self._paused = 0, 0, False
         self._arm_line, self._winch = ArmLine(), TractionWatch()
@@ -106,7 +109,7 @@ class OrSimulator(RafrNode):
         self.create_service(SetTraction, "traction", self._traction)
         self.create_service(SetBool, "simulation/pause", self._pause)
         self.create_service(FixBody, "fix_body", self._for_body(plant.fix_body))
-        self.create_service(FixBody, "insert_pins", self._for_body(plant.insert_pins))
+        self._pins = PinService(self, plant, self._sensors.hand, self._outputs)
         # a group of its own: while it waits for the image it would keep every other callback of its group out
         own = MutuallyExclusiveCallbackGroup()
         self.create_service(AcquireCbct, "acquire_cbct", self._acquire, callback_group=own)
@@ -137,6 +140,7 @@ class OrSimulator(RafrNode):
             return
         self._ticks += 1
         now = self._now
+        self._pins.tick(now)
         for name in self._sensors.faults.update(now, plant):
             self.diagnose(WARN, f"injected fault: {name}")
         self._publish(now)
@@ -180,6 +184,8 @@ class OrSimulator(RafrNode):
         """Hold the simulated clock to the rate asked for (never faster than `idle_rate` at rest)."""
         idle = self._plant.resting or not self._streaming
         rate = self._config.idle_rate if idle else self._config.rate
+        if self._pins.busy:
+            rate = _HAND_RATE
         if self._config.rate > 0:
             rate = min(rate, self._config.rate)
         if rate == 0:

@@ -11,6 +11,7 @@ from rafr.geometry import RigidTransform
 from rafr.nodes.convert import transform_from_pose
 from rafr.nodes.markers import axes, colour, text
 from rafr.review.path_colours import UNKNOWN
+from rafr.tracking.tools import DRILL_TOOL
 
 _AXIS, _LETTER, _ABOVE = 0.06, 0.025, 0.04  # m
 _FAINT = 0.4
@@ -43,13 +44,15 @@ class ToolMarkers:
             if pose is not None:
                 self._poses[tool.name] = pose
 
-    def markers(self) -> Iterator[Marker]:
-        """In frame `tracker`; a tool that was never seen has no place."""
+    def markers(self, guidance: str = "") -> Iterator[Marker]:
+        """In frame `tracker`; a tool that was never seen has no place. `guidance`: of the drill."""
         for name, T in self._poses.items():
             number, seen = self._numbers[name], self._seen[name]
             style = {} if seen else {"rgb": UNKNOWN, "alpha": _FAINT}
             yield axes("tracker", "tools", number, [T], _AXIS, **style)
             words = name if seen else f"{name}: not seen"
+            if guidance and seen and name == DRILL_TOOL:
+                words = guidance
             above = T.translation - (0.0, _ABOVE, 0.0)  # the tracker's y points down
             label = text("tracker", "tool_names", number, above, words, _LETTER)
             if not seen:

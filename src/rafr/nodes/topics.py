@@ -13,9 +13,10 @@ _FRESH = 2.0  # s, wall time: age at which a message counts no more
 
 
 class Latest(Generic[MessageT]):
-    """Keeps the last message while it listens; ages are of wall time."""
+    """Keeps the last message while it listens; ages are of wall time, `fresh` s at most count."""
 
-    def __init__(self, node: Node, kind: Any, topic: str, qos: QoSProfile) -> None:
+    def __init__(self, node: Node, kind: Any, topic: str, qos: QoSProfile, fresh: float = _FRESH) -> None:
+        self._fresh = fresh
         self._node, self._what = node, (kind, topic)
         self._qos = qos
         self._subscription: Any = None
@@ -33,7 +34,7 @@ class Latest(Generic[MessageT]):
     @property
     def fresh(self) -> MessageT | None:
         """The last message, unless it is too old to count."""
-        return self.last if time.monotonic() - self._heard < _FRESH else None
+        return self.last if time.monotonic() - self._heard < self._fresh else None
 
     def _take(self, message: MessageT) -> None:
         self.last, self._heard = message, time.monotonic()

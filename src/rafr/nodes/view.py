@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import TransformStamped
 from rafr_msgs.msg import Plan, ProcedureState
 from std_msgs.msg import String
@@ -25,7 +26,7 @@ from rafr.nodes.frames import TfPublisher, frame_message
 from rafr.nodes.markers import MarkerTopic
 from rafr.nodes.path_markers import legend_marker, path_markers
 from rafr.nodes.patient_markers import BoneMarkers, table_marker
-from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
+from rafr.nodes.runtime import ERROR, LATCHED, OK, RELIABLE, WARN, RafrNode, run_node
 from rafr.nodes.state_markers import StateMarkers
 from rafr.nodes.target_handles import TargetHandles
 from rafr.nodes.tool_markers import ToolMarkers
@@ -34,6 +35,7 @@ from rafr.nodes.whereabouts import Listener
 from rafr.nodes.work import case_of
 from rafr.planning.plan import ReductionPlan
 from rafr.registration.live import Sighting
+from rafr.review.drill_row import drill_row
 from rafr.review.frame_tree import FrameTree
 from rafr.review.handles import Handle, in_front
 from rafr.review.planned_pins import PlannedPins, pins_done
@@ -90,6 +92,9 @@ class ViewNode(RafrNode):
         self._listener = Listener(self, self._whereabouts)
         self._states = StateMarkers(self)
         self._procedure: Latest[ProcedureState] = Latest(self, ProcedureState, "procedure/state", LATCHED)
+        self._drill: Latest[DiagnosticArray] = Latest(
+            self, DiagnosticArray, "drill/guidance", RELIABLE, fresh=0.5
+        )
         self.create_subscription(Plan, "plan", self._take_plan, LATCHED)
         self.create_wall_timer(self._config.period, self._show)
 
@@ -134,7 +139,7 @@ class ViewNode(RafrNode):
         if self._handles is not None:
             self._handles.requests.watch()
         idle = self._idle
-        for source in (self._listener, self._states, self._procedure):
+        for source in (self._listener, self._states, self._procedure, self._drill):
             source.listen(not idle)
         if not idle:
             self._show_all()
@@ -147,7 +152,7 @@ class ViewNode(RafrNode):
         self._tools.take(self._whereabouts.tools, self._whereabouts.tracking)
         self._tf.publish(self._frames(seen))
         self._patient_topic.show(self._patient(seen))
-        self._tool_topic.show(self._tools.markers())
+        self._tool_topic.show(self._tools.markers(drill_row(self._drill.fresh, 0.0)))
         self._state_topic.show(self._states.markers(self._procedure.fresh, self._tools.unseen))
 
     def _patient(self, seen: Sighting) -> Iterator[Marker]:

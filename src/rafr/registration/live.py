@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rafr.geometry import RigidTransform
 from rafr.registration import chain
@@ -18,11 +18,13 @@ class Sighting:
         tools: `T_tracker_marker` of the tools seen.
         T_marker_ct: of the bodies registered.
         T_world_base: odometry; None before it has spoken.
+        registration_error: m, rms over the body's surface, of the bodies registered with one.
     """
 
     tools: Mapping[str, RigidTransform]
     T_marker_ct: Mapping[str, RigidTransform]
     T_world_base: RigidTransform | None
+    registration_error: Mapping[str, float] = field(default_factory=dict)
 
     def T_tracker_pelvis(self, reference: str) -> RigidTransform | None:
         """The reference body's CT frame as the tracker sees it; None while it cannot."""

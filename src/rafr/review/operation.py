@@ -7,6 +7,7 @@ odometry say, the pins are where they were planned. Only the soft tissue comes f
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rafr.cases.case import Case
 from rafr.geometry import RigidTransform
 from rafr.review.cord_lines import drawn_cords
-from rafr.review.drilling import Drilling
+from rafr.review.drill_row import drill_row
 from rafr.review.messages import ARM_STATES, number_of, state_name
 from rafr.review.page import ReviewPage
 from rafr.review.planned_pins import PlannedPins, pins_done
@@ -61,6 +62,7 @@ class Operation:
         where: robot, tools and registered bones.
         order: moving bodies in order of reduction, once there is a plan.
         memory: what is shown of bones, patient and pins.
+        clock: s, by which messages get old.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Operation:
         self.where = Whereabouts()
         self.order: tuple[str, ...] = ()
         self.memory = Memory()
+        self.clock: Callable[[], float] = time.monotonic
         self._page, self._theatre = page, page.theatre
         self._case, self._surroundings = case, surroundings
         self._links = LinkPoses(urdf)
@@ -87,7 +90,8 @@ class Operation:
         self._tension = math.nan
         self._pins = PlannedPins(case, meshes, complain)
         self._pinned: set[str] = set()
-        self._drilling = Drilling(case, self._pins.of, complain)
+        self._guidance: Any = None
+        self._guided_at = -math.inf
 
     @property
     def moving(self) -> list[str]:
@@ -105,6 +109,10 @@ class Operation:
     def take_traction(self, message: Any) -> None:
         """`message`: diagnostic_msgs/DiagnosticStatus of the traction device; None: nothing is known."""
         self._tension = math.nan if message is None else number_of(message, "tension")
+
+    def take_guidance(self, message: Any, heard: float | None = None) -> None:
+        """`message`: diagnostic_msgs/DiagnosticArray about the drill; None: none yet. `heard`: by `clock`."""
+        self._guidance, self._guided_at = message, self.clock() if heard is None else heard
 
     def take_tissue(self, message: Any) -> None:
         """`message`: visualization_msgs/MarkerArray, drawn at once."""
@@ -158,7 +166,7 @@ class Operation:
     def _numbers(self) -> Numbers:
         arm, procedure = self._arm, self._procedure
         said = {} if procedure is None else {"phase": procedure.phase, "message": procedure.message}
-        said["drill"] = self._drilling.text(self.where.sighting(), self.order)
+        said["drill"] = drill_row(self._guidance, self.clock() - self._guided_at)
         if arm is None:
             return Numbers(**said, traction=self._traction, tension=self._tension)
         return Numbers(

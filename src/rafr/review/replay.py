@@ -25,7 +25,7 @@ from rafr.review.recorded import Recorded
 from rafr.review.timeline import Timeline
 from rafr.review.whereabouts import Whereabouts
 
-_OFTEN = ("joint_states", "odom", "tracker/tools", "traction/state")
+_OFTEN = ("joint_states", "odom", "tracker/tools", "traction/state", "drill/guidance")
 _RATE = 20.0  # Hz, of these as many as an eye can follow
 _PERIOD = 0.15  # s of wall time between two pictures, as of a live operation
 _CLOCK = "joint_states"
@@ -103,6 +103,8 @@ class Replay:
         self._recorded, self._page, self._operation = recorded, page, operation
         self._looking = Whereabouts()  # looks back while `operation` shows now
         self._taken: dict[str, int] = {}
+        self._t = 0.0
+        operation.clock = lambda: self._t
         self._registered = -1
         self._recalled: tuple[int, Memory] = (-1, Memory())
         self._plan: ReductionPlan | None = None
@@ -115,7 +117,7 @@ class Replay:
 
     def show(self, t: float) -> None:
         """Bring the page to a moment (s)."""
-        operation = self._operation
+        operation, self._t = self._operation, t
         with _same_version(self._recorded.run):
             self._show_plan(t)
             self._take("joint_states", t, operation.where.take_joints, early=True)
@@ -123,6 +125,7 @@ class Replay:
             self._take("arm/state", t, operation.take_arm)
             self._take("procedure/state", t, operation.take_procedure)
             self._take("traction/state", t, operation.take_traction)
+            self._take("drill/guidance", t, self._take_guidance)
             if len(self._recorded[TISSUE]):
                 self._take(TISSUE, t, operation.take_tissue, early=True)
             operation.memory = self._memory(t)
@@ -141,6 +144,11 @@ class Replay:
         if self._taken.get(topic) != i:
             self._taken[topic] = i
             take(self._recorded.message(topic, i) if i >= 0 else None)
+
+    def _take_guidance(self, message: Any) -> None:
+        guidance = self._recorded["drill/guidance"]
+        i = guidance.last(self._t)
+        self._operation.take_guidance(message, float(guidance.times[i]) if i >= 0 else None)
 
     # -- what was learnt until a moment ------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ class Whereabouts:
         self._tools: Any = None
         self._tools_heard = float("-inf")
         self._T_marker_ct: dict[str, RigidTransform] = {}
+        self._registration_error: dict[str, float] = {}
 
     def take_joints(self, message: Any) -> None:
         """`message`: sensor_msgs/JointState."""
@@ -40,6 +41,7 @@ class Whereabouts:
         bodies = () if message is None else message.bodies
         poses = {b.name: transform_from_pose(b.marker_from_ct) for b in bodies}
         self._T_marker_ct = {name: pose for name, pose in poses.items() if pose is not None}
+        self._registration_error = {b.name: float(b.tre_estimate) for b in bodies}
 
     def angles(self) -> dict[str, float]:
         """Joint angles by name, rad."""
@@ -76,4 +78,4 @@ class Whereabouts:
         poses = {name: transform_from_pose(pose) for name, pose in tools.items()}
         base = None if self._odometry is None else transform_from_pose(self._odometry.pose.pose)
         seen = {name: pose for name, pose in poses.items() if pose is not None}
-        return Sighting(seen, self._T_marker_ct, base)
+        return Sighting(seen, self._T_marker_ct, base, self._registration_error)

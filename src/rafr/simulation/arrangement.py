@@ -11,14 +11,16 @@ import numpy as np
 
 from rafr.cases.case import Case, SchantzPin
 from rafr.config import check_config
+from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.robot.description import urdf_text
 from rafr.room import OperatingRoom
 from rafr.simulation.config import PlantConfig
+from rafr.simulation.fragment import Pins
 from rafr.simulation.inertia import BodyInertia, fragment_inertia, reference_inertia
-from rafr.simulation.setup import patient_pose, start_poses
+from rafr.simulation.setup import insert_pins, patient_pose, start_poses
 from rafr.units import to_metres
 
 if TYPE_CHECKING:
@@ -60,6 +62,19 @@ class Arrangement:
         if body not in self._pins:
             self._pins[body] = propose_pins(self.case, self.meshes, body)
         return self._pins[body]
+
+    def hand_pins(self, body: str) -> Pins:
+        """Where the surgeon's hand will really put them.
+
+        Raises:
+            InputError: no such moving body.
+            InfeasibleError: the body offers no place for pins.
+        """
+        names = [b.name for b in self.case.moving]
+        if body not in names:
+            raise InputError("body", f"{body!r} is no moving body", f"one of {', '.join(names)}")
+        rng = np.random.default_rng([self.seed, 2, names.index(body)])
+        return insert_pins(self.plan_pins(body), self.config.setup, rng)
 
     @property
     def reference(self) -> str:

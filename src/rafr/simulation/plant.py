@@ -24,7 +24,6 @@ from rafr.simulation.fragment import Pins
 from rafr.simulation.motion import relative_pose
 from rafr.simulation.patient import build_bones
 from rafr.simulation.robot import Robot
-from rafr.simulation.setup import insert_pins
 from rafr.units import to_mm
 
 _REST_STEPS = 500
@@ -114,9 +113,7 @@ class Plant:
         """
         fragment = self.bones.fragment(body)
         if fragment.pins is None:
-            index = list(self.bones.fragments).index(body)
-            rng = np.random.default_rng([self.arrangement.seed, 2, index])
-            fragment.pins = insert_pins(self.arrangement.plan_pins(body), self.config.setup, rng)
+            fragment.pins = self.arrangement.hand_pins(body)
         return fragment.pins
 
     def set_clamp(self, closed: bool, body: str = "") -> tuple[bool, str]:

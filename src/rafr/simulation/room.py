@@ -10,6 +10,7 @@ import numpy as np
 
 from rafr.cases.case import Case, SchantzPin
 from rafr.errors import InfeasibleError
+from rafr.fixation.implants.catalogue import Catalogue
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.physiology import ImuConfig
@@ -17,6 +18,7 @@ from rafr.robot.sight import LineOfSight
 from rafr.room import OperatingRoom
 from rafr.simulation.arrangement import Arrangement, arrange_case
 from rafr.simulation.config import PlantConfig
+from rafr.simulation.drill import DrillingHand, true_drill
 from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
 from rafr.simulation.faults.fault import Delivered
@@ -34,6 +36,7 @@ from rafr.simulation.sensors import (
     WrenchSensor,
     WrenchSensorConfig,
 )
+from rafr.tracking.tools import DRILL_TOOL
 from rafr.units import METRES_PER_MM
 
 _ODOMETRY_NOISE = np.array([1e-4, 1e-4, 1e-4])  # m, m, rad
@@ -57,6 +60,8 @@ class SensorSuite:
     """Body that carries the inertial sensor, and `T_ct_imu` (m)."""
     emg_config: EmgConfig
     wheels: np.random.Generator
+    hand: DrillingHand | None = None
+    """With the tracked drill; None: there is none in the room."""
 
     def arm(self, now: float, plant: LivePlant) -> list[ArmReading]:
         """What the arm's driver reports now, joint positions, velocities and wrench."""
@@ -67,12 +72,22 @@ class SensorSuite:
     def tracker_frames(self, now: float, plant: LivePlant) -> list[Delivered]:
         """Frames delivered now."""
         if self.tracker.due(now):
-            tools = self.markers.in_world(plant)
+            tools = self.markers.in_world(plant) | self._drill(plant)
             places = {name: T.translation for name, T in tools.items()}
             eye = self.tracker.T_world_tracker.translation
             in_sight = self.sight.seen(eye, places, plant.base_state()[0], plant.joint_state()[0])
+            if self.hand is not None and self.hand.T_ct_drill is None:
+                in_sight -= {DRILL_TOOL}
             self.tracker.expose(now, tools, in_sight)
         return self.faults.frames(self.tracker.delivered(now), now)
+
+    def _drill(self, plant: LivePlant) -> dict[str, RigidTransform]:
+        """`T_world_marker` (m) of the drill, if there is one; anywhere while it lies out of sight."""
+        if self.hand is None:
+            return {}
+        T_ct_drill = self.hand.T_ct_drill
+        away = RigidTransform.identity()
+        return {DRILL_TOOL: away if T_ct_drill is None else plant.world_from_ct(self.hand.body) @ T_ct_drill}
 
     def odometry(self, plant: LivePlant) -> tuple[FloatArray, float, float]:
         pose, v, omega = plant.base_state()
@@ -100,10 +115,12 @@ def open_room(
     *,
     room: OperatingRoom | None = None,
     config: PlantConfig | None = None,
+    drill: bool = False,
 ) -> tuple[LivePlant, SensorSuite]:
     """Build plant and sensors of a case; `carry` brings an arrangement to life in an engine.
 
-    `room` and the plant's `config` are the standard ones by default.
+    `room` and the plant's `config` are the standard ones by default. `drill`: there is a tracked drill, and a
+    hand that drills with it (`SensorSuite.hand`).
 
     Raises:
         InputError: unusable labels or truth, or an unknown fault.
@@ -135,4 +152,10 @@ def open_room(
         imu_mount=(moving, over_bone),
         emg_config=emg_config,
         wheels=streams[6],
+        hand=_hand(seed) if drill else None,
     )
+
+
+def _hand(seed: int) -> DrillingHand:
+    rng = np.random.default_rng([seed, 3, 8])
+    return DrillingHand(true_drill(Catalogue.read().drill, rng), rng)

@@ -53,6 +53,18 @@ def test_launch_and_supervisor_start_the_same_nodes_with_the_same_parameters(pag
         assert command_line(launched) == supervisor_line(spec)
 
 
+def test_the_drill_is_in_the_room_and_guided_only_when_asked_for():
+    usual = build_graph(GraphOptions(case="c", out="o"))
+    drilled = build_graph(graph_options({**DEFAULTS, "drill": "true"}, Path("c"), Path("o")))
+    assert {s.name for s in drilled} - {s.name for s in usual} == {"drill"}
+    assert [
+        s.parameters["drill"] for specs in (usual, drilled) for s in specs if s.name == "or_simulator"
+    ] == [
+        False,
+        True,
+    ]
+
+
 def test_only_keeps_the_lists_order():
     specs = build_graph(GraphOptions(case="c", out="o"))
     assert [s.name for s in only(specs, ("review", "view"))] == ["view", "review"]

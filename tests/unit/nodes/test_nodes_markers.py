@@ -113,6 +113,16 @@ def test_a_tool_that_is_lost_stays_faint_where_it_was_and_is_named():
     assert len(list(tools.markers())) == 2  # the probe has no place
 
 
+def test_guidance_stands_with_the_drill_while_that_is_seen():
+    tools = ToolMarkers()
+    tools.take(SimpleNamespace(tools=[tool("base", HERE), tool("drill", HERE)]))
+    said = [m.text for m in tools.markers("pin 1: axis 2.0 mm off") if m.ns == "tool_names"]
+    assert said == ["base", "pin 1: axis 2.0 mm off"]
+    tools.take(SimpleNamespace(tools=[tool("base", HERE), tool("drill", None)]))
+    said = [m.text for m in tools.markers("the drill is not seen") if m.ns == "tool_names"]
+    assert said == ["base", "drill: not seen"]
+
+
 def test_a_silent_tracker_sees_nothing():
     tools = ToolMarkers()
     tools.take(None)

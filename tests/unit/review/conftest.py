@@ -20,6 +20,7 @@ RATE = 20  # Hz
 SECONDS = 15.0
 BEGAN = 1_700_000_000  # s since 1970
 SLOWER = 3.0  # wall time per time of the operation
+GUIDED = (7.0, 8.0)  # s, when the drill is guided
 HIDDEN = (9.0, 11.0)  # s, when the tracker does not see the fragment
 
 
@@ -116,6 +117,9 @@ def _motion(w, t):
         for name, T in T_tracker.items()
     ]
     w.write(t, "/rafr/tracker/tools", "rafr_msgs/msg/ToolPoses", tools=tools)
+    if GUIDED[0] <= t < GUIDED[1]:
+        said = make("diagnostic_msgs/msg/DiagnosticStatus", message=f"pin 1: {t:.1f}")
+        w.write(t, "/rafr/drill/guidance", "diagnostic_msgs/msg/DiagnosticArray", status=[said])
     holds = 10.0 <= t < 12.0
     w.write(
         t,

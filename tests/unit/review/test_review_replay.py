@@ -166,6 +166,13 @@ def test_pins_come_and_go_and_outlive_a_procedure_that_was_started_anew(recorded
         assert ("wing" in page.pins) == there, t
 
 
+def test_the_drills_guidance_is_that_of_the_moment_and_gets_old_by_the_operations_time(recorded_run, opened):
+    replay, page = opened(recorded_run)
+    for t, row in ((7.5, "pin 1: 7.5"), (11.0, "no guidance for 3 s"), (6.0, ""), (7.95, "pin 1: 8.0")):
+        replay.show(t)
+        assert page.numbers.drill == row
+
+
 def test_plan_and_its_approval_are_those_of_the_time(recorded_run, opened, plan_of_run):
     replay, page = opened(recorded_run)
     for t, way, text in ((14.5, 9.0, "not been approved"), (13.5, 8.0, "by Dr. Who"), (4.5, 8.0, "not been")):

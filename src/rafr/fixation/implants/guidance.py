@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rafr.config import option
 from rafr.fixation.implants.catalogue import DrillTool
 from rafr.fixation.implants.implant import Screw
 from rafr.geometry import RigidTransform
@@ -23,19 +24,15 @@ from rafr.units import METRES_PER_MM
 
 @dataclass(frozen=True, slots=True)
 class TrackingError:
-    """Standard deviations of what stands between drill and bone.
+    """Standard deviations of what stands between drill and bone, per axis."""
 
-    Attributes:
-        tool, marker: m, per axis, of the drill's and the bone's marker.
-        tool_turn, marker_turn: rad, per axis, of the same.
-        registration: m, per axis, of the bone at the screw.
-    """
-
-    tool: float = 2.5e-4
-    marker: float = 2.5e-4
-    tool_turn: float = 2e-3
-    marker_turn: float = 2e-3
-    registration: float = 1e-3
+    tool: float = option(2.5e-4, "place of the drill's marker", unit="m", lower=0.0, upper=0.01)
+    marker: float = option(2.5e-4, "place of the bone's marker", unit="m", lower=0.0, upper=0.01)
+    tool_turn: float = option(2e-3, "rotation of the drill's marker", unit="rad", lower=0.0, upper=0.1)
+    marker_turn: float = option(2e-3, "rotation of the bone's marker", unit="rad", lower=0.0, upper=0.1)
+    registration: float = option(
+        1e-3, "of the bone, where its registration states no error", unit="m", lower=0.0, upper=0.02
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +123,23 @@ class Target:
 
 
 def guide_to_nearest(
-    sighting: Sighting, targets: Iterable[Target], tool: DrillTool
+    sighting: Sighting, targets: Iterable[Target], tool: DrillTool, error: TrackingError | None = None
 ) -> tuple[Target, DrillGuidance] | None:
     """Against the target whose axis, outside or in bone, the tip is nearest; None where nothing can be said.
 
-    That needs the drill, the target's bone and its registration, all seen.
+    That needs the drill, the target's bone and its registration, all seen. A registration that states its
+    error (rms in three axes) is believed; `error` has the rest.
     """
+    error = error or TrackingError()
     drill = sighting.tools.get(DRILL_TOOL)
     found = []
     for target in targets:
         marker, T_marker_ct = sighting.tools.get(target.tool), sighting.T_marker_ct.get(target.body)
         if drill is None or marker is None or T_marker_ct is None:
             continue
-        now = guide(target.screw, drill_in_bone(T_marker_ct, marker, drill), tool)
+        stated = sighting.registration_error.get(target.body, 0.0) / math.sqrt(3.0)
+        own = replace(error, registration=stated) if stated > 0.0 else error
+        now = guide(target.screw, drill_in_bone(T_marker_ct, marker, drill), tool, own)
         beyond = max(-now.depth, -now.to_go, 0.0)
         found.append((math.hypot(now.off_axis, beyond), target, now))
     if not found:
