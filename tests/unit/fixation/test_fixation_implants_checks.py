@@ -93,6 +93,44 @@ def test_a_rod_between_two_screws_holds_what_neither_does(planner):
     assert bodies_held(Scheme("mine", (right, left, rod)), planner) == [{"rest", "left part"}]
 
 
+@pytest.fixture
+def behind():
+    """Two pedicle screws whose heads stand out behind the sacrum."""
+    right = screw((-30, 50, -18), (-30, 15, -18), "right", "pedicle", 6.5, 10.0)
+    return right, screw((50, 50, -18), (50, 5, -18), "left", "pedicle", 6.5, 10.0)
+
+
+def test_a_rod_through_bone_is_refused_with_where_and_how_far(planner, behind):
+    right, left = behind
+    through = np.array([right.head, (10.0, 20.0, -18.0), left.head])
+    said = refused(planner, right, left, Rod("rod", through, 6.0, ("right", "", "left")))
+
+    import re
+
+    assert re.search(r"rod rod goes through bone for \d\d mm, \d+ mm deep at \[", said)
+    assert "bend it" in said
+    straight = Rod("rod", np.array([right.head, left.head]), 6.0, ("right", "left"))
+    assert check_scheme(Scheme("mine", (right, left, straight)), planner, SOURCE) == ()
+
+
+def test_a_rod_that_lies_on_bone_is_a_warning_but_not_at_its_screws(planner, behind):
+    right, left = behind
+    surface = 50.0  # mm, of the back
+    on_it = np.array([right.head, (-5.0, surface + 1.5, -18.0), (25.0, surface + 1.5, -18.0), left.head])
+    rod = Rod("rod", on_it, 6.0, ("right", "", "", "left"))
+
+    assert check_scheme(Scheme("mine", (right, left, rod)), planner, SOURCE) == ("rod rod touches bone",)
+
+
+def test_a_rod_passes_the_heads_of_the_screws_it_holds(planner, behind):
+    right, left = behind
+    away = np.array([right.head, left.head + np.array([0.0, 20.0, 0.0])])
+
+    assert "rod rod passes left 20 mm from its head" in refused(
+        planner, right, left, Rod("rod", away, 6.0, ("right", "left"))
+    )
+
+
 def test_a_scheme_survives_its_file(tmp_path):
     pedicle = screw((50, 50, -18), (50, 5, -18), "p", "pedicle", 6.5, 10.0)
     scheme = Scheme(

@@ -11,10 +11,12 @@ from rafr.errors import InputError
 from rafr.fixation.implants.corridor import axes_apart
 from rafr.fixation.implants.implant import Implant, Rod, Scheme, Screw
 from rafr.fixation.implants.planned import Planner
+from rafr.fixation.implants.rods import beside_bone
 from rafr.fixation.implants.walls import Walls
 
 _STEP_MM = 0.5
 _END_MM = 10.0  # of a screw's ends that may stand out of the bone
+_HOLD_MM = 15.0  # of a rod from the head of a screw it holds: a connector between them
 _HELD_MM = 5.0  # of axis in a body that holds it
 
 
@@ -22,14 +24,17 @@ def check_scheme(scheme: Scheme, planner: Planner, source: Path | str = "scheme"
     """What is doubtful about a scheme, one line each.
 
     Raises:
-        InputError: a size that cannot be had, a screw outside bone, in canal or foramina, two implants in one
-            place.
+        InputError: a size that cannot be had, a screw outside bone, in canal or foramina, a rod through bone
+            or away from a screw it holds, two implants in one place.
     """
     warnings: list[str] = []
     for screw in scheme.screws:
         _check_size(screw, planner, source)
         _check_in_bone(screw, planner.walls, source)
         warnings += _check_margins(screw, planner, source)
+    for rod in scheme.rods:
+        _check_held(rod, scheme, source)
+        warnings += _check_beside_bone(rod, planner.walls, source)
     for first, second in itertools.combinations(scheme.implants, 2):
         _check_apart(first, second, source)
     return (*warnings, *_unheld(scheme, planner))
@@ -85,6 +90,32 @@ def _check_margins(screw: Screw, planner: Planner, source: Path | str) -> list[s
     if cortex < 0.0:
         return [f"screw {screw.name} breaks through the cortex by {-cortex:.1f} mm"]
     return []
+
+
+def _check_held(rod: Rod, scheme: Scheme, source: Path | str) -> None:
+    """It passes the heads of the screws it holds."""
+    heads = {screw.name: screw.head for screw in scheme.screws}
+    for name, point in zip(rod.screws, rod.points, strict=True):
+        away = float(np.linalg.norm(heads[name] - point)) if name else 0.0
+        if away > _HOLD_MM:
+            raise InputError(
+                source,
+                f"rod {rod.name} passes {name} {away:.0f} mm from its head",
+                f"{_HOLD_MM:g} mm or less",
+            )
+
+
+def _check_beside_bone(rod: Rod, walls: Walls, source: Path | str) -> list[str]:
+    found = beside_bone(rod, walls)
+    if found.through:
+        at = np.round(found.deepest).astype(int).tolist()
+        raise InputError(
+            source,
+            f"rod {rod.name} goes through bone for {found.through_mm:.0f} mm, {found.deepest_mm:.0f} mm deep "
+            f"at {at}",
+            "a rod beside bone: bend it (points_mm)",
+        )
+    return [] if found.clear else [f"rod {rod.name} touches bone"]
 
 
 def _check_apart(first: Implant, second: Implant, source: Path | str) -> None:

@@ -16,11 +16,10 @@ from rafr.errors import InfeasibleError, InputError
 from rafr.fixation.implants.anatomy import Anatomy
 from rafr.fixation.implants.implant import Implant, Rod, Scheme, Screw
 from rafr.fixation.implants.planned import PlannedScrew, Planner
+from rafr.fixation.implants.rods import beside_bone
 from rafr.geometry.rigid_transform import FloatArray
 
 _NO_L5 = "no L5 in the CT's labels: the lumbopelvic rod starts at the pedicle of S1"
-_ROD_CLEAR_MM = 1.0  # of the rod from bone
-_HEAD_MM = 12.0  # of a screw, which may sit on the bone
 _BOW_STEP_MM, _BOW_MOST_MM = 2.0, 40.0
 
 
@@ -114,22 +113,25 @@ SCHEMES: dict[str, Callable[[Planner, str], Made]] = {
 def _rod(
     planner: Planner, name: str, first: Screw, last: Screw, backwards: FloatArray
 ) -> tuple[Rod, tuple[str, ...]]:
-    """Between two heads, bowed backwards in its middle as far as bone asks for."""
-    diameter = planner.catalogue.rod_diameter_mm
+    """Between two heads, bowed backwards in its middle as far as bone asks for.
+
+    Raises:
+        InfeasibleError: it would go through bone all the same.
+    """
+    diameter, ends = planner.catalogue.rod_diameter_mm, (first.name, last.name)
+    straight = Rod(name, np.array([first.head, last.head]), diameter, ends)
+    found = beside_bone(straight, planner.walls)
+    if found.clear:
+        return straight, ()
     middle = 0.5 * (first.head + last.head)
-    share = np.linspace(0.0, 1.0, 30)[:, None]
-    for bow in np.arange(0.0, _BOW_MOST_MM, _BOW_STEP_MM):
-        bend = middle + bow * backwards
-        axis = np.concatenate([first.head + share * (bend - first.head), bend + share * (last.head - bend)])
-        from_head = np.minimum(
-            np.linalg.norm(axis - first.head, axis=1), np.linalg.norm(axis - last.head, axis=1)
-        )
-        need = np.where(from_head > _HEAD_MM, diameter / 2 + _ROD_CLEAR_MM, 0.0)
-        if (-planner.walls.depth(axis) > need).all():
-            points = [first.head, last.head] if bow == 0.0 else [first.head, bend, last.head]
-            names = (first.name, last.name) if bow == 0.0 else (first.name, "", last.name)
-            return Rod(name, np.array(points), diameter, names), ()
-    straight = Rod(name, np.array([first.head, last.head]), diameter, (first.name, last.name))
+    for bow in np.arange(_BOW_STEP_MM, _BOW_MOST_MM, _BOW_STEP_MM):
+        points = np.array([first.head, middle + bow * backwards, last.head])
+        bent = Rod(name, points, diameter, (first.name, "", last.name))
+        if beside_bone(bent, planner.walls).clear:
+            return bent, ()
+    if found.through:
+        way = f"{found.through_mm:.0f} mm of bone are in its way, bent or not"
+        raise InfeasibleError((f"{name}: {way}",))
     return straight, (f"{name}: it touches bone",)
 
 
