@@ -32,7 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--schemes",
         metavar="NAME_OR_FILE[,…]",
         default=",".join(PUBLISHED),
-        help="schemes to compare: names, or YAML files with screws and rods (default: %(default)s)",
+        help="schemes to compare: SDS1EDS2, L5SDS1, L5EDS2, anterior (planned), YAML files with screws and "
+        "rods, `fixation` (the case's fixation.yaml), `case` (screws of its case.yaml); "
+        "default: %(default)s",
     )
     parser.add_argument(
         "--side", choices=("left", "right"), help="of standard screw and rod (default: displaced)"
@@ -83,9 +85,9 @@ def run(args: argparse.Namespace) -> int:
     others: dict[str, SchemeResult] = {}
     with progress_bar("fixation") as progress:
         poses = _poses(args, case, part_of(progress, 0.0, 0.2))
-        planner, schemes, refused = _schemes(args, case, poses)
+        planner, schemes, refused = _schemes(args, case, poses, part_of(progress, 0.2, 0.25))
         try:
-            model = build_model(case, poses, options, part_of(progress, 0.2, 0.4))
+            model = build_model(case, poses, options, part_of(progress, 0.25, 0.4))
             of_draws = build_model(case, poses, coarse, part_of(progress, 0.4, 0.45)) if args.draws else None
             study = compare(
                 model,
@@ -123,28 +125,27 @@ def _poses(args: argparse.Namespace, case: Case, progress: Progress) -> dict[str
 
 
 def _schemes(
-    args: argparse.Namespace, case: Case, poses: dict[str, RigidTransform]
+    args: argparse.Namespace, case: Case, poses: dict[str, RigidTransform], progress: Progress
 ) -> tuple[Planner, list[Scheme], dict[str, tuple[str, ...]]]:
     """Those that this pelvis has room for, and why the others have none."""
     from rafr.cases.meshes import body_meshes
     from rafr.errors import InfeasibleError
     from rafr.fixation.implants.anatomy import Anatomy
-    from rafr.fixation.implants.checks import check_scheme
-    from rafr.fixation.implants.given import read_scheme
+    from rafr.fixation.implants.of_case import given_scheme
     from rafr.fixation.implants.planned import Planner
     from rafr.fixation.implants.schemes import plan_scheme
 
     planner = Planner(Anatomy.of_case(case, body_meshes(case), poses))
     schemes: list[Scheme] = []
     refused: dict[str, tuple[str, ...]] = {}
-    for name in args.schemes.split(","):
-        if Path(name).suffix.lower() in (".yaml", ".yml"):
-            scheme = read_scheme(name, planner.catalogue)
-            warnings = check_scheme(scheme, planner, name)
-            schemes.append(replace(scheme, notes=(*scheme.notes, *warnings)))
-            continue
+    names = args.schemes.split(",")
+    for n, name in enumerate(names):
+        own = part_of(progress, n / len(names), (n + 1) / len(names))
         try:
-            schemes.append(plan_scheme(name, planner.anatomy, side=args.side or "", planner=planner))
+            schemes.append(
+                given_scheme(name, case, planner, poses)
+                or plan_scheme(name, planner.anatomy, side=args.side or "", planner=planner, progress=own)
+            )
         except InfeasibleError as error:
             refused[name] = error.reasons
     twice = {s.name for s in schemes if sum(o.name == s.name for o in schemes) > 1}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rafr.cases.case import Case, SchantzPin
 from rafr.errors import InputError
 from rafr.fixation.implants.catalogue import Catalogue
-from rafr.fixation.implants.given import read_scheme
+from rafr.fixation.implants.given import SCHEME_FILE, read_scheme
 from rafr.fixation.implants.guidance import (
     DrillGuidance,
     Target,
@@ -23,8 +23,6 @@ from rafr.fixation.implants.guidance import (
 from rafr.fixation.implants.implant import Screw
 from rafr.registration.live import Sighting
 from rafr.tracking.tools import DRILL_TOOL, REFERENCE_TOOL, fragment_tool
-
-SCHEME_FILE = "fixation.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from rafr.fixation.implants.catalogue import Catalogue
 from rafr.fixation.implants.implant import Rod, Scheme, Screw
 from rafr.strict import dataclass_from, read_yaml
 
+SCHEME_FILE = "fixation.yaml"  # in a case folder
 _Point = tuple[float, float, float]
 
 

@@ -8,8 +8,9 @@ transsacral screw fixation"); below it a corridor is refused.
 
 from __future__ import annotations
 
+import copy
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -74,6 +75,14 @@ class Planner:
     ) -> None:
         self.anatomy, self.catalogue = anatomy, catalogue or Catalogue.read()
         self._config = config or CorridorConfig()
+        self._tell: Callable[[str], None] = lambda what: None
+
+    def telling(self, tell: Callable[[str], None]) -> Planner:
+        """The same planner, which says of every search what is looked for."""
+        _ = self.walls  # found once for both
+        other = copy.copy(self)
+        other._tell = tell
+        return other
 
     @cached_property
     def walls(self) -> Walls:
@@ -222,6 +231,7 @@ class Planner:
     def _planned(
         self, name: str, kind: ScrewKind, corridor: Corridor, lines: Lines, notes: tuple[str, ...]
     ) -> PlannedScrew:
+        self._tell(f"{name}, {corridor.length_mm:.0f} mm" if corridor.end == "length" else name)
         found = search(self.walls, corridor, lines)
         if found is None:
             raise InfeasibleError((f"{name}: no line from the {corridor.entry_bone} goes where it should",))

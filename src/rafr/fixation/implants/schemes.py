@@ -8,6 +8,7 @@ the scheme's notes say so: it does not unload the lumbosacral joint.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -18,12 +19,20 @@ from rafr.fixation.implants.implant import Implant, Rod, Scheme, Screw
 from rafr.fixation.implants.planned import PlannedScrew, Planner
 from rafr.fixation.implants.rods import beside_bone
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.progress import Progress, silent
 
 _NO_L5 = "no L5 in the CT's labels: the lumbopelvic rod starts at the pedicle of S1"
 _BOW_STEP_MM, _BOW_MOST_MM = 2.0, 40.0
 
 
-def plan_scheme(name: str, anatomy: Anatomy, *, side: str = "", planner: Planner | None = None) -> Scheme:
+def plan_scheme(
+    name: str,
+    anatomy: Anatomy,
+    *,
+    side: str = "",
+    planner: Planner | None = None,
+    progress: Progress = silent,
+) -> Scheme:
     """A scheme of `SCHEMES` on one anatomy.
 
     Args:
@@ -39,7 +48,15 @@ def plan_scheme(name: str, anatomy: Anatomy, *, side: str = "", planner: Planner
     side = side or anatomy.side
     if side not in ("left", "right"):
         raise InputError("side", f"{side!r}; no side of this pelvis is displaced", "left or right")
-    implants, notes = SCHEMES[name](planner or Planner(anatomy), side)
+    progress(0.0, f"{name}: the bone's walls, canal and foramina")
+    searches = itertools.count(1)
+
+    def tell(what: str) -> None:
+        # how many are to come is not known: where there is no room shorter screws and other orders are tried
+        progress(1.0 - 1.0 / (1.0 + 0.5 * next(searches)), f"{name}: {what}")
+
+    implants, notes = SCHEMES[name]((planner or Planner(anatomy)).telling(tell), side)
+    progress(1.0, name)
     return Scheme(name, implants, notes)
 
 
