@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rafr.cli.main import EXIT_DONE
 from rafr.cli.output import add_json_option, check_json_target, progress_bar, write_json
-from rafr.errors import InputError, RafrError
+from rafr.errors import InputError
 from rafr.exchange.mesh_files import MESH_FORMATS, SPACES
 from rafr.exchange.transform_files import TRANSFORM_FORMATS
 
 if TYPE_CHECKING:
-    from rafr.cases.case import Case
     from rafr.exchange.export import Export, ExportOptions
-    from rafr.geometry import RigidTransform
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", metavar="CASE", help="case folder")
     parser.add_argument("-o", "--out", metavar="DIR", required=True, help="the new folder")
     parser.add_argument("--plan", metavar="PLAN.json", help="the plan (rafr plan CASE --json PLAN.json)")
-    parser.add_argument("--report", metavar="REPORT.json", help="of a run (rafr sim): what was achieved")
+    parser.add_argument(
+        "--report",
+        metavar="REPORT.json",
+        help="what was achieved: of a run (rafr sim), or rafr register --json",
+    )
     parser.add_argument(
         "--dicom", action="store_true", help="labels (SEG) and motions (REG); the CT too unless it was DICOM"
     )
@@ -49,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from rafr.cases.achieved import read_achieved
     from rafr.cases.load import open_case
     from rafr.exchange.export import export_case
     from rafr.planning.plan_file import read_plan
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     case = open_case(Path(args.case))
     options = _options(args)
     plan = None if args.plan is None else read_plan(Path(args.plan), case)
-    achieved = None if args.report is None else _achieved(Path(args.report), case)
+    achieved = None if args.report is None else read_achieved(Path(args.report), case)
     if args.transforms is not None and plan is None and achieved is None:
         raise InputError(
             "--transforms", "nothing moves without a plan", "--plan PLAN.json or --report REPORT.json"
@@ -80,34 +82,6 @@ def _options(args: argparse.Namespace) -> ExportOptions:
     if not (args.dicom or args.meshes or args.transforms):
         return ExportOptions(space=args.space, series=args.series)
     return ExportOptions(args.dicom, args.meshes, args.space, args.transforms, args.series)
-
-
-def _achieved(path: Path, case: Case) -> dict[str, RigidTransform]:
-    """`T_achieved_displaced` (mm) of every moving body in the report of a run.
-
-    Raises:
-        InputError: no report, of another case, or one that tells no pose of a body.
-    """
-    from rafr.geometry import RigidTransform
-
-    expected = "the report.json of a run of this case that ended with a measurement"
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", expected) from None
-    except ValueError as error:
-        raise InputError(path, f"not JSON ({error})", expected) from None
-    if not isinstance(report, dict) or not isinstance(report.get("bodies"), dict):
-        raise InputError(path, "not a report", expected)
-    if report.get("case") != case.id:
-        raise InputError(path, f"it is of case {report.get('case')!r}", f"{expected} ({case.id!r})")
-    poses = {}
-    for body in case.moving:
-        try:
-            poses[body.name] = RigidTransform.from_matrix(report["bodies"][body.name]["T_achieved_displaced"])
-        except (RafrError, KeyError, TypeError, ValueError):
-            raise InputError(path, f"it gives no achieved pose of {body.name}", expected) from None
-    return poses
 
 
 def _show(folder: str, written: Export, seconds: float) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rafr.cases.case import Case
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
@@ -17,8 +18,6 @@ from rafr.progress import Progress, part_of
 if TYPE_CHECKING:
     from rafr.fixation.implants.implant import Scheme
     from rafr.fixation.implants.planned import Planner
-    from rafr.fixation.model import ModelOptions, PelvisModel
-    from rafr.fixation.study.compare import Study
     from rafr.fixation.study.results import SchemeResult
     from rafr.geometry import RigidTransform
 
@@ -27,7 +26,13 @@ PUBLISHED = ("SDS1EDS2", "L5SDS1", "L5EDS2")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", metavar="CASE", help="case folder")
-    parser.add_argument("--plan", metavar="FILE", help="plan to the reduced poses (default: plan now)")
+    poses = parser.add_mutually_exclusive_group()
+    poses.add_argument("--plan", metavar="FILE", help="plan to the reduced poses (default: plan now)")
+    poses.add_argument(
+        "--achieved",
+        metavar="FILE",
+        help="poses reached instead: report.json of a run, or `rafr register --cbct FILE --json`",
+    )
     parser.add_argument(
         "--schemes",
         metavar="NAME_OR_FILE[,…]",
@@ -65,6 +70,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
+    from rafr.cli.fixation_output import save_study, show_study, study_data
     from rafr.errors import InfeasibleError
     from rafr.fixation.model import ModelOptions, build_model
     from rafr.fixation.study.compare import compare, sensitivity
@@ -103,22 +109,28 @@ def run(args: argparse.Namespace) -> int:
                 others = sensitivity(case, poses, schemes[0], metal, coarse, part_of(progress, 0.8, 1.0))
         except InfeasibleError as error:
             return _without_result(args, case, refused, error.reasons)
-    data = _data(case, model, options, study, refused, others)
-    data["seconds"] = round(time.monotonic() - begin, 1)
+    data = study_data(case, model, options, study, refused, others) | {
+        "poses": "achieved" if args.achieved else "planned",
+        "seconds": round(time.monotonic() - begin, 1),
+        "memory_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2),
+    }
     if folder is not None:
-        _save(folder, model, study, schemes)
+        save_study(folder, model, study, schemes)
     if args.json is not None:
         write_json(args.json, data)
     if args.json != "-":
-        _show(study, data, folder)
-    return EXIT_DONE
+        show_study(study, data, folder)
+    return EXIT_DONE if study.assessment.accepted else EXIT_NOT_ACCEPTABLE
 
 
 def _poses(args: argparse.Namespace, case: Case, progress: Progress) -> dict[str, RigidTransform]:
+    from rafr.cases.achieved import read_achieved
     from rafr.fixation.model import planned_poses
     from rafr.planning.plan_file import read_plan
     from rafr.planning.reduction import plan_reduction
 
+    if args.achieved is not None:
+        return read_achieved(Path(args.achieved), case)
     if args.plan is not None:
         return planned_poses(read_plan(Path(args.plan), case))
     return planned_poses(plan_reduction(case, progress=progress))
@@ -157,60 +169,6 @@ def _schemes(
     return planner, schemes, refused
 
 
-def _data(
-    case: Case,
-    model: PelvisModel,
-    options: ModelOptions,
-    study: Study,
-    refused: dict[str, tuple[str, ...]],
-    others: dict[str, SchemeResult],
-) -> dict[str, Any]:
-    from rafr.fixation.implants.given import scheme_to_data
-    from rafr.fixation.study.published import (
-        DISPLACEMENT_MM,
-        MAX_VON_MISES_MPA,
-        WHY_NOT,
-        point_statistics,
-    )
-    from rafr.fixation.study.ranking import recommendation
-
-    ranking = study.ranking
-    schemes = {
-        name: {
-            **solved.result.to_json(),
-            "notes": list(solved.fixed.scheme.notes),
-            "implants": scheme_to_data(solved.fixed.scheme),
-            "elements": len(solved.fixed.problem.mesh.elements),
-        }
-        for name, solved in study.solved.items()
-    }
-    return {
-        "case": case.id,
-        "schemes": schemes,
-        "refused": {name: list(why) for name, why in refused.items()},
-        "ranking": None if ranking is None else asdict(ranking),
-        "recommendation": None if ranking is None else recommendation(ranking),
-        "drawn_mm": study.drawn_mm,
-        "draw_elements": study.draw_elements,
-        "failed_draws": list(study.failed),
-        "sensitivity": {name: result.to_json() for name, result in others.items()},
-        "published": {
-            "displacement_mm": DISPLACEMENT_MM,
-            "max_von_mises_mpa": MAX_VON_MISES_MPA,
-            "statistics": asdict(point_statistics(DISPLACEMENT_MM)),
-            "why_not": WHY_NOT,
-        },
-        "mesh": {
-            "elements": len(model.mesh.elements),
-            "nodes": len(model.mesh.nodes),
-            "edge_mm": options.mesh.edge_mm,
-        },
-        "load_n": options.load.force_n,
-        "notes": list(model.notes),
-        "assessment": {"accepted": True, "reasons": list(study.failed)},
-    }
-
-
 def _without_result(
     args: argparse.Namespace, case: Case, refused: dict[str, tuple[str, ...]], reasons: tuple[str, ...]
 ) -> int:
@@ -226,62 +184,3 @@ def _without_result(
         write_json(args.json, data)
     Console(stderr=True).print(f"no result: {'; '.join(reasons)}", style="bold", markup=False)
     return EXIT_NOT_ACCEPTABLE
-
-
-def _save(folder: Path, model: PelvisModel, study: Study, schemes: list[Scheme]) -> None:
-    from rafr.fixation.implants.given import write_scheme
-    from rafr.fixation.model.pictures import save_model_picture
-
-    save_model_picture(folder / "model.png", model)
-    for scheme in schemes:
-        write_scheme(folder / f"{scheme.name}.yaml", scheme)
-    if study.solved:
-        from rafr.fixation.study.pictures import save_solved_picture
-
-        for name, solved in study.solved.items():
-            save_solved_picture(folder / f"{name}.png", solved)
-
-
-def _show(study: Study, data: dict[str, Any], folder: Path | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from rafr.fixation.study.published import DISPLACEMENT_MM, MAX_VON_MISES_MPA, POINTS
-
-    sinking = Table(title=f"{data['case']}: sinking under {data['load_n']:g} N on L4, mm")
-    holding = Table(title="implants and fracture")
-    for table, titles in (
-        (sinking, (*POINTS, "mean")),
-        (holding, ("metal, MPa", "safety", "N/mm", "opens, mm", "slips, mm")),
-    ):
-        table.add_column("scheme")
-        for title in titles:
-            table.add_column(title, justify="right")
-    for name, solved in study.solved.items():
-        r = solved.result
-        sinking.add_row(name, *(f"{v:.3f}" for v in (*r.displacement_mm.values(), r.mean_mm)))
-        holding.add_row(
-            name,
-            f"{r.max_von_mises_mpa:.0f}",
-            f"{r.safety_factor:.1f}",
-            f"{r.stiffness_n_per_mm:.0f}",
-            f"{max(r.fracture_gap_mm.values(), default=0.0):.3f}",
-            f"{max(r.fracture_slip_mm.values(), default=0.0):.3f}",
-        )
-    for name, values in DISPLACEMENT_MM.items():
-        cells = [f"{v:.3f}" for v in (*values, sum(values) / len(values))]
-        sinking.add_row(f"{name} (case report)", *cells, style="dim")
-        holding.add_row(f"{name} (case report)", f"{MAX_VON_MISES_MPA[name]:.0f}", style="dim")
-    terminal = Console()
-    terminal.print(sinking)
-    terminal.print(holding)
-    for name, result in data["sensitivity"].items():
-        terminal.print(f"{name}: {result['mean_mm']:.3f} mm, metal {result['max_von_mises_mpa']:.0f} MPa")
-    for name, why in data["refused"].items():
-        terminal.print(f"{name} has no room: {'; '.join(why)}", markup=False)
-    if data["recommendation"]:
-        terminal.print(data["recommendation"], style="bold", markup=False)
-    for note in (*data["notes"], *data["failed_draws"]):
-        terminal.print(note, style="dim", markup=False)
-    if folder is not None:
-        terminal.print(f"pictures: {folder}", markup=False)

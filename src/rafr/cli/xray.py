@@ -32,8 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--achieved",
         metavar="FILE",
-        help="where the bodies are now: `rafr register --cbct FILE --json` of the second CBCT, or "
-        "body name -> 4x4 T_current_displaced, mm",
+        help="where the bodies are now: report.json of a run, `rafr register --cbct FILE --json` of the "
+        "second CBCT, or body name -> 4x4 T_current_displaced, mm",
     )
     parser.add_argument(
         "-o", "--out", metavar="DIR", required=True, help="folder for the pictures, made where absent"
@@ -53,10 +53,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from rafr.cases.achieved import read_achieved
     from rafr.cases.load import open_case
     from rafr.xray.attenuation import linear_attenuation
     from rafr.xray.of_case import series_of_case
-    from rafr.xray.poses import read_achieved
     from rafr.xray.rods import screws_of
     from rafr.xray.view import DEVICES
 

@@ -10,7 +10,7 @@ import pytest
 from rafr.errors import InputError
 from rafr.fixation.fem.blocks import block
 from rafr.fixation.fem.mesh import merge
-from rafr.fixation.fem.statics import solve
+from rafr.fixation.fem.statics import Settings, System, solve
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.implants.implant import Rod, Scheme, Screw
 from rafr.fixation.model.contact_pairs import FRACTURE, SACROILIAC, ContactPair
@@ -21,6 +21,7 @@ from rafr.fixation.study.assembly import fixed_pelvis
 from rafr.fixation.study.compare import compare
 from rafr.fixation.study.pictures import save_solved_picture
 from rafr.fixation.study.results import evaluate
+from rafr.fixation.study.solved import solve_scheme
 from rafr.fixation.study.uncertainty import Spread, draws
 
 BONE, LOAD_N = 1_000.0, 50.0
@@ -106,7 +107,7 @@ def model(bonded=True, kind=FRACTURE):
 def solved(scheme, metal=TITANIUM, **options):
     fixed = fixed_pelvis(model(**options), scheme, metal)
     solution = solve(fixed.problem, fixed.forces)
-    return evaluate(fixed, solution, metal), solution
+    return evaluate(fixed, solution.displacement, solution.newton, metal), solution
 
 
 def test_what_is_tied_follows_every_motion_of_what_it_is_tied_to():
@@ -192,8 +193,25 @@ def test_draws_change_what_is_uncertain_for_all_schemes_alike():
     assert other.contacts[0].friction == drawn.joint_friction != own.contacts[0].friction
     moved = [drawn.of_scheme(Scheme(name, (SCREW,))).screws[0] for name in ("first", "second")]
     assert np.array_equal(moved[0].entry, moved[1].entry)
-    assert 0.0 < np.linalg.norm(moved[0].entry - SCREW.entry) < 5.0
+    for end in ("entry", "tip"):
+        assert 0.0 < np.linalg.norm(getattr(moved[0], end) - getattr(SCREW, end)) < 5.0
     assert expected.of_scheme(Scheme("first", (SCREW,))).screws[0].entry == pytest.approx(SCREW.entry)
+
+
+@pytest.mark.slow
+def test_what_was_solved_is_begun_from_and_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    drawn = draws(Spread(), 2, np.random.default_rng(0))[1]
+    other = drawn.of_model(model(bonded=False)), drawn.of_scheme(Scheme("metal", (SCREW,))), TITANIUM
+    afresh = solve_scheme(*other)
+    again = solve_scheme(*other, Settings(most_limits=41), like=afresh)  # other settings: another key
+    assert again.result.newton < 0.5 * afresh.result.newton
+    assert again.displacement == pytest.approx(afresh.displacement, abs=1e-6)
+    monkeypatch.setattr(System, "solve", None)  # nothing is solved any more
+    assert np.array_equal(solve_scheme(*other).displacement, afresh.displacement)
+    assert solve_scheme(*other).result == afresh.result
+    with pytest.raises(TypeError):
+        solve_scheme(*other, Settings(most_limits=42))
 
 
 @pytest.mark.slow

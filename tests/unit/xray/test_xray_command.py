@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from rafr.assessment import ACCEPTED
+from rafr.cases.achieved import read_achieved
 from rafr.cases.load import open_case
 from rafr.cli.main import main
 from rafr.errors import InputError
 from rafr.geometry import Plane, RigidTransform
 from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
-from rafr.xray.poses import read_achieved
 
 TARGET = RigidTransform.from_translation([-4.0, 0.0, 6.0])
 SMALL = ["--pixels", "64"]

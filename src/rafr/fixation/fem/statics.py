@@ -193,8 +193,13 @@ class System:
         other._assemble(young, poisson, silent)
         return other
 
-    def solve(self, forces: FloatArray, progress: Progress = silent) -> Solution:
+    def solve(
+        self, forces: FloatArray, progress: Progress = silent, start: FloatArray | None = None
+    ) -> Solution:
         """The equilibrium under nodal forces (n, 3), N. Contacts begin without slip.
+
+        Args:
+            start: (n, 3) mm, of an equilibrium like this one: fewer steps to the same place.
 
         Raises:
             InfeasibleError: no equilibrium found.
@@ -204,13 +209,15 @@ class System:
             raise InputError(
                 "load", f"forces of shape {forces.shape}", f"finite {self.problem.mesh.nodes.shape}"
             )
-        count, x = _Count(), np.zeros(len(self._reduction.free))
+        count, x = _Count(), self._begin(start)
         steps = self.settings.steps if self._unilateral else 1
         states = [ContactState(interface) for interface in self._interfaces]
         joints: list[_Joint] = []
         for step in range(1, steps + 1):
             share = step / steps
             joints = self._joints(states, share)
+            if start is not None and step == 1:
+                _limit_friction(joints, x)
             x = self._equilibrium(
                 x, self._load(forces, share), joints, count, progress, (step - 1) / steps, steps
             )
@@ -227,6 +234,14 @@ class System:
             progress(k / len(forces), f"load {k + 1} of {len(forces)}")
             solutions.append(self.solve(load))
         return solutions
+
+    def _begin(self, start: FloatArray | None) -> FloatArray:
+        if start is None:
+            return np.zeros(len(self._reduction.free))
+        if np.shape(start) != self.problem.mesh.nodes.shape:
+            raise InputError("start", f"shape {np.shape(start)}", f"{self.problem.mesh.nodes.shape}")
+        begin: FloatArray = np.asarray(start, dtype=float).ravel()[self._reduction.free]
+        return begin
 
     @property
     def _unilateral(self) -> bool:
@@ -267,15 +282,13 @@ class System:
         steps: int,
     ) -> FloatArray:
         """Rounds of a friction limit that stands still."""
-        states = [(j, j.law) for j in joints if isinstance(j.law, ContactState)]
-        frictional = any(state.interface.friction for _, state in states)
+        frictional = any(isinstance(j.law, ContactState) and j.law.interface.friction for j in joints)
         settings = self.settings
         exact = settings.contact_tolerance if self._unilateral else settings.tolerance
         loose = 0.03 if frictional else exact
         for k in range(settings.most_limits):
             x = self._minimise(x, load, joints, loose, count, frictional)
-            for joint, state in states:
-                state.follow_pressure(joint.rows @ x + joint.offset)
+            _limit_friction(joints, x)
             count.residual = self._imbalance(x, load, joints)
             text = f"{count.newton} steps, {count.residual:.1e} of the load out of balance"
             progress(min(0.95, done + (1 - 0.8**k) / steps), text)
@@ -459,6 +472,13 @@ class System:
             count.iterations,
             count.residual,
         )
+
+
+def _limit_friction(joints: list[_Joint], x: FloatArray) -> None:
+    """Sets every friction limit to what the pressure at x allows."""
+    for joint in joints:
+        if isinstance(joint.law, ContactState):
+            joint.law.follow_pressure(joint.rows @ x + joint.offset)
 
 
 def _pull(joints: list[_Joint], values: list[FloatArray], dofs: int) -> FloatArray:

@@ -7,30 +7,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rafr.assessment import Assessment
 from rafr.cases.case import Case
 from rafr.errors import InfeasibleError
-from rafr.fixation.fem.statics import System
+from rafr.fixation.fem.statics import Settings
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.implants.implant import Scheme
 from rafr.fixation.model import ModelOptions, PelvisModel, build_model
-from rafr.fixation.study.assembly import FixedPelvis, fixed_pelvis
-from rafr.fixation.study.ranking import Ranking, rank
-from rafr.fixation.study.results import SchemeResult, evaluate
+from rafr.fixation.study.ranking import Ranking, influences, rank
+from rafr.fixation.study.results import SchemeResult
+from rafr.fixation.study.solved import Solved, solve_scheme
 from rafr.fixation.study.uncertainty import Draw, Spread, draws
 from rafr.geometry import RigidTransform
-from rafr.geometry.rigid_transform import FloatArray
 from rafr.progress import Progress, part_of, silent
 
 RELEVANT_MM = 0.05  # of sinking: a tenth of what the case report found
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Solved:
-    """Attributes: displacement: (n, 3) mm of `fixed.problem.mesh`."""
-
-    fixed: FixedPelvis
-    result: SchemeResult
-    displacement: FloatArray
+_MOST_FAILED = 0.5  # of the draws
+_OF_DRAWS = Settings(contact_tolerance=1e-4)  # changes sinking by less than a thousandth of RELEVANT_MM
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,30 +31,42 @@ class Study:
     """Attributes:
     solved: by scheme, as expected.
     ranking: over the draws; None where there are fewer than two schemes or draws.
-    drawn_mm: mean sinking of A to E by scheme, one value a draw.
+    drawn: the draws that found an equilibrium under every scheme.
+    drawn_mm: mean sinking of A to E by scheme, one value for each of them.
     draw_elements: of the mesh that draws are computed on.
     failed: draws that found no equilibrium, and why.
     """
 
     solved: dict[str, Solved]
     ranking: Ranking | None
+    drawn: tuple[Draw, ...]
     drawn_mm: dict[str, list[float]]
     draw_elements: int
     failed: tuple[str, ...]
 
+    @property
+    def influences(self) -> dict[str, dict[str, float]]:
+        """Rank correlation over the draws of every input with sinking and with the lead of the best."""
+        if self.ranking is None:
+            return {}
+        inputs = {name: [draw.inputs[name] for draw in self.drawn] for name in self.drawn[0].inputs}
+        best, second = (np.array(self.drawn_mm[name]) for name in self.ranking.order[:2])
+        first, other = self.ranking.order[:2]
+        return {
+            f"sinking under {first}": influences(inputs, best),
+            f"{other} more than {first}": influences(inputs, second - best),
+        }
 
-def solve_scheme(model: PelvisModel, scheme: Scheme, metal: Metal, progress: Progress = silent) -> Solved:
-    """One scheme on one model.
-
-    Raises:
-        InputError, InfeasibleError: as `fixed_pelvis` and `System.solve`.
-    """
-    fixed = fixed_pelvis(model, scheme, metal)
-    solution = System(fixed.problem, progress=part_of(progress, 0.0, 0.3)).solve(
-        fixed.forces, part_of(progress, 0.3, 1.0)
-    )
-    progress(1.0, f"{scheme.name} solved")
-    return Solved(fixed, evaluate(fixed, solution, metal), solution.displacement)
+    @property
+    def assessment(self) -> Assessment:
+        """Whether anything can be recommended, and what speaks against it."""
+        results = {name: solved.result for name, solved in self.solved.items()}
+        yields = [name for name, result in results.items() if result.safety_factor < 1.0]
+        reasons = [f"{name}: metal beyond its yield strength" for name in yields]
+        reasons += self.failed
+        tried = len(self.drawn) + len(self.failed)
+        unsure = len(self.failed) > _MOST_FAILED * tried
+        return Assessment(len(yields) < len(results) and not unsure, tuple(reasons))
 
 
 def compare(
@@ -82,33 +87,46 @@ def compare(
     Raises:
         InputError, InfeasibleError: of the expected solutions.
     """
-    share = 1.0 if count < 1 else 0.5
+    share = 1.0 if count < 1 else 0.3
     solved = {}
     for k, scheme in enumerate(schemes):
         part = part_of(progress, share * k / len(schemes), share * (k + 1) / len(schemes))
-        solved[scheme.name] = solve_scheme(model, scheme, metal, part)
-    drawn: dict[str, list[float]] = {scheme.name: [] for scheme in schemes}
-    failed: list[str] = []
+        solved[scheme.name] = solve_scheme(model, scheme, metal, progress=part)
     chosen = draws(spread or Spread(), count, np.random.default_rng(seed)) if count > 0 else []
     own = coarse or model
+    drawn, values, failed = _drawn(own, schemes, metal, chosen, part_of(progress, share, 1.0))
+    enough = len(schemes) > 1 and len(drawn) > 1
+    ranking = rank(values, RELEVANT_MM) if enough else None
+    progress(1.0, "schemes compared")
+    return Study(solved, ranking, drawn, values, len(own.mesh.elements), failed)
+
+
+def _drawn(
+    model: PelvisModel, schemes: Sequence[Scheme], metal: Metal, chosen: Sequence[Draw], progress: Progress
+) -> tuple[tuple[Draw, ...], dict[str, list[float]], tuple[str, ...]]:
+    """Draws that found an equilibrium, mean sinking (mm) of each by scheme, and why the others did not."""
+    kept, failed = [], []
+    values: dict[str, list[float]] = {scheme.name: [] for scheme in schemes}
+    first: dict[str, Solved] = {}  # all draws begin from it, so that a draw does not depend on the others
     for k, draw in enumerate(chosen):
-        progress(share + (1.0 - share) * k / len(chosen), f"draw {k + 1} of {len(chosen)}")
+        patient = draw.of_model(model)
         try:
-            values = _drawn(own, schemes, metal, draw)
+            row = []
+            for j, scheme in enumerate(schemes):
+                progress(
+                    (k + j / len(schemes)) / len(chosen), f"draw {k + 1} of {len(chosen)}: {scheme.name}"
+                )
+                placed = draw.of_scheme(scheme)
+                solved = solve_scheme(patient, placed, metal, _OF_DRAWS, like=first.get(scheme.name))
+                first.setdefault(scheme.name, solved)
+                row.append(solved.result.mean_mm)
         except InfeasibleError as error:
             failed.append(f"draw {k + 1}: {'; '.join(error.reasons)}")
             continue
-        for name, value in values.items():
-            drawn[name].append(value)
-    enough = len(schemes) > 1 and len(next(iter(drawn.values()))) > 1
-    ranking = rank(drawn, RELEVANT_MM) if enough else None
-    progress(1.0, "schemes compared")
-    return Study(solved, ranking, drawn, len(own.mesh.elements), tuple(failed))
-
-
-def _drawn(model: PelvisModel, schemes: Sequence[Scheme], metal: Metal, draw: Draw) -> dict[str, float]:
-    patient = draw.of_model(model)
-    return {s.name: solve_scheme(patient, draw.of_scheme(s), metal).result.mean_mm for s in schemes}
+        kept.append(draw)
+        for scheme, value in zip(schemes, row, strict=True):
+            values[scheme.name].append(value)
+    return tuple(kept), values, tuple(failed)
 
 
 def sensitivity(
@@ -132,5 +150,5 @@ def sensitivity(
     for k, (name, changed) in enumerate(changes.items()):
         part = part_of(progress, k / len(changes), (k + 1) / len(changes))
         model = build_model(case, poses, changed, part_of(part, 0.0, 0.4))
-        found[name] = solve_scheme(model, scheme, metal, part_of(part, 0.4, 1.0)).result
+        found[name] = solve_scheme(model, scheme, metal, progress=part_of(part, 0.4, 1.0)).result
     return found

@@ -1,7 +1,8 @@
-"""A solved scheme in pictures: the pelvis deformed, and the stress of its implants."""
+"""Pictures of a study: the pelvis deformed with the stress of its implants, and schemes under uncertainty."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from rafr.files import written_whole
 from rafr.fixation.fem.elasticity import stress, to_nodes, von_mises
 from rafr.fixation.fem.mesh import boundary_faces
-from rafr.fixation.study.compare import Solved
+from rafr.fixation.study.published import DISPLACEMENT_MM
+from rafr.fixation.study.solved import Solved
 from rafr.geometry.rigid_transform import FloatArray
 
 _LARGEST_SHOWN_MM = 8.0  # what the largest displacement is drawn as
@@ -71,6 +73,39 @@ def save_solved_picture(path: Path, solved: Solved) -> None:
         f"{fixed.scheme.name}: sinks by {r.mean_mm:.3f} mm, metal {r.max_von_mises_mpa:.0f} MPa "
         f"(displacements {scale:.0f} times as large)"
     )
+    with written_whole(path) as target:
+        figure.savefig(target, dpi=110, format="png")
+    plt.close(figure)
+
+
+def save_drawn_picture(path: Path, drawn_mm: Mapping[str, Sequence[float]], case: str) -> None:
+    """Mean sinking of A to E in every draw by scheme, draws joined by lines, beside the case report's.
+
+    Args:
+        drawn_mm: by scheme (n,), the k-th of every scheme belong to the same draw.   case: its name.
+    """
+    import matplotlib.pyplot as plt
+
+    table = np.array(list(drawn_mm.values()))
+    at = np.arange(len(table))
+    figure, panel = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    panel.plot(at, table, color="0.75", lw=0.8, zorder=1)
+    for x, values in zip(at, table, strict=True):
+        panel.plot(np.full(len(values), x), values, "o", color="tab:blue", ms=4, zorder=2)
+        panel.plot([x - 0.15, x + 0.15], [np.median(values)] * 2, color="tab:blue", lw=3, zorder=3)
+    named = zip(at, drawn_mm, strict=True)
+    known = [(x, DISPLACEMENT_MM[name]) for x, name in named if name in DISPLACEMENT_MM]
+    for x, points in known:
+        panel.plot(np.full(len(points), x + 0.25), points, "_", color="tab:orange", ms=9)
+        panel.plot(x + 0.25, np.mean(points), "D", color="tab:orange", ms=5)
+    panel.plot([], [], "o-", color="tab:blue", label=f"{case}, {table.shape[1]} draws: mean of A-E, median")
+    if known:
+        panel.plot([], [], "D", color="tab:orange", label="case report, another patient: A to E, mean")
+    panel.set_xticks(at, list(drawn_mm))
+    panel.set_xlim(-0.5, len(table) - 0.5)
+    panel.set_ylim(0.0, None)
+    panel.set_ylabel("sinks by, mm")
+    panel.legend(loc="upper left", fontsize="small")
     with written_whole(path) as target:
         figure.savefig(target, dpi=110, format="png")
     plt.close(figure)

@@ -108,6 +108,22 @@ def _difference(first: str, second: str, more: FloatArray, relevant_mm: float) -
     return Difference(first, second, median, low, high, effect, better, matters)
 
 
+def influences(
+    inputs: Mapping[str, Sequence[float]], outcome: Sequence[float] | FloatArray
+) -> dict[str, float]:
+    """Spearman's rank correlation of what was drawn with an outcome of the same draws, the strongest first.
+
+    Inputs that do not vary are left out.
+    """
+    from scipy.stats import spearmanr
+
+    values = np.asarray(outcome, dtype=float)
+    if len(values) < 3 or np.ptp(values) == 0.0:
+        return {}
+    found = {name: float(spearmanr(v, values).statistic) for name, v in inputs.items() if np.ptp(v) > 0.0}
+    return dict(sorted(found.items(), key=lambda item: -abs(item[1])))
+
+
 def recommendation(ranking: Ranking) -> str:
     """The ranking in words, with how sure it is."""
     first, second = ranking.order[:2]

@@ -9,7 +9,6 @@ import numpy as np
 
 from rafr.fixation.fem.elasticity import stress, von_mises
 from rafr.fixation.fem.mesh import tet_volumes
-from rafr.fixation.fem.statics import Solution
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.study.assembly import FixedPelvis
 from rafr.geometry.rigid_transform import FloatArray
@@ -56,15 +55,13 @@ class SchemeResult:
         return {**data, "mean_mm": self.mean_mm, "safety_factor": self.safety_factor if finite else None}
 
 
-def evaluate(fixed: FixedPelvis, solution: Solution, metal: Metal) -> SchemeResult:
-    """The numbers of a solution."""
+def evaluate(fixed: FixedPelvis, displacement: FloatArray, newton: int, metal: Metal) -> SchemeResult:
+    """The numbers of an equilibrium, displacement (n, 3) mm, found in so many steps of Newton's method."""
     model, problem = fixed.model, fixed.problem
-    bone_nodes = solution.displacement[: len(model.mesh.nodes)]
+    bone_nodes = displacement[: len(model.mesh.nodes)]
     down = -model.points.at.interpolate(model.mesh, bone_nodes) @ model.axes.up
     gaps, slips = _fractures(fixed, bone_nodes)
-    stresses = von_mises(stress(problem.mesh, problem.young, problem.poisson, solution.displacement)).max(
-        axis=1
-    )
+    stresses = von_mises(stress(problem.mesh, problem.young, problem.poisson, displacement)).max(axis=1)
     regions = len(model.pieces)
     implants = {
         implant.name: float(stresses[problem.mesh.region == regions + k].max())
@@ -82,9 +79,9 @@ def evaluate(fixed: FixedPelvis, solution: Solution, metal: Metal) -> SchemeResu
         bone_von_mises_mpa=_bone_stress(fixed, stresses),
         stiffness_n_per_mm=load / mean if mean > 0.0 else float("inf"),
         safety_factor=metal.yield_mpa / largest if largest > 0.0 else float("inf"),
-        energy_nmm=0.5 * float((fixed.forces * solution.displacement).sum()),
+        energy_nmm=0.5 * float((fixed.forces * displacement).sum()),
         tied_nodes=fixed.tied,
-        newton=solution.newton,
+        newton=newton,
     )
 
 

@@ -50,6 +50,18 @@ class Draw:
     seed: int
     screw_mm: float
 
+    @property
+    def inputs(self) -> dict[str, float]:
+        """What was drawn as one number each: all but the places of screws."""
+        return {
+            "bone": self.bone,
+            "cartilage": self.cartilage,
+            "ligament": self.ligament,
+            "fracture": self.fracture,
+            "fracture friction": self.fracture_friction,
+            "joint friction": self.joint_friction,
+        }
+
     def of_model(self, model: PelvisModel) -> PelvisModel:
         """The model of this patient."""
         layer = {SACROILIAC: self.cartilage, FRACTURE: self.fracture}
@@ -76,7 +88,7 @@ class Draw:
     def _placed(self, implant: Implant) -> Implant:
         if isinstance(implant, Rod):  # bent to where the heads are: its own place is no choice
             return implant
-        entry, tip = (implant.entry + self._miss(implant, k) for k in range(2))
+        entry, tip = (end + self._miss(implant, k) for k, end in enumerate((implant.entry, implant.tip)))
         head_mm = implant.head_mm
         try:
             return Screw(implant.name, implant.kind, entry, tip, implant.diameter_mm, head_mm)

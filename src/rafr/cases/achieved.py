@@ -1,4 +1,4 @@
-"""Achieved poses from a file: what a registration to the second CBCT found, or poses written by hand."""
+"""Achieved poses from a file: the report of a run, a registration to the second CBCT, or written by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from rafr.cases.case import Case
 from rafr.errors import InputError, RafrError
 from rafr.geometry import RigidTransform
 
-_EXPECTED = "what `rafr register --json` wrote, or body names, each with a 4x4 T_current_displaced (mm)"
+_EXPECTED = (
+    "the report.json of a run of this case that ended with a measurement, what `rafr register --json` wrote, "
+    "or body names, each with a 4x4 T_current_displaced (mm)"
+)
+_REPORTED, _REGISTERED = "T_achieved_displaced", "T_cbct_ct"
 
 
 def read_achieved(path: Path, case: Case) -> dict[str, RigidTransform]:
@@ -30,11 +34,11 @@ def read_achieved(path: Path, case: Case) -> dict[str, RigidTransform]:
         raise InputError(path, f"not valid YAML or JSON ({line})", _EXPECTED) from None
     if not isinstance(data, dict):
         raise InputError(path, "not a mapping", _EXPECTED)
-    registered = isinstance(data.get("bodies"), dict)
-    poses = {
-        str(name): _pose(path, str(name), value["T_cbct_ct"] if _holds_pose(value) else value)
-        for name, value in (data["bodies"] if registered else data).items()
-    }
+    if data.get("case", case.id) != case.id:
+        raise InputError(path, f"it is of case {data['case']!r}", f"{_EXPECTED} ({case.id!r})")
+    bodies = data["bodies"] if isinstance(data.get("bodies"), dict) else data
+    registered = any(isinstance(value, dict) and _REGISTERED in value for value in bodies.values())
+    poses = {str(name): _pose(path, str(name), _matrix(value)) for name, value in bodies.items()}
     _check_names(path, case, poses, registered)
     if not registered:
         return {body.name: poses[body.name] for body in case.moving}
@@ -42,8 +46,10 @@ def read_achieved(path: Path, case: Case) -> dict[str, RigidTransform]:
     return {body.name: reference @ poses[body.name] for body in case.moving}
 
 
-def _holds_pose(value: Any) -> bool:
-    return isinstance(value, dict) and "T_cbct_ct" in value
+def _matrix(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return next((value[key] for key in (_REPORTED, _REGISTERED) if key in value), value)
 
 
 def _check_names(path: Path, case: Case, poses: dict[str, RigidTransform], registered: bool) -> None:
@@ -58,6 +64,8 @@ def _check_names(path: Path, case: Case, poses: dict[str, RigidTransform], regis
 
 
 def _pose(path: Path, body: str, matrix: Any) -> RigidTransform:
+    if matrix is None:
+        raise InputError(path, f"it gives no achieved pose of {body}", _EXPECTED)
     try:
         return RigidTransform.from_matrix(matrix)
     except (RafrError, ValueError, TypeError) as error:
