@@ -4,7 +4,7 @@ The iterative one smooths on the quadratic elements (Chebyshev polynomial of the
 J Comput Phys 188:593) and corrects on the linear elements of the same mesh, an eighth of the size:
 p-multigrid (Helenbrook, Mavriplis & Atkins 2003, AIAA 2003-3989). That level is solved directly, or by
 smoothed aggregation with the six rigid-body modes as near-null space (Vaněk, Mandel & Brezina 1996, Computing
-56:179; pyamg) where it is too large or no fast direct solver is installed.
+56:179; pyamg) where it is too large for the direct solver that is installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from rafr.errors import InfeasibleError
 from rafr.fixation.fem.constraints import Reduction
 from rafr.fixation.fem.mesh import EDGES, FloatArray, TetMesh
 
-_DIRECT_COARSE = 200_000  # degrees of freedom of the linear elements that are still factorised: 5 GB
+_DIRECT_COARSE = 200_000  # degrees of freedom of the linear elements that PARDISO still factorises: 5 GB
+_SUPERLU_COARSE = 60_000  # the same of SuperLU: half the iterations, but 30 s in a solid cube
+_SUPERLU_ONCE = 15_000  # where that has to pay for a single load
 _DIRECT = 10_000  # degrees of freedom up to which a factorisation is as quick as the levels are
 _DEGREE = 2  # of the smoother
 _SMOOTHED = 8.0  # the smoother damps what lies between largest eigenvalue / this and the largest
@@ -123,12 +125,15 @@ class Direct:
 class Multigrid:
     """The two levels described above; symmetric, so that conjugate gradients may use it."""
 
-    def __init__(self, K: Any, added: Any | None, hierarchy: Hierarchy, aggregate: bool = False) -> None:
+    def __init__(
+        self, K: Any, added: Any | None, hierarchy: Hierarchy, aggregate: bool = False, many: bool = False
+    ) -> None:
         self._P = hierarchy.prolongation
         self._R = self._P.T.tocsr()
         self._modes = hierarchy.modes
-        large = self._P.shape[1] > _DIRECT_COARSE
-        self._aggregate = aggregate or large or find_spec("pypardiso") is None
+        superlu = _SUPERLU_COARSE if many else _SUPERLU_ONCE
+        most = superlu if find_spec("pypardiso") is None else _DIRECT_COARSE
+        self._aggregate = aggregate or self._P.shape[1] > most
         self.update(K, added)
 
     def update(self, K: Any, added: Any | None = None) -> None:
@@ -183,15 +188,15 @@ class Multigrid:
 
 
 def preconditioner(
-    K: Any, added: Any | None, hierarchy: Callable[[], Hierarchy], method: Method
+    K: Any, added: Any | None, hierarchy: Callable[[], Hierarchy], method: Method, many: bool = False
 ) -> Preconditioner:
-    """The one a method asks for."""
+    """The one a method asks for; `many` systems are to be solved with it."""
     if method is Method.AUTO:
         small = K.shape[0] <= _DIRECT
         method = Method.DIRECT if small else Method.MULTIGRID
     if method is Method.DIRECT:
         return Direct(K, added)
-    return Multigrid(K, added, hierarchy(), aggregate=method is Method.AGGREGATION)
+    return Multigrid(K, added, hierarchy(), method is Method.AGGREGATION, many)
 
 
 def factorise(K: Any) -> Callable[[FloatArray], FloatArray]:
