@@ -31,9 +31,9 @@ _RELIEVING = 0.3  # share of the speed at which a fragment is led back however h
 class Reduction:
     """T_base_clamp(t) = T_base_pelvis · correction(yielding(T_path_displaced(u(t)))) · T_fragment_clamp.
 
-    Path time runs at the share of the planned speed that force, tracked error, tracker age and the arm's
-    own lag allow; at its end it waits until the tracked fragment stands there. A timing that runs back along
-    the path leads the fragment the way it came.
+    Path time runs at the share of the planned speed that force, tracked error, tracker age, the arm's own lag
+    and the risk to the patient allow; at its end it waits until the tracked fragment stands there. A timing
+    that runs back along the path leads the fragment the way it came.
     """
 
     mode = ArmMode.REDUCING
@@ -189,6 +189,7 @@ class Reduction:
             "the tracked error": float(np.clip(2.0 - self.path_error / config.error_slow, 0.0, 1.0)),
             "the arm's speed limits": float(np.clip(2.0 - lag, 0.0, 1.0)),
             "the traction": self._share_of_traction(now),
+            "the risk": float(np.clip(1.0 - now.slowing, 0.0, 1.0)),
         }
         why = min(shares, key=lambda k: shares[k])
         return shares[why], why

@@ -10,13 +10,16 @@ from enum import IntEnum
 import numpy as np
 
 from rafr.assessment import ACCEPTED, Assessment
-from rafr.config import option
+from rafr.control.risks import RiskWatch
+from rafr.control.safety_config import SafetyConfig
 from rafr.control.signals import ArmMode
 from rafr.geometry.rigid_transform import FloatArray
 
+__all__ = ["SafetyConfig", "SafetyDecision", "SafetyLevel", "SafetySupervisor"]
+
 _STEP_SAMPLES = 3  # at 100 Hz: medians over 30 ms, 30 ms apart
 
-_REQUESTED = "requested"
+_REQUESTED, _RISK = "requested", "risk"
 
 
 class SafetyLevel(IntEnum):
@@ -28,45 +31,6 @@ class SafetyLevel(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SafetyConfig:
-    """Limits of the supervisor. They lie a little outside the controller's own, which should act first."""
-
-    force_limit: float = option(360.0, "raw force at the clamp that stops", unit="N", lower=10.0, upper=700.0)
-    torque_limit: float = option(
-        90.0,
-        "raw torque at the clamp (force times the pins' length) that stops",
-        unit="N m",
-        lower=1.0,
-        upper=150.0,
-    )
-    wrench_samples: int = option(5, "consecutive samples above a limit that stop", lower=1, upper=50)
-    wrench_step: float = option(
-        35.0,
-        "change of the raw force within 30 ms that stops a reduction",
-        unit="N",
-        lower=5.0,
-        upper=300.0,
-    )
-    heartbeat_age: float = option(3.0, "age of a heartbeat that stops", unit="s", lower=0.3, upper=30.0)
-    startup_time: float = option(180.0, "how long nodes may take to start", unit="s", lower=1.0, upper=600.0)
-    arm_state_age: float = option(2.0, "age of the arm's state that stops", unit="s", lower=0.2, upper=30.0)
-    tracker_age: float = option(
-        3.0, "age of the tracker that stops a reduction", unit="s", lower=0.2, upper=30.0
-    )
-    tool_error: float = option(
-        1e-3, "tracker's own error of a tool that warns", unit="m", lower=1e-5, upper=0.01
-    )
-    path_error: float = option(
-        0.02, "tracked error of a fragment that stops", unit="m", lower=1e-3, upper=0.1
-    )
-    base_moved: float = option(
-        1e-3, "way of the base while a fragment is held that stops", unit="m", lower=1e-4, upper=0.05
-    )
-    risk_warning: float = option(0.8, "probability of risk that warns", lower=0.0, upper=1.0)
-    risk_age: float = option(5.0, "age at which a risk is forgotten", unit="s", lower=0.5, upper=60.0)
-
-
-@dataclass(frozen=True, slots=True)
 class SafetyDecision:
     """OK, WARNING (motion allowed) or STOPPED, with reasons."""
 
@@ -74,6 +38,8 @@ class SafetyDecision:
     reasons: tuple[str, ...]
     compliant: bool = False
     """A held fragment may give way to a load that is too high: not once a person has stopped everything."""
+    slowing: float = 0.0
+    """0..1, by which share of its planned speed a reduction is to go slower."""
 
     @property
     def motion_allowed(self) -> bool:
@@ -96,7 +62,6 @@ class _Latest:
     forces: deque[FloatArray] = field(default_factory=lambda: deque(maxlen=2 * _STEP_SAMPLES))
     over_limit: int = 0
     over_reason: str = ""
-    risks: dict[str, tuple[float, float, str]] = field(default_factory=dict)
     base: FloatArray | None = None
     base_held: FloatArray | None = None
     traction: str = ""
@@ -114,6 +79,7 @@ class SafetySupervisor:
         self._config = config
         self._t_start = t_start
         self._latest = _Latest()
+        self._risks = RiskWatch(config)
         self._latched: dict[str, str] = {}
         self._started = False
 
@@ -154,7 +120,8 @@ class SafetySupervisor:
         self._latest.tracker_t, self._latest.tool_errors = t, errors
 
     def heard_risk(self, source: str, probability: float, reason: str, t: float) -> None:
-        self._latest.risks[source] = (t, probability, reason)
+        """Probability 0..1 of harm, NaN: not known; `source` as in rafr_msgs/Risk."""
+        self._risks.heard(source, probability, reason, t)
 
     def heard_traction(self, complaint: str) -> None:
         """What the traction device has to say against itself; empty when nothing."""
@@ -211,7 +178,8 @@ class SafetySupervisor:
             compliant = _REQUESTED not in self._latched
             return SafetyDecision(SafetyLevel.STOPPED, tuple(self._latched.values()), compliant)
         warnings = tuple(self._warnings(t))
-        return SafetyDecision(SafetyLevel.WARNING if warnings else SafetyLevel.OK, warnings, compliant=True)
+        level = SafetyLevel.WARNING if warnings else SafetyLevel.OK
+        return SafetyDecision(level, warnings, compliant=True, slowing=self._risks.slowing(t))
 
     def _waiting_for(self, t: float) -> tuple[str, ...]:
         """Nodes still missing at the start; latched when they take too long."""
@@ -242,6 +210,10 @@ class SafetySupervisor:
         moved = self._base_moved()
         if moved > config.base_moved:
             causes["base"] = f"the base moved {1e3 * moved:.1f} mm while a fragment is held"
+        if latest.arm_mode == ArmMode.REDUCING or _RISK in self._latched:
+            risk = self._risks.stops(t)
+            if risk:
+                causes[_RISK] = risk
         if latest.arm_mode == ArmMode.REDUCING:
             if latest.traction:
                 causes["traction"] = latest.traction
@@ -267,9 +239,7 @@ class SafetySupervisor:
         ]
         if latest.arm_mode == ArmMode.HOLDING:
             warnings.append(f"the arm holds: {latest.arm_reason}")
-        warnings += [
-            f"risk {source}: {reason}"
-            for source, (heard, probability, reason) in latest.risks.items()
-            if t - heard < config.risk_age and probability >= config.risk_warning
-        ]
+        warnings += self._risks.warnings(t)
+        if latest.arm_mode in (ArmMode.CLAMPED, ArmMode.REDUCING):
+            warnings += self._risks.missing(t)
         return warnings

@@ -96,6 +96,7 @@ class Senses:
             safety_ok=signals.safety_ok,
             forbidden=signals.forbidden,
             may_yield=signals.may_yield,
+            slowing=signals.slowing,
             approved_hash=signals.approved_hash,
         )
 

@@ -76,6 +76,7 @@ class ArmInput:
         tension: N, what the leg's cord pulls; NaN: its device fell silent, None: no device was ever heard.
         safety_ok: the supervisor allows motion.   forbidden: why not, where it said so.
         may_yield: the supervisor lets a held fragment give way to a load that is too high.
+        slowing: 0..1, by which share of its planned speed the supervisor wants a reduction to go slower.
         approved_hash: hash of the plan whose approval is live; empty: none.
     """
 
@@ -88,6 +89,7 @@ class ArmInput:
     safety_ok: bool = False
     forbidden: str = ""
     may_yield: bool = False
+    slowing: float = 0.0
     approved_hash: str = ""
 
 
@@ -178,6 +180,7 @@ class Moment:
     safety_ok: bool
     forbidden: str
     may_yield: bool
+    slowing: float
     approved_hash: str
 
 

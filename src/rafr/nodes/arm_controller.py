@@ -109,6 +109,7 @@ class ArmControllerNode(RafrNode):
         self._safety = (False, -np.inf)
         self._forbidden = ""
         self._compliant = False
+        self._slowing = 0.0
         self._command: ArmCommand | None = None
         self._deadlines = DeadlineMonitor(_PERIOD)
         self._adjustment_reason = ""
@@ -192,6 +193,7 @@ class ArmControllerNode(RafrNode):
         self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())
         self._forbidden = "; ".join(message.reasons)
         self._compliant = bool(message.compliant)
+        self._slowing = message.slowing if np.isfinite(message.slowing) else 0.0
 
     def _unsupervised(self, _: str) -> None:
         self._safety = (False, -np.inf)
@@ -252,6 +254,7 @@ class ArmControllerNode(RafrNode):
             safety_ok=self._supervised and self._safety[0],
             forbidden=self._forbidden if self._supervised else "it is silent",
             may_yield=self._supervised and self._compliant,
+            slowing=self._slowing,
             approved_hash=self._approved_hash,
         )
         command = self._core.update(signals)

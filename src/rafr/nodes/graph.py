@@ -11,6 +11,7 @@ from typing import Any
 from rafr.nodes.arm_companions import HardwareOptions, arm_companions
 from rafr.nodes.specs import NAMESPACE, Companion, NodeSpec
 from rafr.resources import resource_path
+from rafr.risk.estimate import PATIENT_SOURCE
 from rafr.simulation.gazebo.ros2_control import CONTROLLERS
 
 __all__ = [
@@ -87,7 +88,7 @@ def build_graph(options: GraphOptions) -> tuple[NodeSpec, ...]:
         NodeSpec("adjustment", "adjustment", {**sim_time, **case}),
         NodeSpec("arm_controller", "arm_controller", {**sim_time, **case, **arm, **_stream(hardware)}),
         NodeSpec("base_controller", "base_controller", {**sim_time, **arm}),
-        NodeSpec("safety", "safety", {**sim_time}),
+        NodeSpec("safety", "safety", {**sim_time, **_watched(options)}),
         NodeSpec("procedure", "procedure", {**sim_time, **case, "out": options.out}),
         NodeSpec("risk", "risk", {**sim_time}, essential=False),
         NodeSpec("drill", "drill", {**sim_time, **case}, essential=False, condition="drill"),
@@ -124,6 +125,11 @@ def _room(options: GraphOptions) -> dict[str, bool]:
         return {options.sim if options.control == "rafr" else options.control: True}
     mode = options.hardware.mode
     return {"hardware": True, "bench": mode != "hardware", "emulated": mode == "emulated"}
+
+
+def _watched(options: GraphOptions) -> dict[str, Any]:
+    """A simulated patient wears electrodes; on an arm the lab says who must be watched."""
+    return {"required_risks": PATIENT_SOURCE} if options.hardware is None else {}
 
 
 def _stream(hardware: HardwareOptions) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
@@ -23,7 +23,14 @@ from rafr.nodes.cord_markers import QOS, TOPIC, cord_markers
 from rafr.nodes.runtime import RELIABLE, SENSOR
 from rafr.simulation.cords import Cords
 from rafr.simulation.plant import PlantTruth
-from rafr.simulation.sensors import EMG_CHANNELS, ArmReading, EmgConfig, ToolReading, TrackerFrame
+from rafr.simulation.sensors import ArmReading, ToolReading, TrackerFrame
+from rafr.simulation.wearables import (
+    EMG_CHANNELS,
+    INERTIAL_CHANNELS,
+    LIFTING_CHANNELS,
+    AssistantConfig,
+    EmgConfig,
+)
 
 _PICTURE_PERIOD = 0.2  # s of wall time: the viewer's
 
@@ -36,6 +43,8 @@ class DeviceOutputs:
         self._tracker = node.create_publisher(ToolPoses, "tracker/raw", SENSOR)
         self._odom = node.create_publisher(Odometry, "odom", SENSOR)
         self._emg = node.create_publisher(MuscleSignals, "emg", SENSOR)
+        self._assistant_emg = node.create_publisher(MuscleSignals, "assistant/emg", SENSOR)
+        self._assistant_imu = node.create_publisher(MuscleSignals, "assistant/imu", SENSOR)
         self._imu = node.create_publisher(Imu, "imu", SENSOR)
         self._truth = node.create_publisher(SimulationTruth, "simulation/truth", RELIABLE)
         self._drill = node.create_publisher(PoseStamped, "simulation/drill", RELIABLE)
@@ -72,10 +81,14 @@ class DeviceOutputs:
 
     def emg(self, start: float, samples: FloatArray, config: EmgConfig) -> None:
         """A block of samples (channels, n) that began at `start`."""
-        message = MuscleSignals(rate=config.rate, channels=list(EMG_CHANNELS))
-        message.header.stamp = time_message(start)
-        message.samples = samples.astype(np.float32).ravel().tolist()
-        self._emg.publish(message)
+        self._emg.publish(_block(start, config.rate, EMG_CHANNELS, samples))
+
+    def assistant(
+        self, emg: tuple[float, FloatArray], imu: tuple[float, FloatArray], config: AssistantConfig
+    ) -> None:
+        """What the assistant wears: begin and samples of EMG, begin and samples of the inertial sensors."""
+        self._assistant_emg.publish(_block(emg[0], config.emg_rate, LIFTING_CHANNELS, emg[1]))
+        self._assistant_imu.publish(_block(imu[0], config.imu_rate, INERTIAL_CHANNELS, imu[1]))
 
     def imu(self, now: float, motion: FloatArray) -> None:
         """Specific force and angular rate (6,); the orientation is not measured."""
@@ -86,7 +99,7 @@ class DeviceOutputs:
         acceleration.x, acceleration.y, acceleration.z, rate.x, rate.y, rate.z = motion.tolist()
         self._imu.publish(message)
 
-    def truth(self, now: float, truth: PlantTruth) -> None:
+    def truth(self, now: float, truth: PlantTruth, events: Collection[str]) -> None:
         message = SimulationTruth(
             bodies=list(truth.poses),
             current_from_displaced=[pose_message(T) for T in truth.poses.values()],
@@ -94,6 +107,7 @@ class DeviceOutputs:
             torque=float(np.linalg.norm(truth.wrench[3:])),
             traction=truth.traction,
             contact=truth.contact,
+            events=sorted(events),
         )
         message.header.stamp = time_message(now)
         self._truth.publish(message)
@@ -138,6 +152,13 @@ class Outputs(DeviceOutputs):
         joints = JointState(name=self._names, position=reading.q.tolist(), velocity=reading.qd.tolist())
         joints.header.stamp = time_message(reading.stamp)
         self._joints.publish(joints)
+
+
+def _block(start: float, rate: float, channels: Sequence[str], samples: FloatArray) -> MuscleSignals:
+    message = MuscleSignals(rate=rate, channels=list(channels))
+    message.header.stamp = time_message(start)
+    message.samples = samples.astype(np.float32).ravel().tolist()
+    return message
 
 
 def _tool(reading: ToolReading, unseen_is_valid: bool) -> ToolPose:

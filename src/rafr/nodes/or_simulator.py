@@ -158,11 +158,13 @@ class OrSimulator(RafrNode):
             tension = sensors.traction(self._plant)
             out.traction(tension, self._winch.complaint(tension, now))
         if self._ticks % _TRUTH_TICKS == 0:
-            out.truth(now, self._plant.truth())
+            out.truth(now, self._plant.truth(), sensors.faults.active)
         out.tissue(self._plant.cords)
         if self._ticks % _EMG_TICKS == 0:
             block = _EMG_TICKS * TICK
-            out.emg(now - block, sensors.emg(block, self._plant), sensors.emg_config)
+            start = now - block
+            out.emg(start, sensors.emg(start, block, self._plant), sensors.emg_config)
+            out.assistant(*sensors.lifting(block), sensors.assistant_config)
         out.imu(now, sensors.motion(TICK, self._plant))
         if sensors.faults.arm_connected:
             for reading in sensors.arm(now, self._plant):

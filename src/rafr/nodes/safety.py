@@ -95,7 +95,10 @@ class SafetyNode(RafrNode):
             self.diagnose(_LEVELS[decision.level], "; ".join(decision.reasons) or "nothing wrong")
         self._decision = decision
         message = SafetyState(
-            state=int(decision.level), reasons=list(decision.reasons), compliant=decision.compliant
+            state=int(decision.level),
+            reasons=list(decision.reasons),
+            compliant=decision.compliant,
+            slowing=decision.slowing,
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self._publisher.publish(message)

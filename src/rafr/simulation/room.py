@@ -26,8 +26,6 @@ from rafr.simulation.live import LivePlant
 from rafr.simulation.markers import Markers, mount_markers
 from rafr.simulation.sensors import (
     ArmReading,
-    EmgConfig,
-    EmgSensor,
     ImuSensor,
     JointSensor,
     JointSensorConfig,
@@ -36,6 +34,7 @@ from rafr.simulation.sensors import (
     WrenchSensor,
     WrenchSensorConfig,
 )
+from rafr.simulation.wearables import AssistantConfig, AssistantSensors, EmgConfig, EmgSensor
 from rafr.tracking.tools import DRILL_TOOL
 from rafr.units import METRES_PER_MM
 
@@ -59,6 +58,8 @@ class SensorSuite:
     imu_mount: tuple[str, RigidTransform]
     """Body that carries the inertial sensor, and `T_ct_imu` (m)."""
     emg_config: EmgConfig
+    assistant: AssistantSensors
+    assistant_config: AssistantConfig
     wheels: np.random.Generator
     hand: DrillingHand | None = None
     """With the tracked drill; None: there is none in the room."""
@@ -97,8 +98,14 @@ class SensorSuite:
         """N, by the winch's load cell."""
         return plant.truth().traction + _TENSION_NOISE * float(self.wheels.standard_normal())
 
-    def emg(self, duration: float, plant: LivePlant) -> FloatArray:
-        return self.muscles.read(duration, float(np.linalg.norm(plant.wrench()[:3])))
+    def emg(self, start: float, duration: float, plant: LivePlant) -> FloatArray:
+        """(channels, n) V of the patient's muscles in the last `duration` s, from `start` on."""
+        load = float(np.linalg.norm(plant.wrench()[:3]))
+        return self.muscles.read(start, duration, load, self.faults.muscles)
+
+    def lifting(self, duration: float) -> tuple[tuple[float, FloatArray], tuple[float, FloatArray]]:
+        """What the assistant wears: begin and samples of EMG, begin and samples of inertial sensors."""
+        return self.assistant.read(duration, self.faults.lifting)
 
     def motion(self, period: float, plant: LivePlant) -> FloatArray:
         """Specific force and angular rate (6,) of the body with the inertial sensor."""
@@ -151,6 +158,8 @@ def open_room(
         imu=ImuSensor(ImuConfig(), streams[7]),
         imu_mount=(moving, over_bone),
         emg_config=emg_config,
+        assistant=AssistantSensors(AssistantConfig(), np.random.default_rng([seed, 3, 9])),
+        assistant_config=AssistantConfig(),
         wheels=streams[6],
         hand=_hand(seed) if drill else None,
     )

@@ -1,6 +1,7 @@
-"""What the operating room's sensors say: joint encoders, wrist wrench, optical tracker, EMG, IMU.
+"""What the operating room's sensors say: joint encoders, wrist wrench, optical tracker, IMU over a bone.
 
-Each sensor has its own random stream, so switching one off does not change another.
+What is worn on muscles is in `rafr.simulation.wearables`. Each sensor has its own random stream, so switching
+one off does not change another.
 """
 
 from __future__ import annotations
@@ -162,46 +163,3 @@ class ImuSensor:
         position = np.array([T.translation for T in self._poses])
         rotation = np.array([T.rotation for T in self._poses])
         return self._imu.measure(felt(position, rotation, period)[0])
-
-
-@dataclass(frozen=True, slots=True)
-class EmgConfig:
-    """Surface EMG of the patient's muscles near the nerves at risk."""
-
-    rate: float = option(1000.0, "samples per second", unit="Hz", lower=100.0, upper=10000.0)
-    baseline: float = option(5e-6, "noise at rest, standard deviation", unit="V", lower=0.0)
-    burst: float = option(6e-5, "amplitude of a burst", unit="V", lower=0.0)
-    # a relaxed patient under anaesthesia: about one burst in ten minutes on four muscles
-    burst_rate: float = option(0.0005, "bursts per second and muscle at rest", unit="1/s", lower=0.0)
-    force_scale: float = option(
-        1500.0, "force on the fragment that adds one burst per second and muscle", unit="N", lower=1.0
-    )
-    burst_length: float = option(0.25, "of a burst", unit="s", lower=0.01)
-
-
-EMG_CHANNELS = ("tibialis_anterior", "gastrocnemius", "vastus_medialis", "gluteus_maximus")
-
-
-class EmgSensor:
-    """Band-limited noise with bursts that come more often the harder the fragment is pulled."""
-
-    def __init__(self, config: EmgConfig, rng: np.random.Generator) -> None:
-        self._config, self._rng = config, rng
-        self._left = np.zeros(len(EMG_CHANNELS))  # s of burst still to come
-        self._last = np.zeros(len(EMG_CHANNELS))  # last noise sample, for the difference filter
-
-    def read(self, duration: float, force: float) -> FloatArray:
-        """(channels, n) samples, V, of the last `duration` s, with `force` N on the fragment."""
-        c = self._config
-        n = round(duration * c.rate)
-        chance = duration * (c.burst_rate + (force / c.force_scale) ** 2)
-        starts = self._rng.random(len(EMG_CHANNELS)) < chance
-        self._left = np.where(starts, c.burst_length, self._left)
-        amplitude = np.where(self._left > 0, c.burst, c.baseline)
-        self._left = np.maximum(self._left - duration, 0.0)
-        noise = self._rng.standard_normal((len(EMG_CHANNELS), n + 1))
-        noise[:, 0] = self._last
-        self._last = noise[:, -1]
-        # a first difference takes away slow drift, as the amplifier's high-pass does
-        samples: FloatArray = amplitude[:, None] * np.diff(noise, axis=1) / np.sqrt(2.0)
-        return samples

@@ -75,6 +75,21 @@ def test_stiff_tissue_holds_at_the_force_limit_and_the_arm_then_stands_still(too
     assert np.array_equal(bench.command.q, held)
 
 
+def test_risk_slows_the_path_and_the_fragment_still_comes_home(tools):
+    until = {}
+    for slowing in (0.0, 0.5, 0.8):
+        bench = tools.bench().reducing()
+        ticks = 1
+        while bench.tick(slowing=slowing).progress < 0.3:
+            ticks += 1
+        until[slowing] = tools.dt * ticks
+    # half and a fifth of the speed, but for the moment in which it begins
+    assert until[0.5] / until[0.0] == pytest.approx(2.0, rel=0.15)
+    assert until[0.8] / until[0.0] == pytest.approx(5.0, rel=0.15)
+    finished = bench.run(60.0)
+    assert finished.success, finished.message
+
+
 def pulled(bench, force):
     """The tissue's rest pose moves by what raises the force by so much (N): a surge of traction."""
     shift = RigidTransform.from_translation([0.0, 0.0, force / bench.plant.tissue[0]])

@@ -52,6 +52,24 @@ def test_what_a_reading_gives_away_holds_at_once_and_is_named(start, fault):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("fault", ["muscle-guarding", "nerve-irritation"])
+def test_muscles_that_protest_slow_the_path_and_hold_by_their_name(start, fault):
+    slowing = []
+    run = run_reduction(
+        start,
+        [fault],
+        when=SOON,
+        after=0.0,
+        hooks=[lambda loop, t: slowing.append(loop.decision.slowing)],
+    )
+    assert run.outcome == "held"
+    assert re.search(KINDS[fault].said, run.reason)
+    assert run.reaction < 2.5  # s: activity that lasts a second, or bursts that add up
+    assert max(slowing) > 0.0
+    assert slowing[50] == 0.0
+
+
+@pytest.mark.slow
 def test_slipping_brakes_hold_before_the_base_has_rolled_two_millimetres(start):
     moved = []
     run = run_reduction(

@@ -277,7 +277,7 @@ def test_slipping_brakes_let_the_base_roll_some_millimetres(injected):
 def test_every_fault_says_what_it_is_and_changes_something():
     for name, kind in KINDS.items():
         assert len(FAULTS[name]) > 10
-        hooks = ("begin", "frames", "readings", "wrench", "commands")
+        hooks = ("begin", "frames", "readings", "wrench", "commands", "muscles", "lifting")
         changes = any(getattr(kind, hook) is not getattr(Fault, hook) for hook in hooks)
         assert kind.reaches_arm != Fault.reaches_arm or changes
         assert re.compile(kind.said).pattern, f"{name} has no words by which a reason names it"

@@ -6,9 +6,6 @@ import pytest
 from rafr.geometry import RigidTransform
 from rafr.risk.physiology import ImuConfig
 from rafr.simulation.sensors import (
-    EMG_CHANNELS,
-    EmgConfig,
-    EmgSensor,
     ImuSensor,
     JointSensor,
     JointSensorConfig,
@@ -79,15 +76,6 @@ def test_encoders_add_their_noise():
     read = np.array([sensor.read(np.ones(6), np.zeros(6)) for _ in range(1000)])
     assert (read[:, 0] - 1.0).std() == pytest.approx(config.noise, rel=0.1)
     assert read[:, 1].std() == pytest.approx(config.rate_noise, rel=0.1)
-
-
-def test_muscles_fire_more_the_harder_the_fragment_is_pulled():
-    def power(force):
-        sensor = EmgSensor(EmgConfig(), np.random.default_rng(2))
-        return np.mean([np.mean(sensor.read(0.1, force) ** 2) for _ in range(400)])
-
-    assert power(300.0) > 3.0 * power(0.0)
-    assert EmgSensor(EmgConfig(), np.random.default_rng(0)).read(0.1, 0.0).shape == (len(EMG_CHANNELS), 100)
 
 
 def imu_readings(pose_at, seconds=2.0, **changes):

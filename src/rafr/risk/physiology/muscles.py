@@ -16,7 +16,6 @@ from rafr.risk.physiology.potentials import TissueConfig, in_time, waveforms
 
 _TICK = 0.005  # s in which the drive is taken as constant
 _SLOWINGS = np.linspace(0.6, 1.0, 9)  # conduction velocities for which potentials are kept ready
-_IRRITATED = 0.25  # share of the units whose axons run where a nerve is irritated
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +56,34 @@ class SurfaceEmg:
         energy = (bank[:, :, -1] ** 2).sum(axis=-1) / rate
         power = energy @ rates(np.array(1.0), c.units)
         self._bank = bank * (c.mvc_rms / np.sqrt(power))[:, None, None, None]
-        self._irritated = rng.random((count, c.units.units)) < _IRRITATED
+        self._axons = rng.random((count, c.units.units))  # where in their nerve, 0..1
         self._tail = np.zeros((count, bank.shape[-1]))
         self.fatigue = Fatigue(c.fatigue, count)
         self.electrodes = Electrodes(c.electrode, count, rate, rng)
 
     def read(
-        self, drive: FloatArray, motion: FloatArray | float = 0.0, irritation: FloatArray | None = None
+        self,
+        drive: FloatArray,
+        motion: FloatArray | float = 0.0,
+        irritation: FloatArray | None = None,
+        share: FloatArray | float = 0.25,
     ) -> FloatArray:
         """The next block.
 
         Args:
             drive: (count, n) wanted activation, 0..1 of the maximum; fatigue adds to it.
             motion: acceleration of the skin beyond gravity, m/s^2, (n,), (count, n) or a number.
-            irritation: (count, n) rate, 1/s, at which an irritated nerve lets a part of each muscle's units
-                fire whatever the drive is (30 to 100 in neurotonic discharges); None: nowhere.
+            irritation: (count, n) rate, 1/s, at which irritated axons let their units fire whatever the drive
+                is (30 to 100 in neurotonic discharges); None: nowhere.
+            share: (count,) or a number, 0..1: of each muscle's axons that are irritated, always the same.
 
         Returns:
             (count, n) V.
         """
-        potentials = self._potentials(drive, irritation)
+        potentials = self._potentials(drive, irritation, np.broadcast_to(share, self._count))
         return self.electrodes.record(potentials, motion)
 
-    def _potentials(self, drive: FloatArray, irritation: FloatArray | None) -> FloatArray:
+    def _potentials(self, drive: FloatArray, irritation: FloatArray | None, share: FloatArray) -> FloatArray:
         count, n = drive.shape
         length = self._bank.shape[-1]
         step = max(1, round(_TICK * self.rate))
@@ -88,7 +92,8 @@ class SurfaceEmg:
         strength = np.clip(drive[:, at] * self.fatigue.effort[:, None], 0.0, 1.0)
         rate = np.swapaxes(rates(strength, self._config.units), 1, 2)
         if irritation is not None:
-            forced = self._irritated[:, :, None] * irritation[:, None, at]
+            hit = self._axons < share[:, None]
+            forced = hit[:, :, None] * irritation[:, None, at]
             rate = np.maximum(rate, forced)
         if n % step:  # the last tick is shorter: its units fire for as long as it lasts
             rate[:, :, -1] *= (n % step) / step

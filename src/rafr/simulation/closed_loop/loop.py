@@ -18,6 +18,9 @@ from rafr.control.traction import TractionWatch
 from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.procedure.traction import TractionFollower
+from rafr.risk.blocks import Block
+from rafr.risk.estimate import PATIENT_SOURCE, RiskEstimate
+from rafr.risk.patient import PatientRisk
 from rafr.robot.mobile import floor_transform
 from rafr.simulation.arm_line import TICK, ArmLine
 from rafr.simulation.closed_loop.start import Start, registration
@@ -26,6 +29,7 @@ from rafr.simulation.faults import FaultConfig, FaultInjector, parse_faults
 from rafr.simulation.faults.fault import Delivered
 from rafr.simulation.room import open_room
 from rafr.simulation.sensors import ArmReading
+from rafr.simulation.wearables import EMG_CHANNELS
 from rafr.tissue.traction import TractionConfig
 from rafr.tracking.average import ToolHistory
 from rafr.tracking.drivers.frame import Reading
@@ -36,8 +40,8 @@ from rafr.trajectory import measured, mission
 from rafr.trajectory.result import ArmTrajectory
 
 _STEPS = round(TICK / 1e-3)
-# odometry, arm/state and safety/state come every 20, 50 and 100 ms
-_ODOMETRY_TICKS, _STATE_TICKS, _SAFETY_TICKS = 2, 5, 10
+# odometry, arm/state, safety/state and EMG come every 20, 50, 100 and 100 ms
+_ODOMETRY_TICKS, _STATE_TICKS, _SAFETY_TICKS, _EMG_TICKS = 2, 5, 10, 10
 _NODES = ("arm_controller", "tracker")
 _SETTLE = 1.0  # s: the tracker's gate opens, the wrist sensor is heard
 
@@ -50,6 +54,7 @@ class ClosedLoop:
         approved_hash: of the plan whose approval is live.   command: the controller's last.
         trajectory: of the reduction, once `grip` is done.
         decision: the supervisor's last.   now: s, simulated.
+        risk, estimate: who watches the patient's muscles, and what was said last.
     """
 
     trajectory: ArmTrajectory
@@ -67,6 +72,8 @@ class ClosedLoop:
         self.controller.load_plan(start.plan)
         self.approved_hash = start.plan.hash
         self.safety = SafetySupervisor(_NODES, SafetyConfig(), t_start=0.0)
+        self.risk = PatientRisk()
+        self.estimate: RiskEstimate | None = None
         self.command: ArmCommand | None = None
         self.decision: SafetyDecision | None = None
         self.fault_t: float | None = None
@@ -160,6 +167,7 @@ class ClosedLoop:
                 safety_ok=self.decision is not None and self.decision.motion_allowed,
                 forbidden="" if self.decision is None else "; ".join(self.decision.reasons),
                 may_yield=self.decision is not None and self.decision.compliant,
+                slowing=0.0 if self.decision is None else self.decision.slowing,
                 approved_hash=self.approved_hash,
             )
         )
@@ -175,10 +183,21 @@ class ClosedLoop:
             self.safety.heard_base(self.sensors.odometry(self.plant)[0][:2])
             self._tension = self.sensors.traction(self.plant)
             self.safety.heard_traction(self._winch.complaint(self._tension, now))
+        if self._ticks % _EMG_TICKS == 0:
+            self._watch_muscles(command.force)
         if self._ticks % _SAFETY_TICKS == 0:
             for node in _NODES:
                 self.safety.heard_heartbeat(node, now, ready=True)
             self.decision = self.safety.update(now)
+
+    def _watch_muscles(self, force: float) -> None:
+        """As the risk node does with a block of EMG."""
+        length = _EMG_TICKS * TICK
+        samples = self.sensors.emg(self.now - length, length, self.plant)
+        self.risk.heard_load(force)
+        block = Block(self.now - length, self.sensors.emg_config.rate, EMG_CHANNELS, samples)
+        self.estimate = self.risk.update(block, self.now)
+        self.safety.heard_risk(PATIENT_SOURCE, self.estimate.probability, self.estimate.reason, self.now)
 
     def _pull(self, tension: float | None) -> None:
         if tension is not None and self.plant.set_traction(tension):

@@ -10,6 +10,7 @@ import numpy as np
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.simulation.live import LivePlant
 from rafr.simulation.sensors import ArmReading, TrackerFrame
+from rafr.simulation.wearables import Demand
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,14 @@ class Fault:
     def wrench(self, measured: FloatArray, now: float) -> FloatArray:
         """(6,) what the wrist sensor says at `now` instead of `measured`."""
         return measured
+
+    def muscles(self, demand: Demand) -> Demand:
+        """What makes the patient's muscles fire instead."""
+        return demand
+
+    def lifting(self, share: float) -> float:
+        """Share 0..1 of the assistant's strength that lifting takes instead."""
+        return share
 
     def commands(self, positions: Sequence[FloatArray], now: float) -> list[FloatArray]:
         """Joint positions (dof,) that the arm's drives get at `now` instead of those sent."""

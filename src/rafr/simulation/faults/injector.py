@@ -10,10 +10,11 @@ import numpy as np
 from rafr.config import option
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.simulation.faults import arm, patient, stream, tracker, wrist
+from rafr.simulation.faults import arm, muscles, patient, stream, tracker, wrist
 from rafr.simulation.faults.fault import Delivered, Fault
 from rafr.simulation.live import LivePlant
 from rafr.simulation.sensors import ArmReading, TrackerFrame
+from rafr.simulation.wearables import Demand
 
 KINDS: Mapping[str, type[Fault]] = {
     "tracker-freeze": tracker.TrackerFreeze,
@@ -38,6 +39,11 @@ KINDS: Mapping[str, type[Fault]] = {
     "pin-break": patient.PinBreak,
     "tissue-stiff": patient.TissueStiff,
     "ligament-unplanned": patient.LigamentUnplanned,
+    "muscle-guarding": muscles.MuscleGuarding,
+    "relaxant-wears-off": muscles.RelaxantWearsOff,
+    "nerve-irritation": muscles.NerveIrritation,
+    "emg-electrode-off": muscles.EmgElectrodeOff,
+    "assistant-overload": muscles.AssistantOverload,
     "base-slip": arm.BaseSlip,
     "arm-connection-lost": arm.ArmConnectionLost,
     "arm-lag": arm.ArmLag,
@@ -128,6 +134,18 @@ class FaultInjector:
         for fault in self._active.values():
             delivered = fault.frames(delivered, now)
         return delivered
+
+    def muscles(self, demand: Demand) -> Demand:
+        """What makes the patient's muscles fire instead."""
+        for fault in self._active.values():
+            demand = fault.muscles(demand)
+        return demand
+
+    def lifting(self, share: float) -> float:
+        """Share of the assistant's strength that is used instead."""
+        for fault in self._active.values():
+            share = fault.lifting(share)
+        return share
 
     def commands(self, positions: Sequence[FloatArray], now: float) -> list[FloatArray]:
         """Joint positions (dof,) that reach the arm's drives at `now` instead of those sent."""
