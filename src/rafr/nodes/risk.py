@@ -6,11 +6,14 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from rafr_msgs.msg import ArmState, MuscleSignals, Risk
 
+from rafr.config import option
+from rafr.errors import InputError
 from rafr.nodes.convert import seconds
 from rafr.nodes.runtime import OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
 from rafr.risk.assistant import AssistantRiskConfig, LiftingRisk, SlipRisk
@@ -23,9 +26,17 @@ from rafr.risk.estimate import (
     RiskEstimate,
     unknown,
 )
+from rafr.risk.live_model import LiveModel
 from rafr.risk.patient import PatientRisk, PatientRiskConfig
 
 _CHECK = 0.5  # s, wall time
+
+
+@dataclass(frozen=True, slots=True)
+class RiskNodeConfig:
+    model: str = option("", "file of `rafr risk train` that judges the assistants' load; empty: none")
+
+
 _REPEAT = 1.0  # s after which it is said again that a channel is not watched
 
 Judge = Callable[[Block, float], RiskEstimate]
@@ -43,8 +54,10 @@ class RiskNode(RafrNode):
         self._unwatched: dict[str, float] = {}
         self._longest = 0.0  # s from a block's arrival to its answer
         self._watch("emg", PATIENT_SOURCE, self._patient.update)
-        self._watch("assistant/emg", ASSISTANT_EMG_SOURCE, LiftingRisk(lifting, self._stream, band).update)
-        self._watch("assistant/imu", ASSISTANT_IMU_SOURCE, SlipRisk(lifting, self._stream).update)
+        self._lifting, self._slip = LiftingRisk(lifting, self._stream, band), SlipRisk(lifting, self._stream)
+        self._model = _model(self.config(RiskNodeConfig).model, lifting.lifting_reference)
+        self._watch("assistant/emg", ASSISTANT_EMG_SOURCE, self._judge_lifting)
+        self._watch("assistant/imu", ASSISTANT_IMU_SOURCE, self._judge_motion)
         self.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
         self.create_wall_timer(_CHECK, self._check_silence)
         _warm_up()
@@ -52,6 +65,26 @@ class RiskNode(RafrNode):
 
     def _watch(self, topic: str, source: str, judge: Judge) -> None:
         self.create_subscription(MuscleSignals, topic, partial(self._take, source, judge), SENSOR)
+
+    def _judge_lifting(self, block: Block, now: float) -> RiskEstimate:
+        estimate = self._lifting.update(block, now)
+        if self._model is None or not self._accepted(self._model.hear_emg, block):
+            return estimate
+        return self._model.added_to(estimate, block.end)
+
+    def _judge_motion(self, block: Block, now: float) -> RiskEstimate:
+        if self._model is not None:
+            self._accepted(self._model.hear_imu, block)
+        return self._slip.update(block, now)
+
+    def _accepted(self, hear: Callable[[Block], None], block: Block) -> bool:
+        """Let the model hear a block; streams it was not trained on end the node."""
+        try:
+            hear(block)
+        except InputError as error:
+            self.failure = error
+            return False
+        return True
 
     def _now(self) -> float:
         return 1e-9 * float(self.get_clock().now().nanoseconds)
@@ -127,6 +160,14 @@ class RiskNode(RafrNode):
         else:
             text = "; ".join(f"{s}: {e.reason}" for s, e in self._said.items())
             self.diagnose(OK, text, longest_answer_ms=f"{1e3 * self._longest:.1f}", **values)
+
+
+def _model(path: str, reference: float) -> LiveModel | None:
+    if not path:
+        return None
+    from rafr.risk.model import load  # scikit-learn, for those who have a model only
+
+    return LiveModel(load(path), reference)
 
 
 def _warm_up() -> None:

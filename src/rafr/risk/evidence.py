@@ -37,7 +37,7 @@ def lasting(activity: FloatArray, seconds: float) -> float:
     n = frames_in(seconds)
     if len(activity) < n:
         return float("-inf")
-    kept = np.sort(np.quantile(activity[-n:], 0.25, axis=0))[::-1]
+    kept = np.sort(_lower_quartile(activity[-n:]))[::-1]
     return float(kept[(len(kept) + 1) // 2 - 1])
 
 
@@ -76,16 +76,30 @@ def focal_seconds(activity: FloatArray, seconds: float, least: float, apart: flo
     # power of 150 ms: a single unit that fires slowly is no series of bursts
     power = np.cumsum(np.pad(4.0**recent, ((1, 0), (0, 0))), axis=0)
     smooth = 0.5 * np.log2((power[_SPIKE:] - power[:-_SPIKE]) / _SPIKE)
-    rise = smooth - np.quantile(smooth, 0.25, axis=0)
-    count = recent.shape[1]
-    others = np.full_like(smooth, -np.inf)
-    if count > 1:
-        others = np.stack([np.median(np.delete(smooth, k, axis=1), axis=1) for k in range(count)], axis=1)
-    alone = others <= np.maximum(_AT_REST, smooth - _CROSSTALK)
-    focal = (smooth >= least) & (rise >= apart) & alone
+    usual = _lower_quartile(smooth)
+    smooth = smooth[-frames_in(seconds) :]
+    burst = (smooth >= least) & (smooth - usual >= apart)
+    if not burst.any():
+        return np.zeros(activity.shape[1])
+    alone = _median_of_others(smooth) <= np.maximum(_AT_REST, smooth - _CROSSTALK)
     weight = np.clip(0.5 * (smooth - least), 0.5, 2.0)
-    total: FloatArray = FRAME * np.sum(np.where(focal, weight, 0.0)[-frames_in(seconds) :], axis=0)
+    total: FloatArray = FRAME * np.sum(np.where(burst & alone, weight, 0.0), axis=0)
     return total
+
+
+def _lower_quartile(x: FloatArray) -> FloatArray:
+    """(channels,) of (n, channels)."""
+    k = (len(x) - 1) // 4
+    quartile: FloatArray = np.partition(x, k, axis=0)[k]
+    return quartile
+
+
+def _median_of_others(x: FloatArray) -> FloatArray:
+    """(n, channels) median of the other channels at the same time; -inf where there are none."""
+    count = x.shape[1]
+    if count == 1:
+        return np.full_like(x, -np.inf)
+    return np.stack([np.median(np.delete(x, k, axis=1), axis=1) for k in range(count)], axis=1)
 
 
 def _smoothed(x: FloatArray) -> FloatArray:
