@@ -165,8 +165,13 @@ class RiskNode(RafrNode):
 def _model(path: str, reference: float) -> LiveModel | None:
     if not path:
         return None
-    from rafr.risk.model import load  # scikit-learn, for those who have a model only
-
+    try:
+        from rafr.risk.model import load  # scikit-learn, for those who have a model only
+    except ModuleNotFoundError as error:
+        expected = "what trained models need (requirements.lock)"
+        raise InputError(
+            "node risk", f"parameter model is given, {error.name} is missing", expected
+        ) from None
     return LiveModel(load(path), reference)
 
 

@@ -63,6 +63,9 @@ def test_a_patient_who_guards_tenses_with_the_load_on_all_muscles():
     little, much = (rms(emg(5.0, load, "muscle-guarding")[:, 3000:]) for load in (20.0, 200.0))
     assert np.all(little > 4e-6)
     assert np.all(much > 1.5 * little)
+    assert np.all(rms(emg(5.0, 2.0, "muscle-guarding", burst_rate=0.0)[:, 3000:]) < 5e-6), (
+        "nothing to guard against"
+    )
 
 
 def test_tone_returns_slowly():

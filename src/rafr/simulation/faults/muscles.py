@@ -10,7 +10,7 @@ from rafr.simulation.faults.fault import Fault
 from rafr.simulation.wearables import Demand
 
 _GUARD = (0.06, 0.0012, 0.35)  # drive of a patient who guards: at least, per N on the fragment, at most
-_REFLEX = 0.15  # s, time constant
+_LOAD, _REFLEX = 5.0, 0.15  # N that is felt; s, time constant
 _RETURN, _TONE = 90.0, (0.015, 0.2)  # s in which tone returns (in life: minutes), drive then and in the end
 _TRAIN, _BURST, _EVERY, _FIRING = 15.0, 0.15, 0.35, 70.0  # s, s, s, 1/s
 _OVERLOAD = 0.75  # of the assistant's strength
@@ -37,7 +37,7 @@ class MuscleGuarding(Fault):
 
     def muscles(self, demand: Demand) -> Demand:
         least, per_newton, most = _GUARD
-        goal = min(least + per_newton * demand.load, most)
+        goal = min(least + per_newton * demand.load, most) if demand.load > _LOAD else 0.0
         span = demand.t - demand.t[0] + (demand.t[1] - demand.t[0])
         drive = goal + (self._drive - goal) * np.exp(-span / _REFLEX)
         self._drive = float(drive[-1])
