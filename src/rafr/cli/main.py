@@ -21,6 +21,7 @@ COMMANDS = {
     "xray": ("rafr.cli.xray", "radiographs of a case: before, as planned, as achieved"),
     "trajectory": ("rafr.cli.trajectory", "optimise base docking and arm trajectory"),
     "fixation": ("rafr.cli.fixation", "compare fixation schemes by finite elements"),
+    "risk": ("rafr.cli.risk", "how heavy people lift, from EMG and IMU: simulate, train, evaluate, monitor"),
     "calibrate": ("rafr.cli.calibrate", "calibrate tracked tools: pivot, phantom, hand-eye, camera"),
     "report": ("rafr.cli.report", "make the document of an operation again"),
     "replay": ("rafr.cli.replay", "show a recorded operation on the review page"),

@@ -1,0 +1,1 @@
+"""Recordings of people who lift: files in, checked, in SI units."""

@@ -1,0 +1,1 @@
+"""From windows to probabilities: classifiers, their calibration, when they should rather say nothing."""
