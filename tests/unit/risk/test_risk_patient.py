@@ -182,7 +182,7 @@ CHANGES = {
     "tonic_time": 15.0, "tonic_even": 20.0, "tonic_sure": 60.0,
     "rise_time": 0.5, "rise_even": 50.0, "rise_sure": 150.0, "load_least": 250.0,
     "follow_even": 0.05, "follow_sure": 0.99,
-    "burst_ratio": 90.0, "burst_apart": 90.0, "burst_window": 10.0, "burst_even": 2.0, "burst_sure": 8.0,
+    "burst_ratio": 90.0, "burst_apart": 90.0, "burst_window": 0.5, "burst_even": 2.0, "burst_sure": 8.0,
 }  # fmt: skip
 BAND_CHANGES = {
     "low_hz": 150.0, "high_hz": 80.0, "settle": 4.0, "mains_hz": 60.0, "hum_share": 0.999, "hum_least": 0.05,
@@ -202,7 +202,13 @@ def scene(config=None, band=None):
     def weak(t):
         return pull(t, 8.0, 8.0, 60.0)
 
+    def swinging(t):
+        return 45.0 + 40.0 * np.sin(1.5 * t) if t > 5.0 else 3.0
+
+    # nothing is sudden to this one: it goes by what follows the load
+    blind = dataclasses.replace(config or PatientRiskConfig(), rise_even=900.0, rise_sure=1000.0)
     runs = [
+        watch(16.0, "muscle-guarding", 6.0, 5, swinging, PatientRisk(blind, None, band)),
         watch(14.0, "muscle-guarding", 10.0, 1, weak, judge()),
         watch(24.0, "relaxant-wears-off", -60.0, 2, weak, judge()),
         watch(13.0, "nerve-irritation", 10.0, 3, weak, judge()),
