@@ -77,3 +77,15 @@ def test_bursts_of_a_muscle_are_high_risk_within_time_and_a_lost_electrode_is_sa
     # and now nothing more comes
     assert lab.wait(lambda: "no signal" in said()[-1].reason, 10.0)
     assert math.isnan(said()[-1].probability)
+
+
+@pytest.mark.slow
+def test_a_model_that_is_none_is_refused_in_one_line(lab, tmp_path):
+    path = tmp_path / "lifting.rafr-risk"
+    path.write_text("no model")
+    process = lab.start("risk", model=str(path))
+    assert process.wait(timeout=60.0) == 2
+    said = [line for line in lab.log("risk").splitlines() if line.startswith("rafr:")]
+    assert len(said) == 1
+    assert "lifting.rafr-risk" in said[0]
+    assert "Traceback" not in lab.log("risk")
