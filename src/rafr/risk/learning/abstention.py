@@ -30,7 +30,7 @@ class Abstention(BaseEstimator):
         miss: share of the windows of either class whose set of answers may lack the right one.
     """
 
-    def __init__(self, unlike: float = 0.02, miss: float = 0.2) -> None:
+    def __init__(self, unlike: float = 0.02, miss: float = 0.1) -> None:
         self.unlike = unlike
         self.miss = miss
 
