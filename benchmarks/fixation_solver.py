@@ -1,10 +1,13 @@
 """The finite element core beside CalculiX on the same meshes in the same run: time, memory, agreement.
 
-python benchmarks/fixation_solver.py [--linear N ...] [--contact N ...] [--methods M ...] [--timeout S]
+python benchmarks/fixation_solver.py [--linear N ...] [--contact N ...] [--bar N ...] [--bar-contact N ...]
+                                     [--methods M ...] [--timeout S]
 
 Linear: a cube of bone, cancellous within cortical, with a titanium rod, N^3 cells of six Tet10, clamped and
 sheared.
 Contact: two such cubes, N^3 / 2 cells each and not matching, pressed together and sheared with friction 0.3.
+Bar, bar-contact: the same with columns of N x N x 10 N cells, which fill a factorisation far less: where a
+direct solver does best.
 Times are from nodes and elements in memory to displacements in memory; CalculiX's are those of its process,
 which also reads and writes. Every solution has a process of its own, whose largest resident set is its
 memory.
@@ -36,13 +39,15 @@ from rafr.fixation.fem.solvers import Method
 from rafr.fixation.fem.statics import Problem, Settings, solve
 
 SIDE = 50.0  # mm
+KINDS = ("linear", "contact", "bar", "bar-contact")
 CANCELLOUS, CORTICAL, TITANIUM = 100.0, 17_000.0, 110_000.0  # MPa
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--linear", type=int, nargs="*", default=[], metavar="N", help="cells along an edge")
-    parser.add_argument("--contact", type=int, nargs="*", default=[], metavar="N")
+    for kind in KINDS[1:]:
+        parser.add_argument(f"--{kind}", type=int, nargs="*", default=[], metavar="N")
     parser.add_argument("--methods", nargs="*", default=["multigrid", "aggregation"], choices=[*Method])
     parser.add_argument("--timeout", type=float, default=450.0, metavar="S", help="that CalculiX is given")
     parser.add_argument("--one", nargs=4, metavar=("KIND", "N", "METHOD", "FILE"), help=argparse.SUPPRESS)
@@ -52,8 +57,8 @@ def main() -> int:
         print(json.dumps(own(kind, int(n), Method(method), Path(file))))
         return 0
     rows = []
-    for kind in ("linear", "contact"):
-        for n in getattr(args, kind):
+    for kind in KINDS:
+        for n in getattr(args, kind.replace("-", "_")):
             rows.append(side_by_side(kind, n, args.methods, args.timeout))
             print(json.dumps(rows[-1], indent=2), flush=True)
     return 0
@@ -120,37 +125,42 @@ def own(kind: str, n: int, method: Method, file: Path) -> dict[str, Any]:
 
 
 def make(kind: str, n: int) -> tuple[Problem, FloatArray]:
-    return linear(n) if kind == "linear" else contact(n)
+    tall = 10 if kind.startswith("bar") else 1
+    return contact(n, tall) if kind.endswith("contact") else linear(n, tall)
 
 
-def linear(n: int) -> tuple[Problem, FloatArray]:
-    mesh = block((n, n, n), (SIDE,) * 3)
-    forces = traction(mesh, _at(mesh, boundary_faces(mesh), SIDE).nodes, np.array([0.2, 0.0, -0.1]))
-    return Problem(mesh, bone(mesh), np.full(len(mesh.elements), 0.3), _clamped(mesh)), forces
+def linear(n: int, tall: int) -> tuple[Problem, FloatArray]:
+    mesh = block((n, n, tall * n), (SIDE, SIDE, tall * SIDE))
+    top = _at(mesh, boundary_faces(mesh), tall * SIDE)
+    forces = traction(mesh, top.nodes, np.array([0.2, 0.0, -0.1]) / tall)
+    return Problem(mesh, bone(mesh, tall), np.full(len(mesh.elements), 0.3), _clamped(mesh)), forces
 
 
-def contact(n: int) -> tuple[Problem, FloatArray]:
-    half = SIDE / 2
+def contact(n: int, tall: int) -> tuple[Problem, FloatArray]:
+    half = tall * SIDE / 2
     fine = max(2, n + n // 8)
     mesh = merge(
         [
-            block((n, n, n // 2), (SIDE, SIDE, half)),
-            block((fine, fine, n // 2), (SIDE, SIDE, half), (0, 0, half)),
+            block((n, n, tall * n // 2), (SIDE, SIDE, half)),
+            block((fine, fine, tall * n // 2), (SIDE, SIDE, half), (0, 0, half)),
         ]
     )
     faces = boundary_faces(mesh)
     between = _at(mesh, faces, half)
     upper = mesh.region[between.element] == 1
     pair = ContactPair(between[upper], between[~upper], Layer(2000.0, 0.3))
-    forces = traction(mesh, _at(mesh, faces, SIDE).nodes, np.array([0.1, 0.0, -1.0]))
-    problem = Problem(mesh, bone(mesh), np.full(len(mesh.elements), 0.3), _clamped(mesh), contacts=(pair,))
-    return problem, forces
+    forces = traction(mesh, _at(mesh, faces, 2 * half).nodes, np.array([0.1 / tall, 0.0, -1.0]))
+    poisson = np.full(len(mesh.elements), 0.3)
+    return Problem(mesh, bone(mesh, tall), poisson, _clamped(mesh), contacts=(pair,)), forces
 
 
-def bone(mesh: TetMesh) -> FloatArray:
+def bone(mesh: TetMesh, tall: int) -> FloatArray:
+    """Cancellous within cortical, with a rod: across a cube, along a column."""
     centre = mesh.nodes[mesh.elements[:, :4]].mean(axis=1) - SIDE / 2
-    young = np.where((np.abs(centre) > 0.42 * SIDE).any(axis=1), CORTICAL, CANCELLOUS)
-    return np.where(np.linalg.norm(centre[:, 1:], axis=1) < 0.08 * SIDE, TITANIUM, young)
+    across = [1, 2] if tall == 1 else [0, 1]
+    shell = centre if tall == 1 else centre[:, :2]
+    young = np.where((np.abs(shell) > 0.42 * SIDE).any(axis=1), CORTICAL, CANCELLOUS)
+    return np.where(np.linalg.norm(centre[:, across], axis=1) < 0.08 * SIDE, TITANIUM, young)
 
 
 def _clamped(mesh: TetMesh) -> Any:

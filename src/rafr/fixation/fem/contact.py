@@ -56,8 +56,7 @@ class ContactPair:
     reach: mm, partners further apart in the normal's direction (or overlapping by more) never meet.
     offset: mm added to every gap: a layer of cartilage that fills a gap has its thickness, negated.
     degree: of the quadrature. Where a layer much stiffer than the elements opens within a face, 4 was off by
-    16 %
-        of the largest displacement, 6 by 3 %, 10 by 0.7 % (8 mm faces); where faces stay closed 4 does.
+        16 % of the largest displacement, 6 by 3 %, 10 by 0.7 % (8 mm faces); where faces stay closed 4 does.
     """
 
     slave: Faces
@@ -65,7 +64,7 @@ class ContactPair:
     layer: Layer
     reach: float = 3.0
     offset: float = 0.0
-    degree: int = 6
+    degree: int = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
