@@ -25,8 +25,7 @@ from rafr.fixation.fem.constraints import Reduction
 from rafr.fixation.fem.mesh import EDGES, FloatArray, TetMesh
 
 _DIRECT_COARSE = 200_000  # degrees of freedom of the linear elements that PARDISO still factorises: 5 GB
-_SUPERLU_COARSE = 60_000  # the same of SuperLU: half the iterations, but 30 s in a solid cube
-_SUPERLU_ONCE = 15_000  # where that has to pay for a single load
+_SUPERLU_COARSE = 80_000  # the same of SuperLU: 2 s in a pelvis, 30 s in a solid cube
 _DIRECT = 10_000  # degrees of freedom up to which a factorisation is as quick as the levels are
 _DEGREE = 2  # of the smoother
 _SMOOTHED = 8.0  # the smoother damps what lies between largest eigenvalue / this and the largest
@@ -125,14 +124,11 @@ class Direct:
 class Multigrid:
     """The two levels described above; symmetric, so that conjugate gradients may use it."""
 
-    def __init__(
-        self, K: Any, added: Any | None, hierarchy: Hierarchy, aggregate: bool = False, many: bool = False
-    ) -> None:
+    def __init__(self, K: Any, added: Any | None, hierarchy: Hierarchy, aggregate: bool = False) -> None:
         self._P = hierarchy.prolongation
         self._R = self._P.T.tocsr()
         self._modes = hierarchy.modes
-        superlu = _SUPERLU_COARSE if many else _SUPERLU_ONCE
-        most = superlu if find_spec("pypardiso") is None else _DIRECT_COARSE
+        most = _SUPERLU_COARSE if find_spec("pypardiso") is None else _DIRECT_COARSE
         self._aggregate = aggregate or self._P.shape[1] > most
         self.update(K, added)
 
@@ -188,15 +184,15 @@ class Multigrid:
 
 
 def preconditioner(
-    K: Any, added: Any | None, hierarchy: Callable[[], Hierarchy], method: Method, many: bool = False
+    K: Any, added: Any | None, hierarchy: Callable[[], Hierarchy], method: Method
 ) -> Preconditioner:
-    """The one a method asks for; `many` systems are to be solved with it."""
+    """The one a method asks for."""
     if method is Method.AUTO:
         small = K.shape[0] <= _DIRECT
         method = Method.DIRECT if small else Method.MULTIGRID
     if method is Method.DIRECT:
         return Direct(K, added)
-    return Multigrid(K, added, hierarchy(), method is Method.AGGREGATION, many)
+    return Multigrid(K, added, hierarchy(), aggregate=method is Method.AGGREGATION)
 
 
 def factorise(K: Any) -> Callable[[FloatArray], FloatArray]:

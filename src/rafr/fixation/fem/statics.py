@@ -358,7 +358,7 @@ class System:
         if self._preconditioner is None:
             mesh, reduction = self.problem.mesh, self._reduction
             self._preconditioner = preconditioner(
-                K, added, lambda: Hierarchy.of(mesh, reduction), self.settings.method, self._unilateral
+                K, added, lambda: Hierarchy.of(mesh, reduction), self.settings.method
             )
         most = _MOST_ITERATIONS if new else self._patience
         step, iterations, left = conjugate_gradients(
