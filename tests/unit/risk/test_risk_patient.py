@@ -55,7 +55,7 @@ def test_every_event_is_found_and_called_by_its_name(event, cause, delay):
 
 
 def test_what_happens_without_a_load_is_no_guarding():
-    said = watch(30.0, "muscle-guarding", load=lambda t: 3.0)
+    said = watch(30.0, "muscle-guarding", load=lambda t: 6.0, heard=lambda t: 3.0)
     assert worst(said, GUARDING) < 0.1
     assert worst(said, RELAXATION) > 0.9
 
