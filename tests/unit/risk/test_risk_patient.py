@@ -212,7 +212,7 @@ def scene(config=None, band=None):
         watch(14.0, "muscle-guarding", 10.0, 1, weak, judge()),
         watch(24.0, "relaxant-wears-off", -60.0, 2, weak, judge()),
         watch(13.0, "nerve-irritation", 10.0, 3, weak, judge()),
-        watch(14.0, "", 10.0, 4, weak, judge(), hum),
+        watch(14.0, "", 10.0, 4, weak, judge(), spoil=hum),
     ]
     return np.array(
         [
