@@ -1,6 +1,7 @@
 """Resolve requirements.in into requirements.lock.
 
-    .venv/bin/python tools/lock.py
+    .venv/bin/python tools/lock.py               keeps every version that is locked already
+    .venv/bin/python tools/lock.py --upgrade     the newest that fit
 
 Uses pip's resolver report and not `pip freeze`: the ROS wheels leave egg-infos under names that
 are other projects on the index.
@@ -8,6 +9,7 @@ are other projects on the index.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -21,15 +23,20 @@ HEADER = """\
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--upgrade", action="store_true", help="do not keep the versions that are locked")
+    upgrade = parser.parse_args().upgrade
+    lock = ROOT / "requirements.lock"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
     command += ["--report", "-", "-r", str(ROOT / "requirements.in")]
+    command += [] if upgrade else ["--constraint", str(lock)]
     report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     pins = {
         item["metadata"]["name"].lower().replace("_", "-"): item["metadata"]["version"]
         for item in report["install"]
     }
     lines = [f"{name}=={version}\n" for name, version in sorted(pins.items())]
-    (ROOT / "requirements.lock").write_text(HEADER + "".join(lines), encoding="utf-8")
+    lock.write_text(HEADER + "".join(lines), encoding="utf-8")
     print(f"{len(lines)} packages locked")
 
 

@@ -32,7 +32,7 @@ EXIT_DONE, EXIT_NOT_ACCEPTABLE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
-    args = _parser(arguments).parse_args(arguments)
+    args = parser_for(arguments).parse_args(arguments)
     try:
         return int(args.run(args))
     except RafrError as error:
@@ -47,7 +47,8 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_DONE
 
 
-def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+def parser_for(arguments: list[str]) -> argparse.ArgumentParser:
+    """The parser of the whole command line, of which only the command in `arguments` knows its options."""
     parser = argparse.ArgumentParser(
         prog="rafr",
         description="Robot-assisted fracture reduction: from CT to the reduced pelvis. "

@@ -1,0 +1,49 @@
+"""Links between the pages lead somewhere: to a file, and to a heading where they name one."""
+
+import re
+
+import pytest
+import yaml
+from doc_commands import ROOT, pages
+
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+
+
+def text_of(page):
+    return page.read_text(encoding="utf-8")
+
+
+def anchors(page):
+    """Of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)$", CODE.sub("", text_of(page)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+def broken(page):
+    for link in LINK.findall(CODE.sub("", text_of(page))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            yield link
+
+
+@pytest.mark.parametrize("page", [*pages(), ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page):
+    assert list(broken(page)) == []
+
+
+def test_a_broken_link_would_be_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# One\n[a](none.md) [b](#one) [c](#two) [d](https://x.org) `[e](f)`\n")
+    assert list(broken(page)) == ["none.md", "#two"]
+
+
+def test_whoever_cites_finds_the_version_and_licence_of_the_package():
+    said = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
+    setup = text_of(ROOT / "setup.py")
+    assert f'version="{said["version"]}"' in setup
+    assert f'license="{said["license"]}"' in setup
+    assert said["cff-version"] == "1.2.0"
