@@ -103,7 +103,8 @@ def _simulate(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     from rafr.risk.learning.measures import measures
     from rafr.risk.learning.validation import target_of
-    from rafr.risk.model import save, train
+    from rafr.risk.model import train
+    from rafr.risk.model_file import save
 
     out = Path(args.out)
     if not out.parent.is_dir() or out.is_dir():
@@ -143,7 +144,7 @@ def _train(args: argparse.Namespace) -> int:
 def _monitor(args: argparse.Namespace) -> int:
     from rafr.risk.data.columns import ColumnMap
     from rafr.risk.data.read import read_recordings
-    from rafr.risk.model import load
+    from rafr.risk.model_file import load
     from rafr.risk.monitor import replay
 
     model = load(args.model)

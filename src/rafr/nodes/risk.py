@@ -166,7 +166,7 @@ def _model(path: str, reference: float) -> LiveModel | None:
     if not path:
         return None
     try:
-        from rafr.risk.model import load  # scikit-learn, for those who have a model only
+        from rafr.risk.model_file import load  # scikit-learn, for those who have a model only
     except ModuleNotFoundError as error:
         expected = "what trained models need (requirements.lock)"
         raise InputError(

@@ -1,61 +1,32 @@
-"""A trained model of lifting risk: saved with its schema, loaded safely, asked window by window.
+"""A trained model of lifting risk: its schema, and what it says of a window.
 
-    model = load("lifting.rafr-risk")              # InputError in one line: damaged, other schema, foreign
-    types model.schema.emg_names, .emg_rate, .imu_names, .imu_rate, .window, .step      # what it was trained
-    on (Hz, s) model.check_streams(emg_names, emg_rate, imu_names, imu_rate)       # InputError unless they
-    are the schema's verdict = model.assess(emg, acc, gyro, reference)
-    verdict.probability, verdict.abstained, verdict.reason              # NaN while it abstains on unusable
-    input
+    model = load("lifting.rafr-risk")  # of `rafr.risk.model_file`
+    model.check_streams(emg_names, emg_rate, imu_names, imu_rate)  # InputError unless they are the schema's
+    verdict = model.assess(emg, acc, gyro, reference)
+    verdict.probability, verdict.abstained, verdict.reason
 
-`assess` takes raw, unfiltered arrays in the schema's order of channels and judges their newest `window`
-seconds; it keeps no state. emg (channels, n) V; acc (sensors, 3, m) m/s^2, gravity included, sensor axes;
-gyro (sensors, 3, m) rad/s; reference (channels,) V, the RMS of each muscle's maximum voluntary contraction:
-needed where `schema.uses_reference` is true. Never raises on bad samples (NaN, flat, clipped, too short): it
-abstains and says why.
+`model.schema` says what it was trained on: `emg_names`, `emg_rate`, `imu_names`, `imu_rate` (Hz), `window`
+(length and step, s).
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rafr import __version__
-from rafr.config import check_config
 from rafr.errors import InputError
-from rafr.files import written_whole
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.data.quality import problems
 from rafr.risk.data.recording import Recording
-from rafr.risk.features.emg import EmgFeatureConfig
-from rafr.risk.features.table import WindowConfig, WindowTable, feature_names, features_at
+from rafr.risk.features.table import WindowConfig, WindowTable, features_at
 from rafr.risk.learning.abstention import Abstention
 from rafr.risk.learning.classifier import LoadClassifier
 from rafr.risk.learning.validation import classes_of, target_of
 
-FORMAT = 1
-_SCHEMA, _MODEL = "schema.json", "model.skops"
-_MOST_BYTES = 200_000_000
 _RATE_TOLERANCE = 0.01
-# what a file may hold beyond numpy's and scikit-learn's own estimators
-_TRUSTED = (
-    "numpy.dtype",
-    "rafr.risk.learning.abstention.Abstention",
-    "rafr.risk.learning.classifier.LoadClassifier",
-    "rafr.risk.learning.convolutions.RandomConvolutions",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +86,14 @@ class RiskModel:
         gyro: FloatArray | None = None,
         reference: FloatArray | None = None,
     ) -> Verdict:
-        """Judge the newest window; see the module."""
+        """Judge the newest `schema.window.length` seconds; no state is kept. Bad samples (NaN, flat, clipped,
+        too few) never raise: it abstains, with a probability of NaN, and says why.
+
+        Args:
+            emg: (channels, n) V, raw, in the schema's order.   acc: (sensors, 3, m) m/s^2, gravity included,
+                sensor axes.   gyro: (sensors, 3, m) rad/s.   reference: (channels,) V, the RMS of each
+                muscle's maximum contraction, needed where `schema.uses_reference`.
+        """
         s = self.schema
         none = np.empty((0, 3, 0))
         streams: list[tuple[FloatArray, tuple[str, ...], float, str, tuple[int, ...]]] = [
@@ -197,134 +175,6 @@ def train(
         {"rafr": __version__, "scikit-learn": sklearn.__version__, "numpy": np.__version__},
     )
     return RiskModel(schema, fitted, guard)
-
-
-def save(path: Path | str, model: RiskModel) -> None:
-    """A ZIP file of the schema (JSON) and of classifier and guard (skops: no pickle, types are checked on
-    loading).
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    import skops.io
-
-    path = Path(path)
-    text = json.dumps({"format": FORMAT, **dataclasses.asdict(model.schema)}, indent=1)
-    content = skops.io.dumps({"classifier": model.classifier, "guard": model.guard})
-    try:
-        with (
-            written_whole(path) as temporary,
-            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
-        ):
-            archive.writestr(_SCHEMA, text)
-            archive.writestr(_MODEL, content)
-    except OSError as error:
-        raise InputError(path, f"cannot be written ({error.strerror})", "a writable file") from None
-
-
-def load(path: Path | str) -> RiskModel:
-    """A saved model.
-
-    Raises:
-        InputError: no such file or a damaged one; another format; made with another scikit-learn (its
-            estimators promise
-            nothing across versions); columns that this version would compute otherwise; types that no model
-            holds.
-    """
-    import skops.io
-
-    path = Path(path)
-    expected = "a model written by `rafr risk train`"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(info.file_size for info in archive.infolist()) > _MOST_BYTES:
-                raise InputError(path, "it is larger than any model", expected)
-            data = json.loads(archive.read(_SCHEMA))
-            content = archive.read(_MODEL)
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})", expected) from None
-    except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError) as error:
-        raise InputError(path, f"is no model ({error})", expected) from None
-    schema = _schema(path, data)
-    try:
-        foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(_TRUSTED))
-        if foreign:
-            raise InputError(path, f"holds foreign types ({', '.join(foreign[:3])})", expected)
-        parts = skops.io.loads(content, trusted=list(_TRUSTED))
-        model = RiskModel(schema, parts["classifier"], parts["guard"])
-        fits = model.classifier.n_features_in_ == len(schema.columns)
-        fits = fits and tuple(model.classifier.names) == schema.columns and _whole_trees(model.classifier)
-    except InputError:
-        raise
-    except Exception as error:  # whatever a damaged or forged file makes the reader stumble over
-        raise InputError(path, f"cannot be restored ({type(error).__name__}: {error})", expected) from None
-    if not fits:
-        raise InputError(path, "its classifier does not belong to its schema", expected)
-    return model
-
-
-def _schema(path: Path, data: Any) -> Schema:
-    import sklearn
-
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        found = data.get("format") if isinstance(data, dict) else data
-        raise InputError(path, f"its format is {found!r}", f"format {FORMAT}")
-    made_with = data.get("made_with")
-    version = made_with.get("scikit-learn") if isinstance(made_with, dict) else None
-    if version is None or version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
-        raise InputError(
-            path, f"it was trained with scikit-learn {version}", f"{sklearn.__version__} (train again)"
-        )
-    try:
-        given = dict(data["window"])
-        window = WindowConfig(**{**given, "emg": EmgFeatureConfig(**given["emg"])})
-        names = ("emg_names", "imu_names", "classes", "columns")
-        lists = {name: tuple(str(v) for v in data[name]) for name in names}
-        plain = {f.name: data[f.name] for f in dataclasses.fields(Schema) if f.name not in (*lists, "window")}
-        schema = Schema(**lists, **plain, window=window)  # type: ignore[arg-type]
-        check_config(window, str(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(path, f"its schema lacks or misnames {error}", "a schema of this version") from None
-    now = Recording(
-        "",
-        "",
-        schema.emg_names,
-        np.empty((0, 0)),
-        schema.emg_rate,
-        schema.imu_names,
-        imu_rate=schema.imu_rate,
-    )
-    computed = feature_names(now, window)
-    if schema.columns != computed:
-        raise InputError(
-            path, "its columns are not those this version computes", "a model trained with this version"
-        )
-    return schema
-
-
-def _whole_trees(classifier: LoadClassifier) -> bool:
-    """Whether every tree's nodes lead to nodes of its own and ask for columns that exist: compiled code
-    trusts them.
-    """
-    for source, member in classifier.members_.items():
-        count = len(classifier.columns(source))
-        for tree in (e.tree_ for e in getattr(member, "estimators_", ())):
-            left, right, node = tree.children_left, tree.children_right, np.arange(tree.node_count)
-            leaf = left < 0
-            ahead = (left > node) & (right > node) & (left < tree.node_count) & (right < tree.node_count)
-            asked = (tree.feature >= 0) & (tree.feature < count)
-            if tree.n_features != count or not (leaf | (ahead & asked)).all():
-                return False
-        for step in getattr(member, "_predictors", ()):
-            for nodes in (predictor.nodes for predictor in step):
-                node, leaf = np.arange(len(nodes)), nodes["is_leaf"].astype(bool)
-                ahead = np.minimum(nodes["left"], nodes["right"]) > node
-                ahead &= np.maximum(nodes["left"], nodes["right"]) < len(nodes)
-                if not (
-                    leaf | (ahead & (nodes["feature_idx"] < count) & (nodes["is_categorical"] == 0))
-                ).all():
-                    return False
-    return True
 
 
 def _cannot(problem: str) -> Verdict:

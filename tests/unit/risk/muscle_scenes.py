@@ -1,5 +1,7 @@
 """Streams of simulated muscles through the judges, block by block."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from rafr.risk.blocks import Block
@@ -23,14 +25,25 @@ def watch(
 
     `load` is what the patient feels, `heard` what the judge is told (the same unless given), N at t.
     """
-    rng = np.random.default_rng(seed)
-    sensor, judge = EmgSensor(EmgConfig(), rng), judge or PatientRisk()
-    fault = KINDS[event](rng) if event else None
+    judge = judge or PatientRisk()
     said = []
-    for k in range(round(seconds / BLOCK)):
+    for k, volts in enumerate(_volts(round(seconds / BLOCK), event, at, seed, load)):
+        t = k * BLOCK
+        judge.heard_load((heard or load)(t))
+        block = Block(t, 1000.0, EMG_CHANNELS, spoil(t, volts.copy()))
+        said.append((t + BLOCK, judge.update(block, t + BLOCK)))
+    return said
+
+
+@lru_cache(maxsize=16)
+def _volts(blocks, event, at, seed, load):
+    """Of each block, made once for all judges that hear the same muscles."""
+    rng = np.random.default_rng(seed)
+    sensor = EmgSensor(EmgConfig(), rng)
+    fault = KINDS[event](rng) if event else None
+    made = []
+    for k in range(blocks):
         t = k * BLOCK
         change = fault.muscles if fault is not None and t >= at else unchanged
-        volts = spoil(t, sensor.read(t, BLOCK, load(t), change))
-        judge.heard_load((heard or load)(t))
-        said.append((t + BLOCK, judge.update(Block(t, 1000.0, EMG_CHANNELS, volts), t + BLOCK)))
-    return said
+        made.append(sensor.read(t, BLOCK, load(t), change))
+    return made

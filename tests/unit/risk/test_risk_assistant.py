@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -14,11 +15,19 @@ from rafr.simulation.wearables import INERTIAL_CHANNELS, LIFTING_CHANNELS, Assis
 ROOM = AssistantConfig()
 
 
+@lru_cache(maxsize=16)
+def readings(blocks, share=None, seed=0):
+    """EMG and inertial blocks of 0.1 s of somebody who always uses `share` of the strength (None: as usual),
+    made once for all judges that hear them.
+    """
+    worn = AssistantSensors(ROOM, np.random.default_rng(seed))
+    return [worn.read(0.1, float if share is None else lambda _: share) for _ in range(blocks)]
+
+
 def lift(seconds, share=None, seed=0, config=None, spoil=lambda volts: volts):
-    """The judge's last estimate of somebody who always uses `share` of the strength (None: as usual)."""
-    worn, judge = AssistantSensors(ROOM, np.random.default_rng(seed)), LiftingRisk(config)
-    for _ in range(round(seconds / 0.1)):
-        (start, volts), _ = worn.read(0.1, float if share is None else lambda _: share)
+    """The judge's last estimate."""
+    judge = LiftingRisk(config)
+    for (start, volts), _ in readings(round(seconds / 0.1), share, seed):
         estimate = judge.update(Block(start, ROOM.emg_rate, LIFTING_CHANNELS, spoil(volts)), start + 0.1)
     return estimate
 
@@ -81,14 +90,13 @@ def test_electrodes_that_are_off_are_named_and_with_most_of_them_off_nothing_is_
 
 
 def motion(seconds, jerk=None, judge=None):
-    worn, judge = AssistantSensors(ROOM, np.random.default_rng(0)), judge or SlipRisk()
+    judge = judge or SlipRisk()
     said = []
-    for k in range(round(seconds / 0.1)):
-        _, (start, readings) = worn.read(0.1)
+    for k, (_, (start, moved)) in enumerate(readings(round(seconds / 0.1))):
         if jerk is not None and k == 50:
-            readings = readings.copy()
-            readings[INERTIAL_CHANNELS.index("left_biceps/acc_z"), 3] += jerk
-        said.append(judge.update(Block(start, ROOM.imu_rate, INERTIAL_CHANNELS, readings), start + 0.1))
+            moved = moved.copy()
+            moved[INERTIAL_CHANNELS.index("left_biceps/acc_z"), 3] += jerk
+        said.append(judge.update(Block(start, ROOM.imu_rate, INERTIAL_CHANNELS, moved), start + 0.1))
     return said
 
 

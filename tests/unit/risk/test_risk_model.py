@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from rafr.errors import InputError
-from rafr.risk import model as models
+from rafr.risk import model_file
 from rafr.risk.features.table import WindowConfig, features_at
 from rafr.risk.learning.classifier import LoadClassifier
-from rafr.risk.model import load, save, train
+from rafr.risk.model import Verdict, train
+from rafr.risk.model_file import load, save
 from rafr.risk.monitor import LoadJudge, MonitorConfig, replay
 
 WINDOW = WindowConfig(length=2.0)
@@ -94,11 +95,11 @@ def test_foreign_types_are_never_built(path, tmp_path):
 def test_trees_that_lead_nowhere_are_refused(path, tmp_path, monkeypatch):
     whole = load(path)
     forest = whole.classifier.members_["emg"]
-    assert models._whole_trees(whole.classifier)
+    assert model_file._whole_trees(whole.classifier)
     state = forest.estimators_[0].tree_.__getstate__()
     state["nodes"]["left_child"][0] = 10**6
     forest.estimators_[0].tree_.__setstate__(state)
-    assert not models._whole_trees(whole.classifier)
+    assert not model_file._whole_trees(whole.classifier)
     save(tmp_path / "forged.rafr-risk", whole)
     with pytest.raises(InputError, match="does not belong"):
         load(tmp_path / "forged.rafr-risk")
@@ -159,7 +160,7 @@ def test_one_person_is_not_enough_to_train(lifters, table):
 def verdicts(judge, probabilities):
     events = []
     for k, p in enumerate(probabilities):
-        verdict = models.Verdict(0.5 if p is None else p, p is None, "unlike" if p is None else "")
+        verdict = Verdict(0.5 if p is None else p, p is None, "unlike" if p is None else "")
         event = judge.update(0.5 * k, verdict)
         events += [] if event is None else [(event.time, event.kind)]
     return events
