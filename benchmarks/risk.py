@@ -32,11 +32,11 @@ from rafr.risk.data.recording import Interval, Recording
 from rafr.risk.features.emg import BANDS_HZ
 from rafr.risk.features.table import WindowConfig, features_at, window_table
 from rafr.risk.learning.classifier import LoadClassifier
+from rafr.risk.learning.kinds import SEQUENCE_HZ
 from rafr.risk.learning.validation import evaluate
 from rafr.risk.lifting.session import LiftingConfig, simulate_people
 
 TOLD = ("balanced_accuracy", "worst", "roc_auc", "brier", "calibration_error")
-_SEQUENCE_HZ = 20.0
 
 
 def main() -> int:
@@ -70,7 +70,7 @@ def of_people(args: argparse.Namespace) -> list[dict[str, Any]]:
     for seed in (int(s) for s in args.seeds.split(",")):
         recordings = simulate_people(args.subjects, seed)
         for model in args.models.split(","):
-            config = WindowConfig(sequence_hz=_SEQUENCE_HZ if model == "convolutions" else 0.0)
+            config = WindowConfig(sequence_hz=SEQUENCE_HZ if model == "convolutions" else 0.0)
             table = window_table(recordings, config)
             begin = time.perf_counter()
             result = evaluate(table, LoadClassifier(table.names, model))

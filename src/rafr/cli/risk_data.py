@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rafr.config import check_config
 from rafr.errors import InputError
 from rafr.progress import Progress
+from rafr.risk.learning.kinds import FUSIONS, KINDS, SEQUENCE_HZ
 
 if TYPE_CHECKING:
     from rafr.risk.data.recording import Recording
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
     from rafr.risk.lifting.session import LiftingConfig
 
 SYNTHETIC_MARK = "SYNTHETIC.txt"  # beside recordings of virtual people
-_SEQUENCE_HZ = 20.0
-KINDS = (
-    "mixed",
-    "trees",
-    "boosting",
-    "logistic",
-    "convolutions",
-)  # as in `classifier`, which takes long to import
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +53,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         default="mixed",
         help="trees for EMG and a linear one for IMU (default), or one kind",
     )
-    parser.add_argument(
-        "--fusion", choices=("stacked", "features"), default="stacked", help="default: %(default)s"
-    )
+    parser.add_argument("--fusion", choices=FUSIONS, default="stacked", help="default: %(default)s")
 
 
 def add_synthetic_options(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +102,7 @@ def read_data(args: argparse.Namespace, progress: Progress) -> Data:
         raise InputError("the recordings", found, "CSV files, or --synthetic --subjects N --seed S")
     if (args.columns or args.intervals) and args.synthetic:
         raise InputError("--columns, --intervals", "given with --synthetic", "CSV files they belong to")
-    sequence = _SEQUENCE_HZ if args.model == "convolutions" else 0.0
+    sequence = SEQUENCE_HZ if args.model == "convolutions" else 0.0
     window = WindowConfig(length=args.window, step=args.step, sequence_hz=sequence)
     check_config(window, "--window, --step")
     if args.synthetic:

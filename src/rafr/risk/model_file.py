@@ -28,6 +28,7 @@ _TRUSTED = (
     "rafr.risk.learning.abstention.Abstention",
     "rafr.risk.learning.classifier.LoadClassifier",
     "rafr.risk.learning.convolutions.RandomConvolutions",
+    "rafr.risk.learning.fusion.SummedOdds",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.loss.HalfBinomialLoss",

@@ -8,9 +8,10 @@ import pytest
 from rafr.errors import InputError
 from rafr.risk.features.table import WindowTable
 from rafr.risk.learning.abstention import UNDECIDED, UNLIKE, Abstention
-from rafr.risk.learning.classifier import KINDS, LoadClassifier
+from rafr.risk.learning.classifier import LoadClassifier
 from rafr.risk.learning.convolutions import RandomConvolutions
 from rafr.risk.learning.importance import PermutationImportance, column_groups
+from rafr.risk.learning.kinds import FUSIONS, KINDS
 from rafr.risk.learning.measures import calibration_error, measures
 from rafr.risk.learning.validation import (
     classes_of,
@@ -90,7 +91,7 @@ def test_an_evaluation_tells_of_every_source_and_person():
 def test_two_weak_sources_are_better_together():
     t, new = (windows(people=8, personal=0.2, effect=1.8, seed=s) for s in (0, 1))
     y = (new.label == "Low").astype(int)  # the classes' second, in the alphabet
-    for fusion in ("stacked", "features"):
+    for fusion in FUSIONS:
         model = LoadClassifier(NAMES, "logistic", fusion, folds=2).fit(t.features, t.label, t.subject)
         auc = {s: measures(y, model.predict_proba(new.features, s)[:, 1])["roc_auc"] for s in model.heads_}
         assert auc["fusion"] > max(auc["emg"], auc["imu"]) + 0.03
@@ -98,7 +99,7 @@ def test_two_weak_sources_are_better_together():
 
 def test_probabilities_are_calibrated_on_people_left_out():
     t = windows(people=12, each=60, personal=1.0, effect=1.5)
-    grouped = LoadClassifier(NAMES, "trees", size=30).fit(t.features, t.label, t.subject)
+    grouped = LoadClassifier(NAMES, "trees", "features", size=30).fit(t.features, t.label, t.subject)
     new = windows(people=12, each=60, personal=1.0, effect=1.5, seed=9)
     y = (new.label == "High").astype(int)
     raw = grouped.members_["fusion"].predict_proba(new.features)

@@ -18,18 +18,16 @@ from sklearn.preprocessing import StandardScaler
 
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.learning.convolutions import RandomConvolutions
-
-KINDS = ("mixed", "trees", "boosting", "logistic", "convolutions")
-FUSIONS = ("stacked", "features")
-_SHRINK = 0.01  # keeps the logit of a probability of 0 or 1 finite
+from rafr.risk.learning.fusion import SummedOdds, curve, log_odds
+from rafr.risk.learning.kinds import FUSIONS, KINDS
 
 
 class LoadClassifier(ClassifierMixin, BaseEstimator):
     """Probability of the second class from the columns of a window table.
 
-    One member per source (`emg`, `imu`, and `fusion`: both at once). A member's probabilities for people who
-    were left out calibrate it (Platt's logistic curve) and teach the `stacked` fusion how far to trust EMG
-    and IMU.
+    One member per source (`emg`, `imu`; `fusion` of both at once where they are fused as `features`). A
+    member's probabilities for people who were left out calibrate it (Platt's logistic curve) and teach the
+    `stacked` fusion how far to trust EMG and IMU; the `summed` one adds calibrated log odds.
 
     Args:
         names: of the columns (see `WindowTable`); those of `seq` are for the convolutions, all others for
@@ -64,31 +62,40 @@ class LoadClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, target = np.unique(y, return_inverse=True)
         if len(self.classes_) != 2:
             raise ValueError(f"{len(self.classes_)} classes, 2 are needed")
+        if self.fusion not in FUSIONS:
+            raise ValueError(f"fusion {self.fusion!r} is none of {', '.join(FUSIONS)}")
         self.n_features_in_ = X.shape[1]
         splits = list(self._splits(X, target, groups))
-        logits, self.members_ = {}, {}
-        for source in self._sources():
+        self.odds_, self.members_ = {}, {}
+        for source in dict.fromkeys(s for view in self._views() for s in self._inputs(view)):
             columns = self.columns(source)
-            member = self._member(source)
+            member = self.member(source)
             held_out = cross_val_predict(member, X[:, columns], target, cv=splits, method="predict_proba")
-            logits[source] = _logit(held_out[:, 1])
+            self.odds_[source] = log_odds(held_out[:, 1])
             self.members_[source] = clone(member).fit(X[:, columns], target)
-        self.heads_, self.held_out_ = {}, {}
-        for view in self._sources():
-            inputs = np.stack([logits[s] for s in self._inputs(view)], axis=1)
-            # both classes count alike: what is judged is the load, not how often it was recorded
-            self.heads_[view] = LogisticRegression(class_weight="balanced").fit(inputs, target)
-            self.held_out_[view] = self.heads_[view].predict_proba(inputs)[:, 1]
+        self.heads_ = {}
+        for view in self._views():
+            head = SummedOdds() if len(self._inputs(view)) > 1 and self.fusion == "summed" else curve()
+            self.heads_[view] = head.fit(self._held_out_odds(view), target)
         return self
+
+    @property
+    def held_out_(self) -> dict[str, FloatArray]:
+        """By view (n,) probabilities of the second class for the training windows, by members that had not
+        seen their people.
+        """
+        return {v: h.predict_proba(self._held_out_odds(v))[:, 1] for v, h in self.heads_.items()}
 
     def predict_proba(self, X: FloatArray, view: str = "fusion") -> FloatArray:
         """(n, 2) of one source; `fusion` is the only one there is where there is but one."""
         view = view if view in self.heads_ else next(iter(self.heads_))
-        logits = [
-            _logit(self.members_[s].predict_proba(X[:, self.columns(s)])[:, 1]) for s in self._inputs(view)
-        ]
-        probabilities: FloatArray = self.heads_[view].predict_proba(np.stack(logits, axis=1))
+        probabilities: FloatArray = self.heads_[view].predict_proba(self.odds(X, view))
         return probabilities
+
+    def odds(self, X: FloatArray, view: str) -> FloatArray:
+        """(n, members) log odds of the second class by each member that a view reads, not calibrated."""
+        given = [self.members_[s].predict_proba(X[:, self.columns(s)])[:, 1] for s in self._inputs(view)]
+        return log_odds(np.stack(given, axis=1))
 
     def predict(self, X: FloatArray) -> NDArray:
         chosen: NDArray = self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)]
@@ -109,19 +116,24 @@ class LoadClassifier(ClassifierMixin, BaseEstimator):
         """The columns that are features and not sequences: by them windows are judged to be like others."""
         return np.array([i for i, name in enumerate(self.names) if " seq " not in name], dtype=np.int64)
 
-    def _sources(self) -> list[str]:
+    def _views(self) -> list[str]:
         single = [s for s in ("emg", "imu") if len(self.columns(s))]
         return [*single, "fusion"] if len(single) == 2 else single
 
     def _inputs(self, view: str) -> tuple[str, ...]:
-        return ("emg", "imu") if view == "fusion" and self.fusion == "stacked" else (view,)
+        return ("emg", "imu") if view == "fusion" and self.fusion != "features" else (view,)
+
+    def _held_out_odds(self, view: str) -> FloatArray:
+        """(n, members) as `odds`, for the training windows, by members that had not seen their people."""
+        return np.stack([self.odds_[s] for s in self._inputs(view)], axis=1)
 
     def _splits(self, X: FloatArray, y: NDArray, groups: NDArray | None) -> Any:
         if groups is None or len(np.unique(groups)) < 2:
             return StratifiedKFold(self.folds, shuffle=True, random_state=self.seed).split(X, y)
         return GroupKFold(min(self.folds, len(np.unique(groups)))).split(X, y, groups)
 
-    def _member(self, source: str) -> Any:
+    def member(self, source: str) -> Any:
+        """A new estimator of its kind, not fitted."""
         kind = self.kind
         if kind == "mixed":
             kind = "logistic" if source == "imu" else "trees"
@@ -142,9 +154,3 @@ class LoadClassifier(ClassifierMixin, BaseEstimator):
             kernels = RandomConvolutions(channels, seed=self.seed)
             return make_pipeline(StandardScaler(), kernels, StandardScaler(), head)
         raise ValueError(f"kind {self.kind!r} is none of {', '.join(KINDS)}")
-
-
-def _logit(probability: FloatArray) -> FloatArray:
-    p = _SHRINK + (1.0 - 2.0 * _SHRINK) * probability
-    logit: FloatArray = np.log(p / (1.0 - p))
-    return logit
