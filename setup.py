@@ -58,7 +58,11 @@ setup(
     package_data={NAME: ["py.typed", "review/templates/*.j2"]},
     data_files=data_files(),
     zip_safe=False,
-    extras_require={"ndi": ["scikit-surgerynditracker==1.0.6"], "pardiso": ["pypardiso==0.4.7"]},
+    extras_require={
+        "ndi": ["scikit-surgerynditracker==1.0.6"],
+        "pardiso": ["pypardiso==0.4.7"],
+        "bench": ["itk-elastix==0.25.4", "ompl==2.0.1"],
+    },
     entry_points={
         "console_scripts": [
             "rafr = rafr.cli.main:main",

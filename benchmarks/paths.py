@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,13 +21,14 @@ import numpy as np
 import trimesh
 
 from rafr import __version__
+from rafr.bench.reductions import Way, ways_to
 from rafr.cases.case import Case, load_case
 from rafr.cases.meshes import BodyMesh, body_meshes
+from rafr.cases.truth import read_truth
 from rafr.cli.output import progress_bar
 from rafr.errors import RafrError
-from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.planning.path import PathConfig, plan_path
-from rafr.planning.reduction import pull_on
+from rafr.geometry import TriangleMesh
+from rafr.planning.path import PathConfig
 
 _QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 _SAME = 1.02  # a peak this near to that of the ends is as low as any path's
@@ -67,34 +67,13 @@ def compare(folders: Sequence[str], json_file: str | None = None) -> dict[str, A
 
 def planned(case: Case, meshes: Mapping[str, BodyMesh]) -> list[dict[str, Any]]:
     """The bodies of a case one after the other, each among those already reduced and those that wait."""
-    truth = json.loads(case.truth_path.read_text(encoding="utf-8"))["T_reduced_displaced"]
-    goals = {name: RigidTransform.from_matrix(matrix) for name, matrix in truth.items()}
-    standing = dict.fromkeys((case.reference.name, *goals), RigidTransform.identity())
-    rows = []
-    for name, goal in goals.items():
-        obstacles = [
-            part.transformed(T)
-            for other, T in standing.items()
-            if other != name
-            for part in meshes[other].parts.values()
-        ]
-        rows.append({"case": case.id, "fracture": case.fracture, "body": name}
-                    | measured(case, meshes, name, obstacles, goals))  # fmt: skip
-        standing[name] = goal
-    return rows
+    ways = ways_to(case, meshes, read_truth(case).T_reduced_displaced)
+    facts = {"case": case.id, "fracture": case.fracture}
+    return [facts | {"body": name} | measured(way) for name, way in ways.items()]
 
 
-def measured(
-    case: Case,
-    meshes: Mapping[str, BodyMesh],
-    name: str,
-    obstacles: list[TriangleMesh],
-    goals: Mapping[str, RigidTransform],
-) -> dict[str, Any]:
-    pull, mesh = pull_on(case, meshes, name, goals), meshes[name].mesh
-    clock, cpu = time.perf_counter(), time.process_time()
-    path = plan_path(name, mesh, obstacles, RigidTransform.identity(), goals[name], pull)
-    clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
+def measured(way: Way) -> dict[str, Any]:
+    path = way.planned
     return {
         "planned": asdict(path.summary),
         "straight": asdict(path.straight.summary),
@@ -105,9 +84,9 @@ def measured(
         "found_by": path.found_by,
         "accepted": path.assessment.accepted,
         "reasons": path.assessment.reasons,
-        "triangles": len(mesh.faces) + sum(len(o.faces) for o in obstacles),
-        "seconds": clock,
-        "cpu_seconds": cpu,
+        "triangles": way.triangles,
+        "seconds": way.seconds,
+        "cpu_seconds": way.cpu_seconds,
     }
 
 

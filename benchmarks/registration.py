@@ -19,53 +19,32 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import binary_dilation, gaussian_filter, map_coordinates, maximum_filter, zoom
 
 from rafr import __version__
-from rafr.cases.bodies import propose_bodies
-from rafr.cases.case import Body
-from rafr.cases.load import load_ct, load_labels, open_case
-from rafr.cases.meshes import body_meshes
-from rafr.cases.pengwin import is_pengwin_folder, read_pengwin
+from rafr.bench.peers import elastix
+from rafr.bench.scans import (
+    Patient,
+    error_mm,
+    image_of,
+    in_view,
+    mirrored,
+    read_patient,
+    scanned,
+    true_poses,
+)
 from rafr.cli.output import progress_bar
 from rafr.errors import RafrError
-from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.imaging.cbct import simulate_cbct
-from rafr.imaging.meshing import mesh_from_labels
-from rafr.imaging.resample import resample
+from rafr.geometry import RigidTransform
 from rafr.imaging.volume import Volume
 from rafr.registration.register import register_bodies
-from rafr.registration.swapped import mirrored_scan
 
-_TURN_DEG, _SHIFT_MM = 40.0, 60.0
-_SLIP_MM, _SLIP_DEG = 2.0, 0.7
-_NEAR_MM, _NEAR_DEG = 5.0, 5.0
-_SCAN_MM, _SCAN_BLUR_MM, _SCAN_NOISE_HU = (0.9, 0.9, 1.25), 0.5, 20.0
-_TISSUE_MM, _TISSUE_HU = 5.0, 40.0
-_SCALE = 1e-3  # standard deviation
 _GOOD_MM = 1.0  # mean error up to which a registration counts as a success
 _LEAST_IN_VIEW = 0.25
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Patient:
-    """CT, labels and bodies; surfaces in the CT's LPS mm."""
-
-    name: str
-    ct: Volume
-    labels: Volume
-    bodies: tuple[Body, ...]
-    meshes: Mapping[str, TriangleMesh]
-
-    @property
-    def centre(self) -> np.ndarray:
-        return np.asarray(np.mean([m.centroid for m in self.meshes.values()], axis=0))
 
 
 def main() -> int:
@@ -106,98 +85,12 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def read_patient(folder: Path) -> Patient:
-    if is_pengwin_folder(folder):
-        found = read_pengwin(folder)
-        bodies = propose_bodies(found.labels)
-        meshes = {b.name: mesh_from_labels(found.labels, b.labels) for b in bodies}
-        return Patient(folder.name, found.ct, found.labels, bodies, meshes)
-    case = open_case(folder)
-    meshes = {name: b.mesh for name, b in body_meshes(case).items()}
-    return Patient(case.id, load_ct(case), load_labels(case), case.bodies, meshes)
-
-
-def scanned(original: Patient, rng: np.random.Generator) -> Patient:
-    """A second scan of the same patient: on a turned, coarser grid, blurred, with its own noise."""
-    turn = RigidTransform.about_point(np.deg2rad(rng.uniform(-4.0, 4.0, 3)), original.centre)
-    spacing = np.array(_SCAN_MM)
-    extent = original.ct.spacing * original.ct.size
-    middle = original.ct.index_to_lps((np.array(original.ct.size) - 1) / 2.0)
-    size = np.ceil(extent / spacing).astype(int)
-    origin = middle - turn.rotation @ (0.5 * (size - 1) * spacing)
-    grid = Volume(np.zeros(size[::-1], np.uint8), origin, spacing, turn.rotation)
-    here = RigidTransform.identity()
-    blurred = gaussian_filter(original.ct.array.astype(np.float32), _SCAN_BLUR_MM / original.ct.spacing[::-1])
-    ct = resample(original.ct.with_array(blurred), grid, here, outside=float(blurred.min()))
-    ct = ct.with_array((ct.array + rng.normal(0.0, _SCAN_NOISE_HU, ct.array.shape)).astype(np.float32))
-    labels = resample(original.labels, grid, here, outside=0.0, nearest=True)
-    labels = labels.with_array(labels.array.astype(np.uint8))
-    meshes = {b.name: mesh_from_labels(labels, b.labels) for b in original.bodies}
-    return Patient(original.name, ct, labels, original.bodies, meshes)
-
-
-def tissue_moved(patient: Patient, rng: np.random.Generator) -> Volume:
-    """The CT with its soft tissue pushed about smoothly beside the bones."""
-    bone = patient.labels.array > 0
-    near = maximum_filter(bone, size=3)
-    tissue = patient.ct.array.astype(np.float32)
-    tissue[near] = _TISSUE_HU
-    shape = np.array(tissue.shape)
-    coarse = rng.normal(0.0, _TISSUE_MM, (3, 6, 6, 6))
-    where = np.indices(tissue.shape, dtype=np.float32)
-    for axis in range(3):
-        push = zoom(coarse[axis], shape / 6.0, order=1, grid_mode=True, mode="nearest")
-        where[axis] += push / patient.ct.spacing[2 - axis]
-    moved = map_coordinates(tissue, where, order=1, mode="nearest")
-    return patient.ct.with_array(np.where(near, patient.ct.array, moved).astype(np.float32))
-
-
-def true_poses(patient: Patient, rng: np.random.Generator) -> dict[str, RigidTransform]:
-    """`T_cbct_ct`: evenly up to the largest turn and shift; moving bodies slip away from the reference."""
-    whole = _motion(rng, _SHIFT_MM, _TURN_DEG, patient.centre)
-    reference = patient.bodies[0].name
-    poses = {reference: whole}
-    for body in patient.bodies[1:]:
-        mesh = patient.meshes[body.name]
-        away = mesh.centroid - patient.meshes[reference].centroid
-        slip = RigidTransform.from_translation(rng.uniform(0.0, _SLIP_MM) * away / np.linalg.norm(away))
-        poses[body.name] = whole @ slip @ _motion(rng, 0.0, _SLIP_DEG, mesh.centroid)
-    return poses
-
-
-def _motion(rng: np.random.Generator, shift_mm: float, turn_deg: float, centre: np.ndarray) -> RigidTransform:
-    axis, way = (v / np.linalg.norm(v) for v in rng.normal(size=(2, 3)))
-    turn = RigidTransform.about_point(np.deg2rad(rng.uniform(0.0, turn_deg)) * axis, centre)
-    return RigidTransform.from_translation(rng.uniform(0.0, shift_mm) * way) @ turn
-
-
-def image_of(patient: Patient, truth: Mapping[str, RigidTransform], rng: np.random.Generator) -> Volume:
-    """With a pin in every body, as in the operating room."""
-    pins = []
-    for body in patient.bodies:
-        surface = truth[body.name].apply(patient.meshes[body.name].vertices)
-        entry = surface[surface[:, 1].argmin()]
-        pins.append((entry + np.array([0.0, 25.0, 0.0]), entry - np.array([0.0, 90.0, 0.0])))
-    cbct = simulate_cbct(
-        tissue_moved(patient, rng),
-        patient.labels,
-        patient.bodies,
-        truth,
-        fiducials_cbct_mm=np.zeros((0, 3)),
-        pins_cbct_mm=pins,
-        rng=rng,
-    )
-    scale = 1.0 + rng.normal(0.0, _SCALE)
-    middle = cbct.index_to_lps((np.array(cbct.size) - 1) / 2.0)
-    return replace(cbct, origin=middle + scale * (cbct.origin - middle), spacing=scale * cbct.spacing)
-
-
 def registered(
     patient: Patient,
     cbct: Volume,
     truth: Mapping[str, RigidTransform],
     image: int,
-    elastix: bool,
+    beside_elastix: bool,
     rng: np.random.Generator,
 ) -> list[dict[str, Any]]:
     """A row per body."""
@@ -214,7 +107,7 @@ def registered(
             "reference": body.name == patient.bodies[0].name,
             "shift_mm": float(np.linalg.norm(true.apply(patient.centre) - patient.centre)),
             "turn_deg": float(np.degrees(true.angle)),
-            "in_view": _in_view(cbct, true, mesh),
+            "in_view": in_view(cbct, true, mesh),
             "accepted": found.assessment.accepted,
             "reasons": found.assessment.reasons,
             "tre_mm": mean,
@@ -222,10 +115,10 @@ def registered(
             "tre_estimate_mm": body.tre_estimate_mm,
             "seconds": found.seconds / len(found.bodies),
         }
-        if elastix:
+        if beside_elastix:
             began = time.perf_counter()
-            near = _motion(rng, _NEAR_MM, _NEAR_DEG, true.apply(mesh.centroid)) @ true
-            beside = _elastix(patient, body.name, cbct, near)
+            near = elastix.start_near(true, mesh.centroid, rng)
+            beside = elastix.register(patient, body.name, cbct, near)
             row["elastix_tre_mm"], row["elastix_tre_p99_mm"] = error_mm(beside, true, mesh)
             row["elastix_seconds"] = time.perf_counter() - began
         rows.append(row)
@@ -250,75 +143,6 @@ def refused(patient: Patient, cbct: Volume, other: tuple[Patient, Volume] | None
             }
         )
     return rows
-
-
-def mirrored(patient: Patient) -> Patient:
-    """The same scan with left and right swapped."""
-    ct, labels, meshes = mirrored_scan(patient.ct, patient.labels, patient.meshes)
-    return replace(patient, ct=ct, labels=labels, meshes=meshes)
-
-
-def error_mm(T: RigidTransform, true: RigidTransform, mesh: TriangleMesh) -> tuple[float, float]:
-    """Mean and 99th percentile over the surface, mm."""
-    gap = np.linalg.norm(T.apply(mesh.vertices) - true.apply(mesh.vertices), axis=1)
-    return float(gap.mean()), float(np.quantile(gap, 0.99))
-
-
-def _in_view(cbct: Volume, true: RigidTransform, mesh: TriangleMesh) -> float:
-    from rafr.imaging.cbct import field_of_view
-    from rafr.registration.field_of_view import sample
-
-    inside = field_of_view(cbct)
-    inside = inside.with_array(inside.array.astype(np.float32))
-    return float((sample(inside, true.apply(mesh.vertices[::7]), outside=0.0) > 0.5).mean())
-
-
-def _elastix(patient: Patient, body: str, cbct: Volume, start: RigidTransform) -> RigidTransform:
-    """`T_cbct_ct` by elastix: fixed is the body and some mm about it; mutual information, several levels."""
-    import itk
-
-    values = next(b.labels for b in patient.bodies if b.name == body)
-    index = np.argwhere(np.isin(patient.labels.array, values))
-    low, high = np.maximum(index.min(axis=0) - 10, 0), index.max(axis=0) + 11
-    window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-    mask = binary_dilation(np.isin(patient.labels.array[window], values), iterations=6)
-
-    def as_itk(array: np.ndarray, origin: np.ndarray, like: Volume) -> Any:
-        image = itk.image_from_array(np.ascontiguousarray(array))
-        image.SetOrigin(origin.tolist())
-        image.SetSpacing(like.spacing.tolist())
-        image.SetDirection(itk.matrix_from_array(like.direction))
-        return image
-
-    origin = patient.ct.index_to_lps(low[::-1])
-    fixed = as_itk(patient.ct.array[window].astype(np.float32), origin, patient.ct)
-    region = as_itk(mask.astype(np.uint8), origin, patient.ct)
-    moving = as_itk(np.maximum(cbct.array, -1024).astype(np.float32), cbct.origin, cbct)
-    # the moving image is laid where the start would have it: elastix then begins at the identity
-    placed = start.inverse()
-    moving.SetOrigin(placed.apply(cbct.origin).tolist())
-    moving.SetDirection(itk.matrix_from_array(placed.rotation @ cbct.direction))
-    parameters = itk.ParameterObject.New()
-    parameters.AddParameterMap(itk.ParameterObject.GetDefaultParameterMap("rigid", 3))
-    parameters.SetParameter(0, "AutomaticTransformInitialization", "false")
-    parameters.SetParameter(0, "MaximumNumberOfIterations", "500")
-    parameters.SetParameter(0, "NumberOfSpatialSamples", "4000")
-    parameters.SetParameter(0, "ImageSampler", "RandomSparseMask")
-    parameters.SetParameter(0, "WriteResultImage", "false")
-    method = itk.ElastixRegistrationMethod.New(fixed, moving)
-    method.SetFixedMask(region)
-    method.SetParameterObject(parameters)
-    method.SetLogToConsole(False)
-    method.UpdateLargestPossibleRegion()
-    result = method.GetTransformParameterObject().GetParameterMap(0)
-    angles = [float(v) for v in result["TransformParameters"]]
-    centre = np.array([float(v) for v in result["CenterOfRotationPoint"]])
-    # Euler3DTransform: Rz Rx Ry about the centre
-    from scipy.spatial.transform import Rotation
-
-    rotation = Rotation.from_euler("ZXY", [angles[2], angles[0], angles[1]]).as_matrix()
-    moved = RigidTransform(rotation, centre + np.array(angles[3:]) - rotation @ centre)
-    return start @ moved
 
 
 def statistics(report: Mapping[str, Any]) -> dict[str, Any]:

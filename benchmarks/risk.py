@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 
 from rafr import __version__
+from rafr.bench.peers import plain_risk
 from rafr.errors import RafrError
 from rafr.resources import resource_path
 from rafr.risk.data.columns import ColumnMap
 from rafr.risk.data.read import read_recording
 from rafr.risk.data.recording import Interval, Recording
-from rafr.risk.features.emg import BANDS_HZ
 from rafr.risk.features.table import WindowConfig, features_at, window_table
 from rafr.risk.learning.classifier import LoadClassifier
 from rafr.risk.learning.kinds import SEQUENCE_HZ
@@ -130,35 +130,12 @@ def of_throughput(args: argparse.Namespace) -> list[dict[str, Any]]:
         single = (time.perf_counter() - begin) / len(some)
         begin = time.perf_counter()
         for start in some[:20]:
-            plain_features(one, start, config)
+            plain_risk.features(one, start, config)
         plain = (time.perf_counter() - begin) / len(some[:20])
         rates = {"per_second": count / together, "one_by_one": 1 / single, "plain_loop": 1 / plain}
         rows.append({"windows": count, **rates})
         rows[-1]["times_the_plain_loop"] = rows[-1]["per_second"] / rows[-1]["plain_loop"]
         print(json.dumps({k: round(v, 1) for k, v in rows[-1].items()}), flush=True)
-    return rows
-
-
-def plain_features(recording: Recording, start: float, config: WindowConfig) -> list[float]:
-    """EMG features of one window as they are usually written, channel by channel (and without the IMU's)."""
-    from scipy.signal import welch
-
-    at = round(start * recording.emg_rate)
-    rows: list[float] = []
-    for channel in recording.emg[:, at : at + round(config.length * recording.emg_rate)]:
-        x = channel - channel.mean()
-        step = np.diff(x)
-        limit = 0.05 * x.std()
-        size = np.abs(x)
-        rows += [size.mean(), x.std(), np.percentile(size, 99), np.abs(step).sum(), x.std() / size.max()]
-        pairs = itertools.pairwise(x)
-        rows.append(sum(a * b < 0 and abs(a - b) > limit for a, b in pairs))
-        pairs = itertools.pairwise(step)
-        rows.append(sum(a * b < 0 and max(abs(a), abs(b)) > limit for a, b in pairs))
-        hertz, power = welch(x, recording.emg_rate, nperseg=len(x))
-        rows.append(float((hertz * power).sum() / power.sum()))
-        rows.append(float(hertz[np.searchsorted(np.cumsum(power), 0.5 * power.sum())]))
-        rows += [float(power[(hertz >= a) & (hertz < b)].sum()) for a, b in BANDS_HZ]
     return rows
 
 

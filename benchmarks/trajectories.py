@@ -16,7 +16,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,14 @@ from typing import Any
 import numpy as np
 
 from rafr import __version__
+from rafr.bench.peers import ompl_way, ruckig_motion
+from rafr.bench.peers.known import OMPL, RUCKIG
+from rafr.bench.reductions import Task, carried, tasks, ways_to
 from rafr.cases.case import Case, load_case
-from rafr.cases.meshes import BodyMesh, body_meshes
+from rafr.cases.meshes import body_meshes
+from rafr.cases.truth import read_truth
 from rafr.cli.output import progress_bar
 from rafr.errors import RafrError
-from rafr.geometry import RigidTransform
-from rafr.planning.path import plan_path
-from rafr.planning.path.load import Pull
-from rafr.planning.pins import clamp_frame, propose_pins
-from rafr.planning.reduction import pull_on
 from rafr.robot.collision import ArmCollision
 from rafr.trajectory import mission
 from rafr.trajectory.config import ArmPathConfig
@@ -40,15 +39,13 @@ from rafr.trajectory.load import FragmentLoad
 from rafr.trajectory.motion import ArmMotion, toppra_duration
 from rafr.trajectory.paths import joint_path
 from rafr.trajectory.result import ArmTrajectory
-from rafr.trajectory.roadmap import RoadmapConfig, find_way
+from rafr.trajectory.roadmap import find_way
 from rafr.trajectory.surroundings import arm_surroundings
 from rafr.trajectory.timing import JointPath, TimingConfig, time_path, time_profile
 from rafr.trajectory.tube.optimise import fastest_in_tube
 from rafr.trajectory.tube.reference import Reference
-from rafr.units import to_metres
 
 _QUANTILES = (0.0, 0.5, 0.9, 1.0)
-_OMPL_SECONDS = 10.0
 _KNOTS = (12, 24, 48, 96, 160)
 
 
@@ -61,13 +58,13 @@ def main() -> int:
     args = parser.parse_args()
     robot, rows, failures = mission.Robot.named(), [], []
     if args.growth:
-        print(json.dumps(growth(robot, tasks(robot, load_case(args.cases[0]))[0]), indent=2))
+        print(json.dumps(growth(robot, tasks_of(robot, load_case(args.cases[0]))[0]), indent=2))
         return 0
     with progress_bar("trajectories") as progress:
         for k, folder in enumerate(args.cases):
             progress(k / len(args.cases), folder)
             try:
-                rows += [measured(robot, task) for task in tasks(robot, load_case(folder))]
+                rows += [measured(robot, task) for task in tasks_of(robot, load_case(folder))]
             except RafrError as error:
                 failures.append(f"{folder}: {error}")
     report = {
@@ -84,70 +81,10 @@ def main() -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class Task:
-    """One body to reduce: `path` in mm, `clamp` is `T_ct_clamp` in mm."""
-
-    case: str
-    body: str
-    T_world_pelvis: RigidTransform
-    path: list[RigidTransform]
-    clamp: RigidTransform
-    pull: Pull
-
-
-def tasks(robot: mission.Robot, case: Case) -> list[Task]:
+def tasks_of(robot: mission.Robot, case: Case) -> list[Task]:
     """The bodies of a case one after the other, their paths planned to the true targets."""
-    meshes: Mapping[str, BodyMesh] = body_meshes(case)
-    truth = json.loads(case.truth_path.read_text(encoding="utf-8"))["T_reduced_displaced"]
-    goals = {name: RigidTransform.from_matrix(matrix) for name, matrix in truth.items()}
-    standing = dict.fromkeys((case.reference.name, *goals), RigidTransform.identity())
-    T_world_pelvis = robot.room.T_world_ct(case, meshes[case.reference.name].mesh.centroid)
-    found = []
-    for name, goal in goals.items():
-        others = [(T, meshes[other].parts.values()) for other, T in standing.items() if other != name]
-        obstacles = [part.transformed(T) for T, parts in others for part in parts]
-        pull = pull_on(case, meshes, name, goals)
-        planned = plan_path(name, meshes[name].mesh, obstacles, RigidTransform.identity(), goal, pull)
-        path = [pose.T_path_displaced for pose in planned.poses]
-        clamp = clamp_frame(propose_pins(case, meshes, name))
-        found.append(Task(case.id, name, T_world_pelvis, path, clamp, pull))
-        standing[name] = goal
-    return found
-
-
-@dataclass(frozen=True)
-class Carried:
-    """A fragment carried along its path: `poses` are `T_armbase_clamp`."""
-
-    poses: list[RigidTransform]
-    approach: ArmMotion
-    reduction: ArmMotion
-    load: FragmentLoad
-    T_world_base: RigidTransform
-    seconds: float
-
-
-def carried(robot: mission.Robot, task: Task) -> Carried:
-    base = robot.room.parking.pose
-    docking = mission.dock(robot, base, task.T_world_pelvis, task.path, task.clamp, pull=task.pull)
-    T_world_base = docking.T_world_base
-    T_base_pelvis = T_world_base.inverse() @ task.T_world_pelvis
-    rng = np.random.default_rng(0)
-    parked = robot.parked_arm
-    approach = mission.approach(
-        robot, T_world_base, parked, T_base_pelvis, task.path, task.clamp, rng=rng, pull=task.pull
-    )
-    q, T_fragment_clamp = approach.trajectory.q[-1], to_metres(task.clamp)
-    load = mission.fragment_load(robot, T_base_pelvis, T_fragment_clamp, task.pull)
-    clock = time.perf_counter()
-    motion = mission.reduction(robot, T_world_base, q, T_base_pelvis, task.path, T_fragment_clamp, load=load)
-    seconds = time.perf_counter() - clock
-    poses = [
-        robot.arm.T_base_armbase.inverse() @ T
-        for T in mission.clamp_path(T_base_pelvis, task.path, T_fragment_clamp)
-    ]
-    return Carried(poses, approach, motion, load, T_world_base, seconds)
+    meshes = body_meshes(case)
+    return tasks(robot, case, meshes, ways_to(case, meshes, read_truth(case).T_reduced_displaced))
 
 
 def measured(robot: mission.Robot, task: Task) -> dict[str, Any]:
@@ -214,54 +151,15 @@ def use_of_limits(
 
 
 def ruckig_peers(robot: mission.Robot, path: JointPath, rates: np.ndarray, bound: float) -> dict[str, Any]:
-    """Ruckig along the path and, with rates (dof,), from end to end; nothing where it is not installed."""
-    try:
-        import ruckig
-    except ImportError:
+    """As shares of toppra's duration; nothing where ruckig is not installed."""
+    if not RUCKIG.found:
         return {}
-    s = np.linspace(0.0, 1.0, 400)
-    d1, d2, d3 = (path.spline(s, nu=k) for k in (1, 2, 3))
-    limits = path.limits
-
-    def shares(v: float, a: float, j: float) -> float:
-        """Largest share of a limit if the bounds of the parameter were reached together anywhere."""
-        used = (
-            np.abs(d1) * v / limits.velocity,
-            (np.abs(d2) * v**2 + np.abs(d1) * a) / limits.acceleration,
-            (np.abs(d3) * v**3 + 3 * np.abs(d2) * v * a + np.abs(d1) * j) / limits.jerk,
-            path.rate(s)[:, None] * v,
-        )
-        return max(float(u.max()) for u in used)
-
-    # from the bounds each alone would allow, slower and slower until they hold together
-    v = min(float((limits.velocity / np.abs(d1).max(axis=0)).min()), 1.0 / float(path.rate(s).max()))
-    a = float((limits.acceleration / np.abs(d1).max(axis=0)).min())
-    j = float((limits.jerk / np.abs(d1).max(axis=0)).min())
-    scale = 1.0
-    while shares(scale * v, scale**2 * a, scale**3 * j) > 1.0:
-        scale *= 0.98
-    along = _ruckig(ruckig, [0.0], [1.0], ([scale * v], [scale**2 * a], [scale**3 * j]))
-    bounds = (rates, limits.acceleration, limits.jerk)
-    joint = _ruckig(ruckig, path.spline(0.0), path.spline(1.0), bounds)
-    times = np.linspace(0.0, joint.duration, 50)
-    poses = [robot.arm.forward(joint.at_time(t)[0]).translation for t in times]
-    middle = np.array([robot.arm.forward(q).translation for q in path.spline(s)])
-    off = np.linalg.norm(np.array(poses)[:, None] - middle[None], axis=2).min(axis=1).max()
+    found = ruckig_motion.durations(robot.arm, path, rates)
     return {
-        "ruckig_along": along.duration / bound,
-        "ruckig_joint": joint.duration / bound,
-        "ruckig_joint_off_mm": 1e3 * float(off),
+        "ruckig_along": found.along / bound,
+        "ruckig_joint": found.joint / bound,
+        "ruckig_joint_off_mm": found.joint_off_mm,
     }
-
-
-def _ruckig(ruckig: Any, start: Any, end: Any, bounds: Any) -> Any:
-    dof = len(start)
-    given = ruckig.InputParameter(dof)
-    given.current_position, given.target_position = list(start), list(end)
-    given.max_velocity, given.max_acceleration, given.max_jerk = (list(b) for b in bounds)
-    trajectory = ruckig.Trajectory(dof)
-    ruckig.Ruckig(dof).calculate(given, trajectory)
-    return trajectory
 
 
 def ways(robot: mission.Robot, collision: ArmCollision, approach: ArmMotion) -> dict[str, Any]:
@@ -270,9 +168,9 @@ def ways(robot: mission.Robot, collision: ArmCollision, approach: ArmMotion) -> 
     clock = time.perf_counter()
     ours = find_way(start, goal, collision, robot.arm.limits, np.random.default_rng(0))
     rows = {"ours": _way(robot, ours, time.perf_counter() - clock)}
-    clock = time.perf_counter()
-    theirs, installed = ompl_way(robot, collision, start, goal)
-    if installed:
+    if OMPL.found:
+        clock = time.perf_counter()
+        theirs = ompl_way.find_way(robot.arm.limits, collision, start, goal)
         rows["ompl"] = _way(robot, theirs, time.perf_counter() - clock)
     return rows
 
@@ -284,38 +182,6 @@ def _way(robot: mission.Robot, way: Any, seconds: float) -> dict[str, Any]:
     pieces = [joint_path(robot.arm, way[k : k + 2], free) for k in range(len(way) - 1)]
     timed = [time_path(robot.arm.joint_names, piece, TimingConfig())[0].duration for piece in pieces]
     return {"found": True, "seconds": seconds, "duration_s": float(sum(timed))}
-
-
-def ompl_way(robot: mission.Robot, collision: ArmCollision, start: Any, goal: Any) -> tuple[Any, bool]:
-    """RRT-Connect and simplification in the same box of joint angles: way or None, and is it installed."""
-    try:
-        from ompl import base, geometric, util
-    except ImportError:
-        return None, False
-    util.noOutputHandler()
-    dof, reach = robot.arm.dof, RoadmapConfig().reach
-    space, bounds = base.RealVectorStateSpace(dof), base.RealVectorBounds(dof)
-    for i in range(dof):
-        low, high = min(start[i], goal[i]) - reach, max(start[i], goal[i]) + reach
-        bounds.setLow(i, max(low, robot.arm.limits.lower[i]))
-        bounds.setHigh(i, min(high, robot.arm.limits.upper[i]))
-    space.setBounds(bounds)
-    setup = geometric.SimpleSetup(space)
-    setup.setStateValidityChecker(lambda state: collision.free([state[i] for i in range(dof)]))
-    ends = []
-    for q in (start, goal):
-        state = space.allocState()
-        for i in range(dof):
-            state[i] = float(q[i])
-        ends.append(state)
-    setup.setStartAndGoalStates(*ends)
-    setup.setPlanner(geometric.RRTConnect(setup.getSpaceInformation()))
-    if str(setup.solve(_OMPL_SECONDS)) != "Exact solution":
-        return None, True
-    setup.simplifySolution()
-    path = setup.getSolutionPath()
-    states = (path.getState(k) for k in range(path.getStateCount()))
-    return np.array([[state[i] for i in range(dof)] for state in states]), True
 
 
 def statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ COMMANDS = {
     "fixation": ("rafr.cli.fixation", "compare fixation schemes by finite elements"),
     "risk": ("rafr.cli.risk", "how heavy people lift, from EMG and IMU: simulate, train, evaluate, monitor"),
     "calibrate": ("rafr.cli.calibrate", "calibrate tracked tools: pivot, phantom, hand-eye, camera"),
+    "bench": ("rafr.cli.bench", "measure speed and accuracy, beside other programs in the same run"),
     "report": ("rafr.cli.report", "make the document of an operation again"),
     "replay": ("rafr.cli.replay", "show a recorded operation on the review page"),
     "review": ("rafr.cli.review", "open the review page of a case"),

@@ -1,13 +1,12 @@
 """Accuracy against the truth of a simulated patient. Only this measurement opens the truth."""
 
-import importlib.util
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rafr.bench import scans
 from rafr.cases.load import open_case
 from rafr.cases.meshes import body_meshes
 from rafr.cases.truth import read_truth
@@ -70,16 +69,7 @@ def clinical():
         labels.array[mask.array > 0] = value
     bodies = (Body("reference", (1, 11)), Body("right_hip", (21,)))
     meshes = {b.name: mesh_from_labels(labels, b.labels) for b in bodies}
-    return benchmark().Patient("clinical", read_volume(folder / "example_ct.nii.gz"), labels, bodies, meshes)
-
-
-def benchmark():
-    path = _ROOT / "benchmarks" / "registration.py"
-    spec = importlib.util.spec_from_file_location("benchmark_registration", path)
-    module = sys.modules.setdefault("benchmark_registration", importlib.util.module_from_spec(spec))
-    if not hasattr(module, "Patient"):
-        spec.loader.exec_module(module)
-    return module
+    return scans.Patient("clinical", read_volume(folder / "example_ct.nii.gz"), labels, bodies, meshes)
 
 
 @pytest.mark.slow
@@ -88,14 +78,14 @@ def benchmark():
 def test_a_real_ct_with_soft_tissue_and_metal_is_registered_and_its_mirror_image_refused(clinical, mirrored):
     from rafr.registration.register import register_bodies
 
-    tool, rng = benchmark(), np.random.default_rng(5)
-    patient = tool.scanned(clinical, rng)
-    truth = tool.true_poses(patient, rng)
-    cbct = tool.image_of(clinical, truth, rng)
-    given = tool.mirrored(patient) if mirrored else patient
+    rng = np.random.default_rng(5)
+    patient = scans.scanned(clinical, rng)
+    truth = scans.true_poses(patient, rng)
+    cbct = scans.image_of(clinical, truth, rng)
+    given = scans.mirrored(patient) if mirrored else patient
     found = register_bodies(given.ct, given.labels, given.bodies, given.meshes, cbct)
     assert found.assessment.accepted is not mirrored
     for body in () if mirrored else found.bodies:
-        mean, p99 = tool.error_mm(body.T_cbct_ct, truth[body.name], patient.meshes[body.name])
+        mean, p99 = scans.error_mm(body.T_cbct_ct, truth[body.name], patient.meshes[body.name])
         assert mean < 0.3  # mm: a tenth of the CT's voxel
         assert p99 < 0.5

@@ -1,110 +1,42 @@
-"""The embedded plant beside the bare engine on the same model, in one run: wall time per simulated second.
+"""MuJoCo alone with the plant's robot, bones and joints.
 
-python benchmarks/plant.py CASE [--seed N]
-
-The bare engine is MuJoCo alone with the same robot, bones and joints, where everything rafr computes is
-MuJoCo's own: cables as spatial tendons with springs, bone contact between signed distance fields of the same
-meshes, pins as a weld, joint drives as position actuators. Both go through the same commands.
+Everything rafr computes is MuJoCo's own here: cables as spatial tendons with springs, bone contact between
+signed distance fields of the same meshes, pins as a weld, joint drives as position actuators.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 import time
 from typing import Any
 
+import mujoco
 import numpy as np
 
-from rafr.cli.output import progress_bar
-from rafr.errors import RafrError
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.simulation.arrangement import Arrangement, arrange_case
-from rafr.simulation.compare import Script, docked_room, play, write_script
+from rafr.simulation.arrangement import Arrangement
+from rafr.simulation.compare import Script
 from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.embedded.world import BASE_JOINTS, build_world, support_base
-from rafr.simulation.engine import CLAMP, TIME_STEP, bone
+from rafr.simulation.engine import CLAMP, bone
 from rafr.tissue.cables import Rider, TissueModel
 from rafr.units import METRES_PER_MM
 
-_ROUNDS = 5
-_STEPS = 10  # per command
+STEPS = 10  # per command
 _DRIVE = 2e4  # N m/rad
 _CABLE = 3e3  # N/m, of the order of a ligament; speed does not depend on it
 _SDF_ROUNDS = 10  # iterations and starts of MuJoCo's search for contacts
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("case", metavar="CASE", help="case folder")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    args = parser.parse_args()
-    try:
-        result = side_by_side(args.case, args.seed)
-    except RafrError as error:
-        print(f"rafr: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(result, indent=2))
-    return 0
-
-
-def side_by_side(folder: str, seed: int) -> dict[str, float]:
-    """Medians over rounds that take turns, so that a busy machine slows both alike."""
-    first = arrange_case(folder, seed, "ur16e")
-    body = first.case.moving[0].name
-    arrangement = arrange_case(first.case, seed, "ur16e", docked_room(EmbeddedPlant(first), first.room, body))
-    script = write_script(arrangement, body)
-    plant, bare = Ours(arrangement, script, body), Bare(arrangement, script, body)
-    seconds: dict[str, list[float]] = {"plant": [], "bare": []}
-    with progress_bar("rounds") as progress:
-        for k in range(_ROUNDS):
-            progress(k / _ROUNDS, "")
-            seconds["bare"].append(bare.play())
-            seconds["plant"].append(plant.play())
-    ours, theirs = (float(np.median(seconds[name])) for name in ("plant", "bare"))
-    return {
-        "simulated_s": len(script.joints) * _STEPS * TIME_STEP,
-        "plant_s": ours,
-        "bare_engine_s": theirs,
-        "plant_times_real_time": len(script.joints) * _STEPS * TIME_STEP / ours,
-        "plant_to_bare_speed": theirs / ours,
-        "cables": bare.cables,
-        "bare_contacts_mean": float(np.mean(bare.contacts)),
-        "bare_end_mm_from_plant": 1e3 * float(np.linalg.norm(bare.place() - plant.place())),
-    }
-
-
-class Ours:
-    """The plant, clamped and pulled as in `compare.play`."""
-
-    def __init__(self, arrangement: Arrangement, script: Script, body: str) -> None:
-        self._plant, self._script, self._body = EmbeddedPlant(arrangement), script, body
-        self._plant.settle()
-        play(self._plant, Script(body, script.joints[:1]))
-
-    def play(self) -> float:
-        """Wall seconds of the script."""
-        began = time.perf_counter()
-        for q in self._script.joints:
-            self._plant.command_joints(q)
-            self._plant.step(_STEPS)
-        return time.perf_counter() - began
-
-    def place(self) -> FloatArray:
-        """Where the moved bone's centroid is, m."""
-        centroid = self._plant.arrangement.inertias[self._body].centroid
-        return self._plant.world_from_ct(self._body).apply(centroid)
-
-
 class Bare:
-    """MuJoCo alone."""
+    """MuJoCo alone, with the robot holding `body` by its pins.
+
+    Attributes:
+        cables: how many.   contacts: between bones, one number per command.
+    """
 
     def __init__(self, arrangement: Arrangement, script: Script, body: str) -> None:
-        import mujoco
-
-        self._mujoco, self._script = mujoco, script
+        self._script = script
         spec = build_world(arrangement.urdf, arrangement.inertias, arrangement.poses)
         spec.option.disableflags = 0
         spec.option.sdf_iterations = spec.option.sdf_initpoints = _SDF_ROUNDS
@@ -143,11 +75,11 @@ class Bare:
 
     def play(self) -> float:
         """Wall seconds of the script."""
-        model, data, mujoco = self._model, self._data, self._mujoco
+        model, data = self._model, self._data
         began = time.perf_counter()
         for q in self._script.joints:
             data.ctrl[:] = q
-            mujoco.mj_step(model, data, _STEPS)
+            mujoco.mj_step(model, data, STEPS)
             self.contacts.append(int(data.ncon))
         assert np.isfinite(data.qpos).all()
         return time.perf_counter() - began
@@ -156,7 +88,7 @@ class Bare:
         vertices = mesh.vertices * METRES_PER_MM - centroid
         spec.add_mesh(name=name, uservert=vertices.ravel(), userface=mesh.faces.ravel())
         spec.body(bone(name)).add_geom(
-            type=self._mujoco.mjtGeom.mjGEOM_SDF,
+            type=mujoco.mjtGeom.mjGEOM_SDF,
             meshname=name,
             contype=1,
             conaffinity=1,
@@ -184,14 +116,10 @@ class Bare:
     def _weld(self, spec: Any, one: str, other: str, T_one_other: RigidTransform) -> None:
         x, y, z, w = T_one_other.quaternion_xyzw
         data = [0.0, 0.0, 0.0, *T_one_other.translation, w, x, y, z, 1.0, 0.0]
-        kind, objects = self._mujoco.mjtEq.mjEQ_WELD, self._mujoco.mjtObj.mjOBJ_BODY
+        kind, objects = mujoco.mjtEq.mjEQ_WELD, mujoco.mjtObj.mjOBJ_BODY
         spec.add_equality(type=kind, objtype=objects, name1=one, name2=other, data=data)
 
     def place(self) -> FloatArray:
         """Where the moved bone's centroid is, m."""
         found: FloatArray = self._data.body(self._bone).xpos.copy()
         return found
-
-
-if __name__ == "__main__":
-    sys.exit(main())

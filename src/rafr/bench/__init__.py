@@ -1,0 +1,1 @@
+"""Measures of speed and accuracy, each beside a peer in the same run (`rafr bench`, docs/bench.md)."""

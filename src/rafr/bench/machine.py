@@ -1,0 +1,48 @@
+"""What was measured with: packages, processor, load."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from rafr import __version__
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "system": platform.platform(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "not limited"),
+    }
+
+
+def load() -> float:
+    """Processes that wanted a core, mean of the last minute."""
+    return round(os.getloadavg()[0], 2)
+
+
+def versions() -> dict[str, str]:
+    """Python, rafr and every package that this process has imported by now."""
+    owners = metadata.packages_distributions()
+    loaded = {name.split(".")[0] for name in tuple(sys.modules)}
+    used = {owner for name in loaded for owner in owners.get(name, ())} - {"rafr"}
+    found = {name: metadata.version(name) for name in sorted(used, key=str.lower)}
+    return {"python": platform.python_version(), "rafr": __version__, **found}
+
+
+def _cpu() -> str:
+    """The processor's name as Linux gives it, else what Python knows."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

@@ -1,0 +1,1 @@
+"""What others do the same work with; each module wraps one of them."""

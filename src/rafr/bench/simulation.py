@@ -1,0 +1,71 @@
+"""The embedded plant beside the bare engine on the same model and commands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from rafr.bench.measure import Better, Goal, Measure, Of, Samples, Setting, Trial
+from rafr.bench.patients import displaced_hip
+from rafr.bench.peers.bare_mujoco import STEPS, Bare
+from rafr.bench.peers.known import MUJOCO
+from rafr.progress import Progress
+from rafr.room import OperatingRoom
+from rafr.simulation.arrangement import Arrangement, arrange
+from rafr.simulation.compare import Script, docked_room, play, write_script
+from rafr.simulation.embedded import EmbeddedPlant
+from rafr.simulation.engine import TIME_STEP
+
+SPEED = Measure(
+    "simulation.speed",
+    "of the plant, one fragment",
+    "times real time",
+    MUJOCO,
+    Goal(Of.RATIO, 0.5, 0.7),
+    Better.HIGHER,
+)
+
+
+def run(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
+    """A sample is one play of a script of 5.5 s; the two take turns, so that a busy machine slows both."""
+    rounds = 3 if setting.quick else 9
+    hip = displaced_hip(setting.seed, traction=True)
+
+    def arranged(room: OperatingRoom) -> Arrangement:
+        return arrange(hip.case, hip.meshes, room, None, setting.seed)
+
+    first = arranged(OperatingRoom.from_yaml())
+    arrangement = arranged(docked_room(EmbeddedPlant(first), first.room, hip.body))
+    script = write_script(arrangement, hip.body)
+    simulated = len(script.joints) * STEPS * TIME_STEP
+    plant, bare = _gripped(arrangement, script), Bare(arrangement, script, hip.body)
+    seconds = []
+    for k in range(rounds):
+        progress(k / rounds, f"{SPEED.name}, round {k + 1}")
+        theirs = bare.play()
+        seconds.append((_played(plant, script), theirs))
+    ours, theirs = simulated / np.array(seconds).T
+    return {SPEED.name: Samples(ours, (setting.seed,), theirs)}
+
+
+def _gripped(arrangement: Arrangement, script: Script) -> EmbeddedPlant:
+    """The plant, clamped and pulled as in `compare.play`."""
+    plant = EmbeddedPlant(arrangement)
+    plant.settle()
+    play(plant, replace(script, joints=script.joints[:1]))
+    return plant
+
+
+def _played(plant: EmbeddedPlant, script: Script) -> float:
+    """Wall seconds of the script."""
+    began = time.perf_counter()
+    for q in script.joints:
+        plant.command_joints(q)
+        plant.step(STEPS)
+    return time.perf_counter() - began
+
+
+TRIALS = (Trial((SPEED,), run),)
