@@ -55,13 +55,14 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "src"},
     packages=find_packages("src"),
-    package_data={NAME: ["py.typed", "review/templates/*.j2"]},
+    package_data={NAME: ["py.typed", "review/templates/*.j2", "campaign/templates/*.j2"]},
     data_files=data_files(),
     zip_safe=False,
     extras_require={
         "ndi": ["scikit-surgerynditracker==1.0.6"],
         "pardiso": ["pypardiso==0.4.7"],
         "bench": ["itk-elastix==0.25.4", "ompl==2.0.1"],
+        "dask": ["distributed==2026.8.0"],
     },
     entry_points={
         "console_scripts": [

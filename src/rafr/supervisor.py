@@ -137,7 +137,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 env=self._environment,
                 start_new_session=True,  # Ctrl-C of the terminal reaches the supervisor only
-                preexec_fn=_die_with_parent(),
+                preexec_fn=die_with_parent(),
             )
 
     def deaths(self) -> list[Death]:
@@ -203,7 +203,7 @@ class Supervisor:
         return ""
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """What a child does before it becomes the program: ask the kernel to end it with its parent."""
     if not sys.platform.startswith("linux"):
         return None

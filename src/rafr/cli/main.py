@@ -21,6 +21,7 @@ COMMANDS = {
     "xray": ("rafr.cli.xray", "radiographs of a case: before, as planned, as achieved"),
     "trajectory": ("rafr.cli.trajectory", "optimise base docking and arm trajectory"),
     "fixation": ("rafr.cli.fixation", "compare fixation schemes by finite elements"),
+    "campaign": ("rafr.cli.campaign", "operate on many virtual patients: statistics and report"),
     "risk": ("rafr.cli.risk", "how heavy people lift, from EMG and IMU: simulate, train, evaluate, monitor"),
     "calibrate": ("rafr.cli.calibrate", "calibrate tracked tools: pivot, phantom, hand-eye, camera"),
     "bench": ("rafr.cli.bench", "measure speed and accuracy, beside other programs in the same run"),

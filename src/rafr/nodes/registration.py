@@ -17,7 +17,6 @@ from rafr_msgs.msg import BodyRegistration as BodyRegistrationMsg
 from rafr_msgs.msg import Registration, ToolPoses
 from rafr_msgs.srv import TouchBone
 
-from rafr.assessment import Assessment
 from rafr.cases.meshes import body_meshes
 from rafr.config import option
 from rafr.errors import InfeasibleError
@@ -29,7 +28,7 @@ from rafr.nodes.runtime import LATCHED, OK, SENSOR, WARN, RafrNode, run_node
 from rafr.registration import chain
 from rafr.registration.probe import ProbeConfig, Touch, contradictions, judge_touches, tip_in_bone, touch
 from rafr.registration.result import FiducialRegistration, RegistrationResult
-from rafr.registration.targets import tracked_error
+from rafr.registration.targets import TrackedLimits, judge_tracked, tracked_error
 from rafr.tracking.average import AverageConfig, ToolHistory
 from rafr.tracking.tools import PROBE_TOOL, REFERENCE_TOOL, fragment_tool
 from rafr.units import METRES_PER_MM, to_metres
@@ -39,12 +38,6 @@ from rafr.units import METRES_PER_MM, to_metres
 class RegistrationNodeConfig:
     case: str = option("", "case folder")
     seed: int = option(0, "of the registration's random sampling", lower=0)
-    max_fiducial_error: float = option(
-        1.0e-3, "largest accepted rms error of the spheres", unit="m", lower=0.0
-    )
-    max_error: float = option(
-        1.5e-3, "largest expected error of a body where the tracker has it to be", unit="m", lower=0.0
-    )
 
 
 class RegistrationNode(RafrNode):
@@ -52,6 +45,7 @@ class RegistrationNode(RafrNode):
         super().__init__("registration")
         self._config = self.config(RegistrationNodeConfig)
         self._tools = ToolHistory(self.config(AverageConfig))
+        self._limits = self.config(TrackedLimits)
         self._probe = self.config(ProbeConfig)
         self._case = work.case_of(self._config.case)
         self._registration: Registration | None = None
@@ -143,7 +137,7 @@ class RegistrationNode(RafrNode):
     ) -> Registration:
         meshes = body_meshes(self._case)
         errors_mm = {n: tracked_error(result.body(n), fiducials, meshes[n].mesh.vertices) for n in names}
-        assessment = result.assessment & self._judge(fiducials, errors_mm)
+        assessment = result.assessment & judge_tracked(fiducials, errors_mm, self._limits)
         T_cbct_marker = to_metres(fiducials.T_cbct_marker)
         message = Registration(
             case_id=self._case.id,
@@ -156,19 +150,6 @@ class RegistrationNode(RafrNode):
         message.header.stamp = self.get_clock().now().to_msg()
         message.header.frame_id = "pelvis"
         return message
-
-    def _judge(self, fiducials: FiducialRegistration, errors_mm: Mapping[str, float]) -> Assessment:
-        limit_mm, most_mm = (
-            limit / METRES_PER_MM for limit in (self._config.max_fiducial_error, self._config.max_error)
-        )
-        reasons = [
-            f"{name}: {error:.2f} mm expected through images and spheres, limit {most_mm:.2f} mm"
-            for name, error in errors_mm.items()
-            if error > most_mm
-        ]
-        if fiducials.fre_mm > limit_mm:
-            reasons.append(f"spheres fit to {fiducials.fre_mm:.2f} mm, limit {limit_mm:.2f} mm")
-        return Assessment(not reasons, tuple(reasons))
 
     def _body(
         self,

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rafr.assessment import Assessment
+from rafr.config import option
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.segmentation import bone_of
 from rafr.registration.result import BodyRegistration, FiducialRegistration
 from rafr.tissue import landmarks
+from rafr.units import METRES_PER_MM
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
 
 _SIDES = ("left", "right")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedLimits:
+    """How good a registration must be where the tracker has the bodies to be."""
+
+    max_fiducial_error: float = option(
+        1.0e-3, "largest accepted rms error of the spheres", unit="m", lower=0.0
+    )
+    max_error: float = option(
+        1.5e-3, "largest expected error of a body where the tracker has it to be", unit="m", lower=0.0
+    )
 
 
 def pelvic_targets(bones: Mapping[str, TriangleMesh]) -> dict[str, FloatArray]:
@@ -64,3 +80,18 @@ def tracked_error(body: BodyRegistration, fiducials: FiducialRegistration, point
     """
     tre = fiducials.tre_mm(body.T_cbct_ct.apply(points))
     return float(np.sqrt(body.tre_estimate_mm**2 + np.square(tre).mean()))
+
+
+def judge_tracked(
+    fiducials: FiducialRegistration, errors_mm: Mapping[str, float], limits: TrackedLimits
+) -> Assessment:
+    """Whether images and spheres together are good enough; `errors_mm` by body, of `tracked_error`."""
+    limit_mm, most_mm = (limit / METRES_PER_MM for limit in (limits.max_fiducial_error, limits.max_error))
+    reasons = [
+        f"{name}: {error:.2f} mm expected through images and spheres, limit {most_mm:.2f} mm"
+        for name, error in errors_mm.items()
+        if error > most_mm
+    ]
+    if fiducials.fre_mm > limit_mm:
+        reasons.append(f"spheres fit to {fiducials.fre_mm:.2f} mm, limit {limit_mm:.2f} mm")
+    return Assessment(not reasons, tuple(reasons))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from rafr.room import R_WORLD_SUPINE
 from rafr.simulation.live import LivePlant
 from rafr.simulation.markers import Markers, steel_pins_mm
 from rafr.units import to_mm
+
+if TYPE_CHECKING:
+    from rafr.imaging.volume import Volume
 
 _TURN_DEG = 6.0
 _SHIFT_M = 0.03
@@ -53,13 +57,22 @@ def expose(plant: LivePlant, markers: Markers, case_folder: Path, seed: int, num
 
 def write_cbct(exposure: Exposure, path: Path, progress: Progress = silent) -> None:
     """Simulate the volume and write it (never half-written)."""
-    from rafr.cases.load import load_ct, load_labels, open_case
-    from rafr.imaging.cbct import simulate_cbct
     from rafr.imaging.volume import write_volume
 
+    progress(0.1, "simulating the CBCT")
+    volume = take_cbct(exposure)
+    progress(0.9, "writing the CBCT")
+    write_volume(path, volume)
+    progress(1.0, "done")
+
+
+def take_cbct(exposure: Exposure) -> Volume:
+    """Simulate the volume."""
+    from rafr.cases.load import load_ct, load_labels, open_case
+    from rafr.imaging.cbct import simulate_cbct
+
     case = open_case(exposure.case_folder)
-    progress(0.1, "reading the CT")
-    volume = simulate_cbct(
+    return simulate_cbct(
         load_ct(case),
         load_labels(case),
         case.bodies,
@@ -68,6 +81,3 @@ def write_cbct(exposure: Exposure, path: Path, progress: Progress = silent) -> N
         pins_cbct_mm=exposure.pins_mm,
         rng=np.random.default_rng(exposure.seed),
     )
-    progress(0.9, "writing the CBCT")
-    write_volume(path, volume)
-    progress(1.0, "done")

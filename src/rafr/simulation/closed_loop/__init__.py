@@ -2,7 +2,7 @@
 
 from rafr.simulation.closed_loop.loop import ClosedLoop
 from rafr.simulation.closed_loop.outcome import ReductionRun
-from rafr.simulation.closed_loop.prepare import prepare, with_trajectory
+from rafr.simulation.closed_loop.prepare import docked, prepare, with_trajectory
 from rafr.simulation.closed_loop.run import Hook, gripped, reduce, run_reduction
 from rafr.simulation.closed_loop.start import Start
 
@@ -11,6 +11,7 @@ __all__ = [
     "Hook",
     "ReductionRun",
     "Start",
+    "docked",
     "gripped",
     "prepare",
     "reduce",

@@ -63,7 +63,7 @@ class ClosedLoop:
         self.start = start
         self.case = open_case(Path(start.case_folder))
         self.plant, self.sensors = open_room(
-            self.case, start.seed, start.arm, room=start.room, config=reality
+            self.case, start.seed, start.arm, carry=start.carry, room=start.room, config=reality
         )
         self.robot = mission.Robot.named(start.arm)
         self.surface = surface_points(self.case)
@@ -79,7 +79,9 @@ class ClosedLoop:
         self.fault_t: float | None = None
         self.traction: TractionFollower | None = None
         self.q = self.plant.joint_state()[0]
-        self._chain = registration(self.sensors.markers, start.seed, self.robot.room.T_base_marker)
+        self._chain = start.chain or registration(
+            self.sensors.markers, start.seed, self.robot.room.T_base_marker
+        )
         self._judge = ToolJudge(ToolGate(), ToolNames.parse(""))
         self._history, self._last_frame = ToolHistory(), -np.inf
         self._line, self._winch = ArmLine(), TractionWatch()

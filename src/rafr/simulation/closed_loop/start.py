@@ -5,7 +5,8 @@ Finding it takes seconds, running a reduction does not need to find it again: a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,8 +15,11 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
 from rafr.room import FloorPose, OperatingRoom
+from rafr.simulation.arrangement import Arrangement
+from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.markers import Markers
 from rafr.trajectory.result import ArmTrajectory
+from rafr.units import to_metres
 
 _REGISTRATION_M = 2e-4  # error of a registration per axis, standard deviation
 _REGISTRATION_RAD = 1.5e-3
@@ -31,6 +35,8 @@ class Start:
         base: where the base stands.   q: (dof,) rad, the open clamp at the pins.
         trajectory: of the reduction, as the trajectory node makes it once the fragment is held; None: to
             be made during the run.
+        chain: of the patient's registration; None: the true mounts with a small error (`registration`).
+        standing: `T_current_displaced` (mm) of the bodies that were reduced and fixed before this one.
     """
 
     case_folder: str
@@ -41,6 +47,20 @@ class Start:
     base: tuple[float, float, float]
     q: FloatArray
     trajectory: ArmTrajectory | None = None
+    chain: LiveChain | None = None
+    standing: Mapping[str, RigidTransform] = field(default_factory=dict)
+
+    def carry(self, arrangement: Arrangement) -> EmbeddedPlant:
+        """The embedded engine's plant of the patient, with what was reduced before fixed where it stands."""
+        starts = {name: to_metres(T) for name, T in self.standing.items()}
+        T_world_ct = arrangement.poses[arrangement.reference]
+        poses = {name: T_world_ct @ T for name, T in starts.items()}
+        plant = EmbeddedPlant(
+            replace(arrangement, starts=arrangement.starts | starts, poses=arrangement.poses | poses)
+        )
+        for name in self.standing:
+            plant.fix_body(name)
+        return plant
 
     @property
     def room(self) -> OperatingRoom:

@@ -1,0 +1,30 @@
+"""How far a patient came, and what each stage of the way cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Course:
+    """Filled as a patient is operated on.
+
+    Attributes:
+        stage: the one that runs, or at which it ended.   seconds: of processor time, by stage.
+    """
+
+    stage: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def during(self, stage: str) -> Iterator[None]:
+        """What the block does is this stage; of several with the same name the time adds up."""
+        self.stage = stage
+        began = time.process_time()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.process_time() - began
