@@ -1,5 +1,5 @@
 # Two commands matter: `make sim` and `make test`. Both do the whole set-up themselves.
-.PHONY: help setup sim test test-fast check format clean
+.PHONY: help setup sim test test-fast check format docs clean
 PYTHON ?= python3
 VENV := .venv/bin
 # test files side by side; `make test WORKERS=0` runs one after the other
@@ -27,5 +27,8 @@ check: setup  ## ruff, mypy and the fast tests
 format: setup  ## format the sources
 	@$(VENV)/ruff check --fix . && $(VENV)/ruff format .
 
+docs: setup  ## the documentation as a site, in build/docs
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet && echo "build/docs/index.html"
+
 clean:  ## remove the virtual environment and everything built
-	rm -rf .venv ros2_ws/build ros2_ws/install ros2_ws/log runs
+	rm -rf .venv build ros2_ws/build ros2_ws/install ros2_ws/log runs

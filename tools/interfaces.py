@@ -168,7 +168,7 @@ def _made_by(module: str, scope: ast.FunctionDef) -> Iterator[Entity]:
         if known is not None:
             yield from known
             continue
-        loop = bound.get(call, {})
+        loop: list[dict[str, ast.expr]] = bound.get(call, [])
         for row in loop or [{}]:
             yield _entity(module, call, spec, row)
 
