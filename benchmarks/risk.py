@@ -1,6 +1,6 @@
 """Lifting risk: people left out beside a random split, a real EMG file, and how fast features are computed.
 
-python benchmarks/risk.py people [--seeds 4,5,6] [--subjects 10] [--models mixed,logistic] [--json FILE]
+python benchmarks/risk.py people [--seeds 4,5,6] [--models mixed,logistic] [--importance] [--json FILE]
 python benchmarks/risk.py walk FOLDER [--json FILE]
 python benchmarks/risk.py throughput [--json FILE]
 
@@ -32,6 +32,7 @@ from rafr.risk.data.read import read_recording
 from rafr.risk.data.recording import Interval, Recording
 from rafr.risk.features.table import WindowConfig, features_at, window_table
 from rafr.risk.learning.classifier import LoadClassifier
+from rafr.risk.learning.importance import PermutationImportance
 from rafr.risk.learning.kinds import SEQUENCE_HZ
 from rafr.risk.learning.validation import evaluate
 from rafr.risk.lifting.session import LiftingConfig, simulate_people
@@ -46,6 +47,7 @@ def main() -> int:
     people.add_argument("--seeds", default="4,5,6")
     people.add_argument("--subjects", type=int, default=10)
     people.add_argument("--models", default="mixed")
+    people.add_argument("--importance", action="store_true", help="what the fusion listens to")
     walk = actions.add_parser("walk")
     walk.add_argument("folder", type=Path)
     throughput = actions.add_parser("throughput")
@@ -73,7 +75,9 @@ def of_people(args: argparse.Namespace) -> list[dict[str, Any]]:
             config = WindowConfig(sequence_hz=SEQUENCE_HZ if model == "convolutions" else 0.0)
             table = window_table(recordings, config)
             begin = time.perf_counter()
-            result = evaluate(table, LoadClassifier(table.names, model))
+            importance = PermutationImportance(table) if args.importance else None
+            look = None if importance is None else importance.look
+            result = evaluate(table, LoadClassifier(table.names, model), look=look)
             took = time.perf_counter() - begin
             for source, values in result.items():
                 left = values["leave_one_subject_out"]
@@ -82,6 +86,10 @@ def of_people(args: argparse.Namespace) -> list[dict[str, Any]]:
                 rows.append(row | left.get("abstention", {}))
                 shown = {k: round(v, 3) if isinstance(v, float) else v for k, v in rows[-1].items()}
                 print(json.dumps(shown), flush=True)
+            if importance is not None:
+                drops = {"seed": seed, "model": model, "importance": importance.result()}
+                rows.append(drops)
+                print(json.dumps(drops), flush=True)
     return rows
 
 
