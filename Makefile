@@ -1,5 +1,5 @@
 # Two commands matter: `make sim` and `make test`. Both do the whole set-up themselves.
-.PHONY: help setup sim test test-fast check format docs clean
+.PHONY: help setup sim test test-fast check format docs audit sbom clean
 PYTHON ?= python3
 VENV := .venv/bin
 # test files side by side; `make test WORKERS=0` runs one after the other
@@ -29,6 +29,13 @@ format: setup  ## format the sources
 
 docs: setup  ## the documentation as a site, in build/docs
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet && echo "build/docs/index.html"
+
+audit: setup  ## known vulnerabilities of the locked packages (needs PyPI); fails where one cannot be looked up
+	@$(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet pip-audit==2.10.1
+	@build/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
+
+sbom: setup  ## bill of materials of the locked packages (CycloneDX), in build/sbom.json
+	@$(VENV)/python tools/sbom.py
 
 clean:  ## remove the virtual environment and everything built
 	rm -rf .venv build ros2_ws/build ros2_ws/install ros2_ws/log runs

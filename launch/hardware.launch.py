@@ -14,12 +14,14 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from rafr.cli.sim_case import run_folder
+from rafr.nodes.domain import stay_on_this_machine
 from rafr.nodes.graph import build_companions, build_graph
 from rafr.nodes.hardware_launching import HARDWARE_ARGUMENTS, hardware_options, new_folder
 from rafr.nodes.launching import companion_arguments, node_arguments
 
 
 def start(context):
+    stay_on_this_machine()
     values = {name: LaunchConfiguration(name).perform(context) for name in HARDWARE_ARGUMENTS}
     options = hardware_options(values, run_folder(values["out"] or None))
     new_folder(Path(options.out))

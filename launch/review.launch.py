@@ -13,6 +13,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from rafr.cases.load import open_case
+from rafr.nodes.domain import stay_on_this_machine
 from rafr.nodes.graph import build_graph
 from rafr.nodes.launching import SIM_ARGUMENTS, flag, graph_options, node_arguments, only
 from rafr.resources import resource_path
@@ -21,6 +22,7 @@ ARGUMENTS = ("case", "arm", "page_port", "rviz")
 
 
 def start(context):
+    stay_on_this_machine()
     values = {name: default for name, (default, _) in SIM_ARGUMENTS.items()}
     values |= {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     case = open_case(values["case"])

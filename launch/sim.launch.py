@@ -13,6 +13,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from rafr.cli.sim_case import clean_folder, prepare_case, run_folder
+from rafr.nodes.domain import stay_on_this_machine
 from rafr.nodes.graph import build_companions, build_graph
 from rafr.nodes.launching import (
     SIM_ARGUMENTS,
@@ -27,6 +28,7 @@ from rafr.simulation.gazebo.ros2_control import share_partition
 
 
 def start(context):
+    stay_on_this_machine()
     values = {name: LaunchConfiguration(name).perform(context) for name in SIM_ARGUMENTS}
     out = run_folder(values["out"] or None)
     case = prepare_case(values["case"] or None, values["fracture"] or None, integer(values, "seed"), out)

@@ -34,6 +34,7 @@ from std_srvs.srv import Trigger
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
 from rafr.nodes.convert import plan_from_message, plan_message, seconds, transform_from_pose
+from rafr.nodes.domain import stay_on_this_machine
 from rafr.nodes.graph import NAMESPACE
 from rafr.nodes.runtime import LATCHED, RELIABLE
 from rafr.review.messages import ARM_STATES, BASE_STATES, PROCEDURE_STATES, SAFETY_STATES, state_name
@@ -51,7 +52,11 @@ class Console:
     def __init__(self, record: RunRecord, case_id: str) -> None:
         self.record, self._case_id = record, case_id
         # the command line's own handlers decide what Ctrl-C means
-        rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+        stay_on_this_machine()
+        rclpy.init(
+            args=["--ros-args", "--enclave", f"{NAMESPACE}/console"],
+            signal_handler_options=SignalHandlerOptions.NO,
+        )
         self._node = rclpy.create_node("console", namespace=NAMESPACE)
         self._executor = EventsExecutor()
         self._executor.add_node(self._node)

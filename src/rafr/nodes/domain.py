@@ -13,13 +13,18 @@ from pathlib import Path
 _DOMAINS = range(1, 102)  # above 101, DDS's ports fall among Linux's ephemeral ones
 
 
+def stay_on_this_machine() -> None:
+    """Nodes of other machines are not found, unless the user has said how far discovery goes."""
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
 @contextlib.contextmanager
 def own_domain() -> Iterator[int]:
     """Sets ROS_DOMAIN_ID and keeps discovery on this machine, unless the user has set them.
 
     The domain is locked until the block ends; processes started inside inherit it.
     """
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    stay_on_this_machine()
     given = os.environ.get("ROS_DOMAIN_ID")
     if given:
         yield int(given)

@@ -59,6 +59,7 @@ def node_arguments(spec: NodeSpec) -> dict[str, Any]:
         "namespace": NAMESPACE,
         "parameters": [dict(spec.parameters)] if spec.parameters else [],
         "remappings": list(spec.remappings),
+        "ros_arguments": list(spec.enclave),
         "output": "screen",
     }
 

@@ -28,6 +28,7 @@ from rafr.config import option
 from rafr.control.traction import TractionWatch
 from rafr.errors import InputError, RafrError
 from rafr.nodes.convert import seconds, time_message
+from rafr.nodes.domain import stay_on_this_machine
 from rafr.nodes.or_outputs import DeviceOutputs, Outputs
 from rafr.nodes.or_pins import PinService
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, WARN, RafrNode
@@ -286,6 +287,7 @@ def main() -> None:
 
 def run_simulator(room: type[OrSimulator], argv: list[str] | None = None) -> int:
     """Simulate until told to end; exit code as `rafr.nodes.runtime.run_node`."""
+    stay_on_this_machine()
     rclpy.init(args=argv)
     node: OrSimulator | None = None
     try:

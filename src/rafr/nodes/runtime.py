@@ -21,6 +21,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from rafr.config import check_config
 from rafr.errors import InputError, RafrError
+from rafr.nodes.domain import stay_on_this_machine
 from rafr.processes import machine
 
 ConfigT = TypeVar("ConfigT")
@@ -144,6 +145,7 @@ def run_node(factory: Callable[[], RafrNode], argv: list[str] | None = None) -> 
     Returns:
         The exit code: 0 after SIGINT, SIGTERM or shutdown, 2 for bad parameters or input, 1 for a defect.
     """
+    stay_on_this_machine()
     rclpy.init(args=argv)
     node: RafrNode | None = None
     code = 0

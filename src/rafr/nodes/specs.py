@@ -30,14 +30,14 @@ class NodeSpec:
     essential: bool = True
     condition: str = ""
 
+    @property
+    def enclave(self) -> tuple[str, str]:
+        """Where SROS2, if it is enabled, finds this node's keys and permissions (config/sros2_policy.xml)."""
+        return "--enclave", f"{NAMESPACE}/{self.name}"
+
     def arguments(self) -> list[str]:
         """Command-line arguments after the executable (`--ros-args …`)."""
-        arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-r", f"__node:={self.name}"]
-        for source, target in self.remappings:
-            arguments += ["-r", f"{source}:={target}"]
-        for key, value in self.parameters.items():
-            arguments += ["-p", f"{key}:={_yaml(value)}"]
-        return arguments
+        return [*_ros_arguments(self.name, self.remappings, self.parameters), *self.enclave]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,20 @@ class Companion:
         """Command-line arguments after the executable."""
         if not self.name:
             return list(self.arguments)
-        spec = NodeSpec(self.executable, self.name, self.parameters, self.remappings)
+        names = _ros_arguments(self.name, self.remappings, self.parameters)
         files = [word for path in self.parameter_files for word in ("--params-file", path)]
-        return [*self.arguments, *spec.arguments(), *files]
+        return [*self.arguments, *names, *files]
+
+
+def _ros_arguments(
+    name: str, remappings: tuple[tuple[str, str], ...], parameters: Mapping[str, Any]
+) -> list[str]:
+    arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-r", f"__node:={name}"]
+    for source, target in remappings:
+        arguments += ["-r", f"{source}:={target}"]
+    for key, value in parameters.items():
+        arguments += ["-p", f"{key}:={_yaml(value)}"]
+    return arguments
 
 
 def _yaml(value: Any) -> str:

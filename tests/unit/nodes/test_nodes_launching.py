@@ -28,7 +28,7 @@ def supervisor_line(spec):
     import yaml
 
     result = {}
-    words = spec.arguments()[1:]
+    words = [w for w in spec.arguments()[1:] if w not in spec.enclave]
     for flag, word in zip(words[::2], words[1::2], strict=True):
         key, _, value = word.partition(":=")
         result[key] = yaml.safe_load(value) if flag == "-p" else value
@@ -51,6 +51,8 @@ def test_launch_and_supervisor_start_the_same_nodes_with_the_same_parameters(pag
         assert launched["executable"] == spec.executable
         assert launched["namespace"] == NAMESPACE
         assert command_line(launched) == supervisor_line(spec)
+        assert launched["ros_arguments"] == ["--enclave", f"{NAMESPACE}/{spec.name}"]
+        assert " ".join(launched["ros_arguments"]) in " ".join(spec.arguments())
 
 
 def test_the_drill_is_in_the_room_and_guided_only_when_asked_for():
