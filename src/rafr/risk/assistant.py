@@ -10,9 +10,10 @@ from rafr.config import option
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.blocks import Block, Stream, StreamConfig, Verdict
 from rafr.risk.endurance import Endurance, SpectralFall
-from rafr.risk.envelope import FRAME, BandConfig, Envelope
+from rafr.risk.envelope import FRAME, BandConfig
 from rafr.risk.estimate import RiskEstimate, likeliest, unknown
 from rafr.risk.evidence import probability
+from rafr.risk.heard import EmgStream
 from rafr.risk.physiology import GRAVITY
 
 OVERLOAD, FATIGUE, SLIP = "overload", "fatigue", "slip"
@@ -59,10 +60,7 @@ class LiftingRisk:
         band: BandConfig | None = None,
     ) -> None:
         self.config = config or AssistantRiskConfig()
-        self._band = band or BandConfig()
-        least = 2.0 * self._band.low_hz
-        self._stream = Stream(stream or StreamConfig(), least, self.config.lifting_saturation)
-        self._envelope: Envelope | None = None
+        self._emg = EmgStream(stream, band, self.config.lifting_saturation)
         self._endurance: Endurance | None = None
         self._fall: SpectralFall | None = None
         self._levels = np.zeros((0, 0))
@@ -70,22 +68,14 @@ class LiftingRisk:
 
     def update(self, block: Block, now: float | None = None) -> RiskEstimate:
         """Judge the next block; `now` is the reader's clock, s, where there is one."""
-        verdict = self._stream.check(block, now)
-        if verdict.problem:
-            self._envelope = None
-            return unknown(verdict.problem)
-        if self._envelope is None or verdict.gap:
+        heard = self._emg.hear(block, now)
+        if isinstance(heard, str):
+            return unknown(heard)
+        if heard.anew:
             self._begin(len(block.channels), block.rate)
-        assert self._envelope is not None
-        bad = np.array([name in verdict.channels for name in block.channels])
-        frames = self._envelope.add(block.samples, bad)
-        wrong = dict(verdict.channels)
-        for k, name in enumerate(block.channels):
-            if frames.hum[:, k].any():
-                wrong.setdefault(name, "mains hum (electrode off?)")
-        level = np.where(frames.hum, np.nan, frames.level)
-        self._levels = np.concatenate([self._levels, level])
-        self._samples = np.concatenate([self._samples, frames.samples], axis=1)
+        wrong = heard.wrong
+        self._levels = np.concatenate([self._levels, heard.level])
+        self._samples = np.concatenate([self._samples, heard.samples], axis=1)
         while len(self._levels) >= _SECOND:
             self._pass_second()
         if 2 * len(wrong) > len(block.channels):
@@ -94,7 +84,6 @@ class LiftingRisk:
 
     def _begin(self, channels: int, rate: float) -> None:
         """A stream (re)starts; what was used stays used."""
-        self._envelope = Envelope(self._band, channels, rate)
         self._levels, self._samples = np.zeros((0, channels)), np.zeros((channels, 0))
         if self._endurance is None or self._fall is None or len(self._endurance.used) != channels:
             self._endurance = Endurance(channels, self.config.lifting_recovery)

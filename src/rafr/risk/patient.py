@@ -19,8 +19,8 @@ import numpy as np
 
 from rafr.config import option
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.risk.blocks import Block, Stream, StreamConfig
-from rafr.risk.envelope import FRAME, BandConfig, Envelope
+from rafr.risk.blocks import Block, StreamConfig
+from rafr.risk.envelope import BandConfig
 from rafr.risk.estimate import RiskEstimate, likeliest, unknown
 from rafr.risk.evidence import (
     focal_seconds,
@@ -30,6 +30,7 @@ from rafr.risk.evidence import (
     probability,
     steepest_rise,
 )
+from rafr.risk.heard import EmgStream
 
 GUARDING, RELAXATION, NERVE = "guarding", "relaxation", "nerve"
 _MEMORY = 20.0  # s
@@ -80,9 +81,7 @@ class PatientRisk:
         band: BandConfig | None = None,
     ) -> None:
         self.config = config or PatientRiskConfig()
-        self._band = band or BandConfig()
-        self._stream = Stream(stream or StreamConfig(), 2.0 * self._band.low_hz, self.config.saturation)
-        self._envelope: Envelope | None = None
+        self._emg = EmgStream(stream, band, self.config.saturation, self.config.silent)
         self._load = np.nan
         self._rest = np.zeros(0)  # V per channel, NaN while unknown
         self._resting: list[list[float]] = []  # V, frames of each channel while its rest is recorded
@@ -96,29 +95,16 @@ class PatientRisk:
 
     def update(self, block: Block, now: float | None = None) -> RiskEstimate:
         """Judge the next block; `now` is the reader's clock, s, where there is one."""
-        verdict = self._stream.check(block, now)
-        if verdict.problem:
-            self._envelope = None
-            return unknown(verdict.problem)
-        if self._envelope is None or verdict.gap:
-            self._begin(len(block.channels), block.rate)
-        assert self._envelope is not None
-        bad = np.array([name in verdict.channels for name in block.channels])
-        frames = self._envelope.add(block.samples, bad)
-        wrong = dict(verdict.channels)
-        for k, name in enumerate(block.channels):
-            own = frames.level[:, k]
-            if frames.hum[:, k].any():
-                wrong.setdefault(name, "mains hum (electrode off?)")
-            elif np.any(own < self.config.silent):
-                wrong.setdefault(name, "silent (electrode off?)")
-        bad = np.array([name in wrong for name in block.channels])
-        self._remember(np.where(bad, np.nan, frames.level))
-        return self._judge(block.channels, wrong)
+        heard = self._emg.hear(block, now)
+        if isinstance(heard, str):
+            return unknown(heard)
+        if heard.anew:
+            self._begin(len(block.channels))
+        self._remember(heard.level)
+        return self._judge(block.channels, heard.wrong)
 
-    def _begin(self, channels: int, rate: float) -> None:
+    def _begin(self, channels: int) -> None:
         """A stream (re)starts: the rest stays known, what was active is forgotten."""
-        self._envelope = Envelope(self._band, channels, rate)
         if len(self._rest) != channels:
             self._rest = np.full(channels, np.nan)
             self._resting = [[] for _ in range(channels)]
@@ -198,6 +184,3 @@ class PatientRisk:
 def _curve(activity: float, even: float, sure: float) -> float:
     """Probability of an activity in log2, with `even` and `sure` as ratios."""
     return probability(activity, float(np.log2(even)), float(np.log2(sure)))
-
-
-__all__ = ["FRAME", "GUARDING", "NERVE", "RELAXATION", "PatientRisk", "PatientRiskConfig"]
