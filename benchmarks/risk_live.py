@@ -1,6 +1,6 @@
 """The live judge on simulated patients: how soon it finds what happens, false alarms, what it costs.
 
-    python benchmarks/risk_live.py [--seeds 20] [--patients 6] [--minutes 30] [-o OUT.json]
+    python benchmarks/risk_live.py [--seeds 20] [--first-seed 100] [--patients 6] [--minutes 30] [-o OUT.json]
 
 Streams come block by block (0.1 s) through the judge and the supervisor's risk watch, as the nodes do it. For
 false alarms a patient has a reduction of 40 s every three minutes, with up to 30 to 150 N, and nothing else.
@@ -37,13 +37,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=100, help="quiet patients: ten times that on")
     parser.add_argument("--patients", type=int, default=6)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("-o", "--out", type=Path)
     args = parser.parse_args()
     costs: list[float] = []
-    events = [event(name, seed, costs) for name in EVENTS for seed in range(100, 100 + args.seeds)]
-    quiet = [wolf(seed, 60.0 * args.minutes, costs) for seed in range(1000, 1000 + args.patients)]
+    first, calm = args.first_seed, 10 * args.first_seed
+    events = [event(name, seed, costs) for name in EVENTS for seed in range(first, first + args.seeds)]
+    quiet = [wolf(seed, 60.0 * args.minutes, costs) for seed in range(calm, calm + args.patients)]
     result = {"events": events, "quiet": quiet, "judging": cost(costs)}
     if args.out:
         args.out.write_text(json.dumps(result, indent=1))
@@ -162,6 +164,8 @@ def _delay(rows: list[dict[str, Any]], key: str) -> str:
 
 def alarms(rows: list[dict[str, Any]]) -> str:
     """False alarms in words."""
+    if not rows:
+        return "no quiet patient"
     total = {key: sum(row[key] for row in rows) for key in rows[0] if key != "seed"}
     return (
         f"{len(rows)} patients, {total['hours']:.1f} h, {total['reducing_hours']:.2f} h of it reducing: "

@@ -21,16 +21,12 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import invalid_pose_message, pose_message, time_message
 from rafr.nodes.cord_markers import QOS, TOPIC, cord_markers
 from rafr.nodes.runtime import RELIABLE, SENSOR
+from rafr.risk.data.columns import TRIGNO_EMG_RATE, TRIGNO_IMU_RATE
+from rafr.simulation.assistant import INERTIAL_CHANNELS, LIFTING_CHANNELS
 from rafr.simulation.cords import Cords
 from rafr.simulation.plant import PlantTruth
 from rafr.simulation.sensors import ArmReading, ToolReading, TrackerFrame
-from rafr.simulation.wearables import (
-    EMG_CHANNELS,
-    INERTIAL_CHANNELS,
-    LIFTING_CHANNELS,
-    AssistantConfig,
-    EmgConfig,
-)
+from rafr.simulation.wearables import EMG_CHANNELS, EmgConfig
 
 _PICTURE_PERIOD = 0.2  # s of wall time: the viewer's
 
@@ -83,12 +79,10 @@ class DeviceOutputs:
         """A block of samples (channels, n) that began at `start`."""
         self._emg.publish(_block(start, config.rate, EMG_CHANNELS, samples))
 
-    def assistant(
-        self, emg: tuple[float, FloatArray], imu: tuple[float, FloatArray], config: AssistantConfig
-    ) -> None:
+    def assistant(self, emg: tuple[float, FloatArray], imu: tuple[float, FloatArray]) -> None:
         """What the assistant wears: begin and samples of EMG, begin and samples of the inertial sensors."""
-        self._assistant_emg.publish(_block(emg[0], config.emg_rate, LIFTING_CHANNELS, emg[1]))
-        self._assistant_imu.publish(_block(imu[0], config.imu_rate, INERTIAL_CHANNELS, imu[1]))
+        self._assistant_emg.publish(_block(emg[0], TRIGNO_EMG_RATE, LIFTING_CHANNELS, emg[1]))
+        self._assistant_imu.publish(_block(imu[0], TRIGNO_IMU_RATE, INERTIAL_CHANNELS, imu[1]))
 
     def imu(self, now: float, motion: FloatArray) -> None:
         """Specific force and angular rate (6,); the orientation is not measured."""

@@ -165,7 +165,7 @@ class OrSimulator(RafrNode):
             block = _EMG_TICKS * TICK
             start = now - block
             out.emg(start, sensors.emg(start, block, self._plant), sensors.emg_config)
-            out.assistant(*sensors.lifting(block), sensors.assistant_config)
+            out.assistant(*sensors.lifting(block))
         out.imu(now, sensors.motion(TICK, self._plant))
         if sensors.faults.arm_connected:
             for reading in sensors.arm(now, self._plant):

@@ -28,6 +28,7 @@ from rafr.risk.estimate import (
 )
 from rafr.risk.live_model import LiveModel
 from rafr.risk.patient import PatientRisk, PatientRiskConfig
+from rafr.risk.references import References
 
 _CHECK = 0.5  # s, wall time
 
@@ -55,7 +56,7 @@ class RiskNode(RafrNode):
         self._longest = 0.0  # s from a block's arrival to its answer
         self._watch("emg", PATIENT_SOURCE, self._patient.update)
         self._lifting, self._slip = LiftingRisk(lifting, self._stream, band), SlipRisk(lifting, self._stream)
-        self._model = _model(self.config(RiskNodeConfig).model, lifting.lifting_reference)
+        self._model = _model(self.config(RiskNodeConfig).model, self._lifting.references)
         self._watch("assistant/emg", ASSISTANT_EMG_SOURCE, self._judge_lifting)
         self._watch("assistant/imu", ASSISTANT_IMU_SOURCE, self._judge_motion)
         self.create_subscription(ArmState, "arm/state", self._take_arm, RELIABLE)
@@ -162,7 +163,7 @@ class RiskNode(RafrNode):
             self.diagnose(OK, text, longest_answer_ms=f"{1e3 * self._longest:.1f}", **values)
 
 
-def _model(path: str, reference: float) -> LiveModel | None:
+def _model(path: str, references: References) -> LiveModel | None:
     if not path:
         return None
     try:
@@ -172,7 +173,7 @@ def _model(path: str, reference: float) -> LiveModel | None:
         raise InputError(
             "node risk", f"parameter model is given, {error.name} is missing", expected
         ) from None
-    return LiveModel(load(path), reference)
+    return LiveModel(load(path), references)
 
 
 def _warm_up() -> None:

@@ -15,6 +15,7 @@ from rafr.risk.estimate import RiskEstimate, likeliest, unknown
 from rafr.risk.evidence import probability
 from rafr.risk.heard import EmgStream
 from rafr.risk.physiology import GRAVITY
+from rafr.risk.references import References
 
 OVERLOAD, FATIGUE, SLIP = "overload", "fatigue", "slip"
 _SECOND = round(1.0 / FRAME)  # frames
@@ -26,6 +27,7 @@ class AssistantRiskConfig:
     lifting_reference: float = option(
         4e-4, "EMG of the greatest effort, to be measured before, rms", unit="V", lower=1e-6, upper=1e-2
     )
+    lifting_references: str = option("", "the same of single muscles: name=volts, name=volts, …", unit="V")
     lifting_recovery: float = option(
         120.0, "time constant with which endurance comes back", unit="s", lower=1.0, upper=3600.0
     )
@@ -38,10 +40,10 @@ class AssistantRiskConfig:
         0.25, "fall of the median frequency with probability 0.95", lower=0.02, upper=0.95
     )
     slip_even: float = option(
-        8.0, "acceleration beyond gravity with probability 0.5", unit="m/s^2", lower=0.5, upper=100.0
+        20.0, "acceleration beyond gravity with probability 0.5", unit="m/s^2", lower=0.5, upper=100.0
     )
     slip_sure: float = option(
-        12.0, "acceleration beyond gravity with probability 0.95", unit="m/s^2", lower=1.0, upper=200.0
+        30.0, "acceleration beyond gravity with probability 0.95", unit="m/s^2", lower=1.0, upper=200.0
     )
     slip_time: float = option(1.0, "how long a slip is remembered", unit="s", lower=0.1, upper=30.0)
     lifting_saturation: float = option(0.01, "EMG at or beyond is clipped", unit="V", lower=1e-5, upper=10.0)
@@ -61,6 +63,8 @@ class LiftingRisk:
     ) -> None:
         self.config = config or AssistantRiskConfig()
         self._emg = EmgStream(stream, band, self.config.lifting_saturation)
+        self.references = References.parse(self.config.lifting_references, self.config.lifting_reference)
+        self._greatest = np.zeros(0)  # V rms, by channel
         self._endurance: Endurance | None = None
         self._fall: SpectralFall | None = None
         self._levels = np.zeros((0, 0))
@@ -72,7 +76,7 @@ class LiftingRisk:
         if isinstance(heard, str):
             return unknown(heard)
         if heard.anew:
-            self._begin(len(block.channels), block.rate)
+            self._begin(block.channels, block.rate)
         wrong = heard.wrong
         self._levels = np.concatenate([self._levels, heard.level])
         self._samples = np.concatenate([self._samples, heard.samples], axis=1)
@@ -82,8 +86,9 @@ class LiftingRisk:
             return unknown("; ".join(sorted(set(wrong.values()))), wrong)
         return self._judge(block.channels, wrong)
 
-    def _begin(self, channels: int, rate: float) -> None:
+    def _begin(self, names: tuple[str, ...], rate: float) -> None:
         """A stream (re)starts; what was used stays used."""
+        channels, self._greatest = len(names), self.references.of(names)
         self._levels, self._samples = np.zeros((0, channels)), np.zeros((channels, 0))
         if self._endurance is None or self._fall is None or len(self._endurance.used) != channels:
             self._endurance = Endurance(channels, self.config.lifting_recovery)
@@ -95,7 +100,7 @@ class LiftingRisk:
         frame = self._samples.shape[1] // len(self._levels)
         levels, self._levels = self._levels[:_SECOND], self._levels[_SECOND:]
         second, self._samples = np.split(self._samples, [_SECOND * frame], axis=1)
-        share = np.sqrt(np.mean(levels**2, axis=0)) / self.config.lifting_reference
+        share = np.sqrt(np.mean(levels**2, axis=0)) / self._greatest
         self._endurance.step(np.minimum(share, 1.0), 1.0)
         self._fall.step(second, np.nan_to_num(share) > _WORKS)
 

@@ -16,6 +16,7 @@ import numpy as np
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.blocks import Block
 from rafr.risk.estimate import RiskEstimate, likeliest
+from rafr.risk.references import References
 
 LOAD = "load"
 _AXES = [f"{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz"]
@@ -73,11 +74,11 @@ class LiveModel:
     """Keeps the newest window of an assistant's streams for a model.
 
     Args:
-        reference: V rms, EMG of the greatest effort of every muscle.
+        references: EMG of the greatest effort of every muscle.
     """
 
-    def __init__(self, model: Model, reference: float) -> None:
-        self._model, self._reference = model, reference
+    def __init__(self, model: Model, references: References) -> None:
+        self._model, self._references = model, references
         self._checked = [False, False]
         self._ends = [-math.inf, -math.inf]
         schema = model.schema
@@ -145,7 +146,7 @@ class LiveModel:
             if len(samples) and samples.shape[1] < schema.window.length * rate:
                 return math.nan, "waiting for a whole window"
         sensors = inertial.reshape(len(schema.imu_names), 2, 3, inertial.shape[1])
-        reference = np.full(len(schema.emg_names), self._reference)
+        reference = self._references.of(schema.emg_names)
         verdict = self._model.assess(emg, sensors[:, 0], sensors[:, 1], reference)
         return (math.nan if verdict.abstained else verdict.probability), verdict.reason
 

@@ -17,6 +17,7 @@ from rafr.risk.physiology import ImuConfig
 from rafr.robot.sight import LineOfSight
 from rafr.room import OperatingRoom
 from rafr.simulation.arrangement import Arrangement, arrange_case
+from rafr.simulation.assistant import AssistantConfig, AssistantSensors
 from rafr.simulation.config import PlantConfig
 from rafr.simulation.drill import DrillingHand, true_drill
 from rafr.simulation.embedded import EmbeddedPlant
@@ -34,7 +35,7 @@ from rafr.simulation.sensors import (
     WrenchSensor,
     WrenchSensorConfig,
 )
-from rafr.simulation.wearables import AssistantConfig, AssistantSensors, EmgConfig, EmgSensor
+from rafr.simulation.wearables import EmgConfig, EmgSensor
 from rafr.tracking.tools import DRILL_TOOL
 from rafr.units import METRES_PER_MM
 
@@ -59,7 +60,6 @@ class SensorSuite:
     """Body that carries the inertial sensor, and `T_ct_imu` (m)."""
     emg_config: EmgConfig
     assistant: AssistantSensors
-    assistant_config: AssistantConfig
     wheels: np.random.Generator
     hand: DrillingHand | None = None
     """With the tracked drill; None: there is none in the room."""
@@ -159,7 +159,6 @@ def open_room(
         imu_mount=(moving, over_bone),
         emg_config=emg_config,
         assistant=AssistantSensors(AssistantConfig(), np.random.default_rng([seed, 3, 9])),
-        assistant_config=AssistantConfig(),
         wheels=streams[6],
         hand=_hand(seed) if drill else None,
     )

@@ -9,6 +9,7 @@ from rafr.errors import InputError
 from rafr.risk.blocks import Block
 from rafr.risk.estimate import RiskEstimate, unknown
 from rafr.risk.live_model import LOAD, LiveModel
+from rafr.risk.references import References
 
 
 class Of:
@@ -41,6 +42,7 @@ class Model:
         return Of(probability=float(emg[0, -1]), abstained=False, reason="heavy load")
 
 
+REFERENCES = References.parse("a = 3e-4, x=1", 4e-4)
 CALM = RiskEstimate(0.1, "the load can be borne", {"overload": 0.1})
 INERTIAL = tuple(f"arm/{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz")
 
@@ -55,7 +57,7 @@ def hear(live, k, emg=("a", "b"), rate=1000.0, level=0.8):
 
 def test_a_whole_window_is_judged_in_the_models_order_once_a_step():
     model = Model()
-    live = LiveModel(model, 4e-4)
+    live = LiveModel(model, REFERENCES)
     said = [hear(live, k) for k in range(12)]
     assert said[0].probability == 0.1
     assert said[0].unwatched == {"model": "waiting for a whole window"}
@@ -71,12 +73,12 @@ def test_a_whole_window_is_judged_in_the_models_order_once_a_step():
     assert acc.shape[:2] == gyro.shape[:2] == (1, 3)
     assert acc[0, :, 0].tolist() == [0.0, 1.0, 2.0]
     assert gyro[0, :, 0].tolist() == [3.0, 4.0, 5.0]
-    assert reference.tolist() == [4e-4, 4e-4]
+    assert reference.tolist() == [4e-4, 3e-4], "in the model's order"
 
 
 def test_a_light_load_leaves_the_other_word_and_abstaining_is_said():
     model = Model()
-    live = LiveModel(model, 4e-4)
+    live = LiveModel(model, REFERENCES)
     for k in range(8):
         light = hear(live, k, level=0.05)
     assert (light.probability, light.reason) == (0.1, "the load can be borne")
@@ -91,7 +93,7 @@ def test_a_light_load_leaves_the_other_word_and_abstaining_is_said():
 
 
 def test_a_hole_or_another_format_later_needs_a_whole_window_again():
-    live = LiveModel(Model(), 4e-4)
+    live = LiveModel(Model(), REFERENCES)
     for k in (0, 1, 2, 3, 4, 5, 6, 9):
         said = hear(live, k)
     assert said.unwatched == {"model": "waiting for a whole window"}
@@ -103,7 +105,7 @@ def test_a_hole_or_another_format_later_needs_a_whole_window_again():
 
 
 def test_a_model_of_one_kind_of_sensor_does_not_wait_for_the_other():
-    live = LiveModel(Model(imu=()), 4e-4)
+    live = LiveModel(Model(imu=()), REFERENCES)
     for k in range(8):
         said = hear(live, k)
     assert said.causes[LOAD] == 0.8
@@ -112,4 +114,10 @@ def test_a_model_of_one_kind_of_sensor_does_not_wait_for_the_other():
 @pytest.mark.parametrize(("emg", "rate"), [(("a", "c"), 1000.0), (("a", "b"), 500.0)])
 def test_streams_that_the_model_was_not_trained_on_are_refused_at_the_first_block(emg, rate):
     with pytest.raises(InputError, match="EMG stream"):
-        hear(LiveModel(Model(), 4e-4), 0, emg, rate)
+        hear(LiveModel(Model(), REFERENCES), 0, emg, rate)
+
+
+@pytest.mark.parametrize("text", ["a", "a=", "a=-1", "a=nan", "=1e-4", "a=1e-4;b=2"])
+def test_references_that_are_none_are_refused(text):
+    with pytest.raises(InputError, match="lifting_references"):
+        References.parse(text, 4e-4)

@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from rafr.risk.physiology import GRAVITY
 from rafr.simulation.faults.injector import KINDS
 from rafr.simulation.wearables import (
     EMG_CHANNELS,
-    INERTIAL_CHANNELS,
-    LIFTING_CHANNELS,
-    AssistantConfig,
-    AssistantSensors,
     EmgConfig,
     EmgSensor,
     unchanged,
@@ -89,51 +84,3 @@ def test_a_lost_electrode_hears_the_mains():
     volts = emg(6.0, 0.0, "emg-electrode-off")[0, 3000:]
     frequency, power = welch(volts, 1000.0, nperseg=1000)
     assert frequency[power.argmax()] == 50.0
-
-
-def assistant(seconds, change=float, config=None):
-    config = config or AssistantConfig()
-    sensors = AssistantSensors(config, np.random.default_rng(0))
-    blocks = [sensors.read(0.1, change) for _ in range(round(10 * seconds))]
-    starts = np.array([[emg[0], imu[0]] for emg, imu in blocks])
-    return starts, *(np.concatenate([block[k][1] for block in blocks], axis=1) for k in range(2))
-
-
-def test_blocks_of_two_rates_leave_no_sample_out():
-    starts, volts, readings = assistant(10.0)
-    assert volts.shape == (len(LIFTING_CHANNELS), 12590)
-    assert readings.shape == (len(INERTIAL_CHANNELS), 1480)
-    assert starts[50] == pytest.approx([5.0, 5.0], abs=1 / 148)
-
-
-def test_lifting_takes_muscles_and_bends_the_elbow():
-    _, volts, readings = assistant(15.0)
-    lifting, resting = volts[:, 2 * 1259 : 5 * 1259], volts[:, 9 * 1259 : 14 * 1259]
-    assert np.all(rms(lifting) > 3.0 * rms(resting))
-    gyro = readings[INERTIAL_CHANNELS.index("right_biceps/gyro_y")]
-    assert np.abs(gyro[:300]).max() > 0.5
-    assert np.abs(gyro[9 * 148 : 14 * 148]).max() < 0.05
-    acc = readings[:3, 9 * 148 : 14 * 148]
-    assert np.linalg.norm(acc, axis=0).mean() == pytest.approx(GRAVITY, abs=0.3)
-
-
-def test_an_overloaded_assistant_pulls_harder_all_the_time():
-    fault = KINDS["assistant-overload"](np.random.default_rng(0))
-    _, usual, _ = assistant(15.0)
-    _, much, _ = assistant(15.0, fault.lifting)
-    assert np.all(rms(much[:, 9 * 1259 :]) > 5.0 * rms(usual[:, 9 * 1259 :]))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"period": 6.0}, {"lift": 12.0}, {"load": 0.6}, {"idle": 0.15}, {"elbow": 2.0}, {"forearm": 0.5},
-        {"quickness": 10.0}, {"emg_rate": 1000.0}, {"imu_rate": 100.0},
-    ],
-    ids=lambda c: next(iter(c)),
-)  # fmt: skip
-def test_every_option_of_the_assistant_changes_what_is_heard(change):
-    _, volts, readings = assistant(12.0)
-    _, other_volts, other_readings = assistant(12.0, config=dataclasses.replace(AssistantConfig(), **change))
-    same = volts.shape == other_volts.shape and readings.shape == other_readings.shape
-    assert not (same and np.allclose(volts, other_volts) and np.allclose(readings, other_readings))

@@ -19,6 +19,7 @@ GRASP_TIME = 0.25  # s in which the weight is taken over, or let go
 _TREMOR_BAND = (6.0, 11.0)  # Hz, physiological tremor
 _SUBMOVEMENT_BAND = (1.5, 5.0)
 _SWAY_BAND = (0.1, 0.8)
+_STANDING = (0.05, 0.0, 0.05, 0.25, 0.0)  # trunk, sink, arm, elbow, yaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,14 @@ def lift_boxes(
     return Movement(trunk, sink, arm, elbow, yaw + sway[0], 0.15 + sway[1], weight)
 
 
+def stand(seconds: float, rate: float, rng: np.random.Generator) -> Movement:
+    """Arms hanging down, nothing in the hands; the body sways."""
+    n = round(seconds * rate)
+    trunk, sink, arm, elbow, yaw = np.repeat(np.array(_STANDING)[:, None], n, axis=1)
+    sway = [0.08 * _noise(n, _SWAY_BAND, rate, rng) for _ in range(2)]
+    return Movement(trunk, sink, arm, elbow, yaw + sway[0], 0.15 + sway[1], np.zeros(n))
+
+
 def relative_load(person: Person, load: float) -> float:
     """The moment of half the box with the elbow at a right angle, over the elbow's strength."""
     return 0.5 * load * 9.81 * person.hand_reach / person.elbow_strength
@@ -76,7 +85,7 @@ def _postures(
     person: Person, effort: float, slow: float, seconds: float, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Times (k,), postures (k, 5) of trunk, sink, arm, elbow, yaw, and whether the box is held (k,)."""
-    times, rows, held = [0.0], [np.array([0.05, 0.0, 0.05, 0.25, 0.0])], [0.0]
+    times, rows, held = [0.0], [np.array(_STANDING)], [0.0]
 
     def go(duration: float, row: list[float], box: float) -> None:
         times.append(times[-1] + duration * slow * float(np.exp(0.15 * rng.normal())))
@@ -116,6 +125,7 @@ def _postures(
 def _noise(n: int, band: tuple[float, float], rate: float, rng: np.random.Generator) -> FloatArray:
     """(n,) band-limited noise of unit variance."""
     lead = round(2.0 * rate / band[0])
-    sos = butter(2, band, "bandpass", fs=rate, output="sos")
+    # of the fourth order: its acceleration, too, lies within the band
+    sos = butter(4, band, "bandpass", fs=rate, output="sos")
     made: FloatArray = sosfilt(sos, rng.normal(size=n + lead))[lead:]
     return made / float(np.sqrt(2.0 * (band[1] - band[0]) / rate))

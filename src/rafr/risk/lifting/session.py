@@ -15,22 +15,12 @@ from rafr.progress import Progress, silent
 from rafr.risk.data.columns import MUSCLES, TRIGNO_EMG_RATE, TRIGNO_IMU_RATE
 from rafr.risk.data.read import reference_level
 from rafr.risk.data.recording import Interval, Recording
-from rafr.risk.lifting.mechanics import joint_moments, sensor_poses
 from rafr.risk.lifting.movement import Movement, lift_boxes
-from rafr.risk.lifting.person import Person, draw_person
-from rafr.risk.physiology import (
-    ElectrodeConfig,
-    FatigueConfig,
-    Imu,
-    ImuConfig,
-    MuscleConfig,
-    SurfaceEmg,
-    TissueConfig,
-)
+from rafr.risk.lifting.person import draw_person
+from rafr.risk.lifting.wearer import ARM, Wearer, dressed, drive_at_emg, emg_samples, shaken_at_emg
 
 _BLOCK = 0.5  # s of EMG made at once: fatigue is constant within
 _MVC_SECONDS = 3.0
-_LEAD = 0.05  # s by which EMG comes before the force
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +37,6 @@ class LiftingConfig:
         0.08, "of the electrodes' gain between trials, logarithm", lower=0.0, upper=1.0
     )
     sharing: float = option(0.2, "of the muscles' share in a moment, logarithm, slow", lower=0.0, upper=1.0)
-
-
-@dataclass(slots=True)
-class _Wearer:
-    """A person with sensors on; the state of muscles and electrodes goes on from trial to trial."""
-
-    person: Person
-    arms: dict[str, SurfaceEmg]
-    imus: dict[str, Imu]
 
 
 def simulate_people(
@@ -83,7 +64,7 @@ def simulate_session(
 ) -> tuple[Recording, list[Recording]]:
     """Maximum contractions, then all trials in random order; the order must not tell the load by fatigue."""
     config = config or LiftingConfig()
-    wearer = _dressed(draw_person(rng), rng)
+    wearer = dressed(draw_person(rng), rng)
     mvc = _record(subject, "MVC 1", wearer, _resting(round(_MVC_SECONDS * TRIGNO_IMU_RATE)), None, 0.0, rng)
     order = rng.permutation(np.repeat(("Low", "High"), config.trials))
     number = {"Low": 0, "High": 0}
@@ -101,21 +82,10 @@ def simulate_session(
     return mvc, trials
 
 
-def _dressed(person: Person, rng: np.random.Generator) -> _Wearer:
-    muscle = MuscleConfig(
-        mvc_rms=person.mvc_rms,
-        tissue=TissueConfig(fat=person.fat, electrode=rng.uniform(0.02, 0.035)),
-        fatigue=FatigueConfig(work_time=person.fatigue_time),
-        electrode=ElectrodeConfig(crosstalk=0.1),
-    )
-    arms = {side: SurfaceEmg(2, TRIGNO_EMG_RATE, rng, muscle) for side in ("right", "left")}
-    return _Wearer(person, arms, {name: Imu(ImuConfig(), rng) for name in MUSCLES})
-
-
 def _record(
     subject: str,
     trial: str,
-    wearer: _Wearer,
+    wearer: Wearer,
     movement: Movement,
     config: LiftingConfig | None,
     load: float,
@@ -124,32 +94,23 @@ def _record(
     """All sensors during a movement; without a config both muscles of both arms contract as hard as they
     can.
     """
-    person = wearer.person
-    n = round(len(movement.arm) * TRIGNO_EMG_RATE / TRIGNO_IMU_RATE)
-    t_imu = np.arange(len(movement.arm)) / TRIGNO_IMU_RATE
-    t_emg = np.arange(n) / TRIGNO_EMG_RATE
+    n = emg_samples(movement)
     emg: dict[str, FloatArray] = {}
     readings: dict[str, FloatArray] = {}
     for side, arm in wearer.arms.items():
-        shaken = []
-        for muscle in ("biceps", "deltoid"):
-            position, rotation = sensor_poses(person, movement, muscle, side)
-            name = f"{side}_{muscle}"
-            readings[name] = wearer.imus[name].read(position, rotation, 1.0 / TRIGNO_IMU_RATE)
-            moving = np.abs(np.linalg.norm(readings[name][:, :3], axis=1) - 9.81)
-            shaken.append(np.interp(t_emg, t_imu, moving))
+        felt = wearer.feels(side, movement)
         if config is None:
             drive = np.repeat(_maximum_effort(n, rng), 2, axis=0) * rng.uniform(0.75, 1.0, (2, 1))
             drift = np.ones((2, 1))
         else:
-            share = person.left_share if side == "left" else 1.0 - person.left_share
-            slow = _activations(person, movement, share * load, config, rng)
-            drive = np.stack([np.interp(t_emg + _LEAD, t_imu, a) for a in slow])
+            drive = drive_at_emg(wearer.works(side, movement, load, config.sharing, rng), n)
             drift = np.exp(config.contact_drift * rng.normal(size=(2, 1)))
         blocks = np.array_split(np.arange(n), max(1, round(n / TRIGNO_EMG_RATE / _BLOCK)))
-        motion = np.stack(shaken)
+        motion = shaken_at_emg(felt, n)
         volts = np.concatenate([arm.read(drive[:, b], motion[:, b]) for b in blocks], axis=1) * drift
-        emg |= {f"{side}_biceps": volts[0], f"{side}_deltoid": volts[1]}
+        names = [f"{side}_{muscle}" for muscle in ARM]
+        emg |= dict(zip(names, volts, strict=True))
+        readings |= dict(zip(names, felt, strict=True))
     imu = np.stack([readings[name].T.reshape(2, 3, -1) for name in MUSCLES])
     return Recording(
         subject,
@@ -162,30 +123,6 @@ def _record(
         imu[:, 1],
         TRIGNO_IMU_RATE,
     )
-
-
-def _activations(
-    person: Person, movement: Movement, load: float, config: LiftingConfig, rng: np.random.Generator
-) -> FloatArray:
-    """(2, n) drive of biceps and deltoid: moment over strength at that angle, antagonists and bracing."""
-    moments = joint_moments(person, movement, load, TRIGNO_IMU_RATE)
-    elbow_best = 0.65 + 0.35 * np.cos(movement.elbow - 1.5)
-    shoulder_best = 1.0 - 0.25 * np.clip(movement.arm, 0.0, 1.6) / 1.57
-    drives = []
-    for moment, strength in (
-        (moments.elbow, person.elbow_strength * elbow_best),
-        (moments.shoulder, person.shoulder_strength * shoulder_best),
-    ):
-        ratio = moment / strength
-        flexing = np.maximum(ratio, 0.0) ** person.effort_power
-        opposed = person.antagonist * np.maximum(-ratio, 0.0)
-        # how the muscles of a joint share its moment wanders from lift to lift and from day to day
-        knots = rng.normal(size=2 + round(len(moment) / TRIGNO_IMU_RATE / 2.0))
-        at = np.linspace(0.0, len(knots) - 1.0, len(moment))
-        wander = np.interp(at, np.arange(len(knots)), knots) + 0.7 * rng.normal()
-        drives.append(np.exp(config.sharing * wander) * (flexing + opposed) + person.bracing * movement.held)
-    drive: FloatArray = np.clip(np.stack(drives), 0.0, 1.0)
-    return drive
 
 
 def _maximum_effort(n: int, rng: np.random.Generator) -> FloatArray:

@@ -58,9 +58,9 @@ class Fault:
         """What makes the patient's muscles fire instead."""
         return demand
 
-    def lifting(self, share: float) -> float:
-        """Share 0..1 of the assistant's strength that lifting takes instead."""
-        return share
+    def lifting(self, load: float) -> float:
+        """kg that the assistant lifts instead."""
+        return load
 
     def commands(self, positions: Sequence[FloatArray], now: float) -> list[FloatArray]:
         """Joint positions (dof,) that the arm's drives get at `now` instead of those sent."""

@@ -141,11 +141,11 @@ class FaultInjector:
             demand = fault.muscles(demand)
         return demand
 
-    def lifting(self, share: float) -> float:
-        """Share of the assistant's strength that is used instead."""
+    def lifting(self, load: float) -> float:
+        """kg that the assistant lifts instead."""
         for fault in self._active.values():
-            share = fault.lifting(share)
-        return share
+            load = fault.lifting(load)
+        return load
 
     def commands(self, positions: Sequence[FloatArray], now: float) -> list[FloatArray]:
         """Joint positions (dof,) that reach the arm's drives at `now` instead of those sent."""

@@ -13,7 +13,7 @@ _GUARD = (0.06, 0.0012, 0.35)  # drive of a patient who guards: at least, per N 
 _LOAD, _REFLEX = 5.0, 0.15  # N that is felt; s, time constant
 _RETURN, _TONE = 90.0, (0.015, 0.2)  # s in which tone returns (in life: minutes), drive then and in the end
 _TRAIN, _BURST, _EVERY, _FIRING = 15.0, 0.15, 0.35, 70.0  # s, s, s, 1/s
-_OVERLOAD = 0.75  # of the assistant's strength
+_OVERLOAD = 25.0  # kg; NIOSH (1994) recommends at most 23 to anybody
 
 
 class _Since(Fault):
@@ -79,9 +79,9 @@ class EmgElectrodeOff(Fault):
 
 
 class AssistantOverload(Fault):
-    about = "the assistant who lifts the leg holds three quarters of what is possible"
+    about = "the assistant lifts 25 kg instead of 3"
     said = "overload"
     at_once = False
 
-    def lifting(self, share: float) -> float:
-        return max(share, _OVERLOAD)
+    def lifting(self, load: float) -> float:
+        return max(load, _OVERLOAD)
