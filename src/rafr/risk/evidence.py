@@ -63,9 +63,11 @@ def follows_load(activity: FloatArray, load: FloatArray) -> float:
 
 
 def focal_seconds(activity: FloatArray, seconds: float, least: float, apart: float) -> FloatArray:
-    """(channels,) s within the last `seconds` in which one muscle alone burst; louder counts more.
+    """(channels,) s within the last `seconds` in which one muscle alone burst; faint bursts count half.
 
-    Bursts stand out from the muscle's own lower quartile of the last 6 s, which follows what rises slowly.
+    However loud it is, one burst counts for no more than it lasts: single ones come without an irritated
+    nerve, too. Bursts stand out from the muscle's own lower quartile of the last 6 s, which follows what
+    rises slowly.
 
     Args:
         least: activity of a burst.   apart: by how much it must exceed that quartile.
@@ -82,7 +84,7 @@ def focal_seconds(activity: FloatArray, seconds: float, least: float, apart: flo
     if not burst.any():
         return np.zeros(activity.shape[1])
     alone = _median_of_others(smooth) <= np.maximum(_AT_REST, smooth - _CROSSTALK)
-    weight = np.clip(0.5 * (smooth - least), 0.5, 2.0)
+    weight = np.clip(0.5 * (smooth - least), 0.5, 1.0)
     total: FloatArray = FRAME * np.sum(np.where(burst & alone, weight, 0.0), axis=0)
     return total
 
