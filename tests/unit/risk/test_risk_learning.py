@@ -95,6 +95,10 @@ def test_two_weak_sources_are_better_together():
         model = LoadClassifier(NAMES, "logistic", fusion, folds=2).fit(t.features, t.label, t.subject)
         auc = {s: measures(y, model.predict_proba(new.features, s)[:, 1])["roc_auc"] for s in model.heads_}
         assert auc["fusion"] > max(auc["emg"], auc["imu"]) + 0.03
+        # nothing is trained that no view reads
+        assert set(model.members_) == {"emg", "imu", *(["fusion"] if fusion == "features" else [])}
+    with pytest.raises(ValueError, match="none of stacked, summed, features"):
+        LoadClassifier(NAMES, "logistic", "voted").fit(t.features, t.label, t.subject)
 
 
 def test_probabilities_are_calibrated_on_people_left_out():
