@@ -40,17 +40,13 @@ def run_ros(patient: Patient, folder: Path, course: Course, limit: float) -> Pat
     return result_of_report(patient, report, outcome, stage, reason, course.seconds)
 
 
+def _command(patient: Patient, case: Path, folder: Path) -> list[str]:
+    command = [sys.executable, "-m", "rafr.cli.main", "sim", str(case), "--headless", "--auto-approve"]
+    return [*command, "--seed", str(patient.seed), "--arm", patient.arm, "--out", str(folder)]
+
+
 def _run(patient: Patient, case: Path, folder: Path, limit: float) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        "-m",
-        "rafr.cli.main",
-        "sim",
-        str(case),
-        "--headless",
-        "--auto-approve",
-    ]
-    command += ["--seed", str(patient.seed), "--arm", patient.arm, "--out", str(folder)]
+    command = _command(patient, case, folder)
     process = subprocess.Popen(command, preexec_fn=die_with_parent())
     try:
         process.wait(limit if math.isfinite(limit) else None)

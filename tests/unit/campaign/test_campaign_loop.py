@@ -5,7 +5,6 @@ import pytest
 from rafr.campaign.course import Course
 from rafr.campaign.loop import run_loop
 from rafr.campaign.patients import CampaignConfig, draw_patient
-from rafr.campaign.ros import judge_run
 
 
 @pytest.mark.slow
@@ -23,26 +22,3 @@ def test_a_patient_is_operated_on_and_measured(tmp_path):
     assert body.registered_mm < 0.5
     assert 0.0 < result.peak_force_n < result.force_limit_n
     assert list(result.seconds) == ["case", "registration", "plan", "docking", "grip", "reduction", "report"]
-
-
-def report(outcome="held", accepted=True, phases=("registration", "planning", "reduction"), holds=("lost",)):
-    return {
-        "outcome": outcome,
-        "phases": [{"name": name} for name in phases],
-        "holds": list(holds),
-        "plan": {"accepted": accepted, "reasons": ["too far"]},
-    }
-
-
-@pytest.mark.parametrize(
-    ("given", "judged"),
-    [
-        (report("reduced", phases=("registration", "xray_check")), ("reduced", "xray_check", "")),
-        (report(), ("held", "reduction", "lost")),
-        (report(phases=("registration", "docking")), ("refused", "docking", "lost")),
-        (report("aborted", accepted=False, phases=("approval",)), ("refused", "approval", "too far")),
-        (report("aborted", phases=(), holds=()), ("failed", "start", "the procedure did not begin")),
-    ],
-)
-def test_a_run_with_all_nodes_is_judged_by_its_report(given, judged):
-    assert judge_run(given) == judged
