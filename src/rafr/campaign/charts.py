@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,26 @@ from rafr.campaign.statistics import PUBLISHED
 from rafr.files import written_whole
 
 _BINS = 24
+_HEADROOM = 1.35  # of the highest bar, for the legend
 _SEED = 0  # of the jitter that keeps points of a kind apart
-_GOAL, _PUBLISHED = "0.3", "C1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A vertical line across a histogram."""
+
+    at: float
+    label: str
+    style: str = "-"
+    colour: str = "0.3"
+
+
+_MM = (
+    _Mark(1.0, "goal of the mean"),
+    _Mark(2.0, "goal of the 95th percentile", ":"),
+    _Mark(PUBLISHED["residual_mm"]["mean"], f"published mean, n = {PUBLISHED['n']}", "--", "C1"),
+)
+_TO_PLAN = (_Mark(PUBLISHED["to_plan_mm"]["mean"], f"published mean, n = {PUBLISHED['n']}", "--", "C1"),)
 
 
 def save_charts(path: Path, results: Sequence[PatientResult]) -> None:
@@ -28,20 +47,11 @@ def save_charts(path: Path, results: Sequence[PatientResult]) -> None:
     reduced = [r for r in results if r.outcome == REDUCED]
     figure = Figure(figsize=(12, 7), layout="constrained")
     axes = figure.subplots(2, 3)
-    _histogram(
-        axes[0, 0], _known(reduced, "residual_mm"), "residual to the truth, mm", (1.0, "goal of the mean")
-    )
-    axes[0, 0].axvline(2.0, color=_GOAL, ls=":", label="goal of the 95th percentile")
-    axes[0, 0].axvline(
-        PUBLISHED["residual_mm"]["mean"], color=_PUBLISHED, ls="--", label="published mean, n = 22"
-    )
-    axes[0, 0].legend(frameon=False, fontsize=8)
-    _histogram(
-        axes[0, 1], _known(reduced, "residual_deg"), "residual to the truth, °", (1.0, "goal of the mean")
-    )
-    _histogram(axes[0, 2], _known(reduced, "to_plan_mm"), "left to the plan, mm", None)
+    _histogram(axes[0, 0], _known(reduced, "residual_mm"), "residual to the truth, mm", _MM)
+    _histogram(axes[0, 1], _known(reduced, "residual_deg"), "residual to the truth, °", _MM[:1])
+    _histogram(axes[0, 2], _known(reduced, "to_plan_mm"), "left to the plan, mm", _TO_PLAN)
     _plan_against_residual(axes[1, 0], reduced)
-    _forces(axes[1, 1], results)
+    _histogram(axes[1, 1], *_forces(results))
     _by_kind(axes[1, 2], reduced)
     with written_whole(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
@@ -52,15 +62,27 @@ def _known(results: Sequence[PatientResult], quantity: str) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _histogram(axis: Any, values: list[float], label: str, goal: tuple[float, str] | None) -> None:
-    if values:
-        axis.hist(values, bins=np.linspace(0.0, max(values) * 1.02, _BINS), color="C0")
-    if goal is not None:
-        axis.axvline(goal[0], color=_GOAL, ls="-", lw=1.0, label=goal[1])
-        axis.legend(frameon=False, fontsize=8)
+def _histogram(axis: Any, values: Sequence[float], label: str, marks: Sequence[_Mark]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    right = 1.04 * max([*values, *(mark.at for mark in marks)], default=1.0)
+    counts, _, _ = axis.hist(values, bins=np.linspace(0.0, right, _BINS), color="C0")
+    for mark in marks:
+        axis.axvline(mark.at, color=mark.colour, ls=mark.style, lw=1.2, label=mark.label)
+    if marks:
+        axis.legend(framealpha=1.0, edgecolor="none", fontsize=8, loc="upper right")
+    axis.set_xlim(0.0, right)
+    axis.set_ylim(0.0, max(1.0, _HEADROOM * counts.max()))
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel(label)
     axis.set_ylabel(f"patients (n = {len(values)})")
-    axis.set_xlim(left=0.0)
+
+
+def _forces(results: Sequence[PatientResult]) -> tuple[list[float], str, list[_Mark]]:
+    forces = [r.peak_force_n for r in results if r.peak_force_n is not None]
+    limits = {r.force_limit_n for r in results if r.force_limit_n is not None}
+    marks = [_Mark(limit, "limit", "-", "C3") for limit in sorted(limits)]
+    return forces, "largest true force at the clamp, N", marks
 
 
 def _plan_against_residual(axis: Any, reduced: Sequence[PatientResult]) -> None:
@@ -68,20 +90,12 @@ def _plan_against_residual(axis: Any, reduced: Sequence[PatientResult]) -> None:
     known = np.array([p for p in pairs if None not in p], dtype=float).reshape(-1, 2)
     axis.plot(known[:, 0], known[:, 1], "o", ms=4, alpha=0.7)
     most = 1.05 * known.max() if len(known) else 1.0
-    axis.plot([0.0, most], [0.0, most], color=_GOAL, lw=0.8)
+    axis.plot([0.0, most], [0.0, most], color="0.3", lw=0.8)
     axis.set_xlim(0.0, most)
     axis.set_ylim(0.0, most)
+    axis.set_aspect("equal")
     axis.set_xlabel("error of the plan, mm")
     axis.set_ylabel("residual, mm")
-
-
-def _forces(axis: Any, results: Sequence[PatientResult]) -> None:
-    forces = [r.peak_force_n for r in results if r.peak_force_n is not None]
-    limits = [r.force_limit_n for r in results if r.force_limit_n is not None]
-    _histogram(axis, forces, "largest true force at the clamp, N", None)
-    if limits:
-        axis.axvline(min(limits), color="C3", label="limit")
-        axis.legend(frameon=False, fontsize=8)
 
 
 def _by_kind(axis: Any, reduced: Sequence[PatientResult]) -> None:

@@ -15,10 +15,12 @@ class Course:
     Attributes:
         stage: the one that runs, or at which it ended.
         seconds: of processor time by stage, ended children included.
+        remarks: what somebody had to say on the way, though it went on.
     """
 
     stage: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @contextmanager
     def during(self, stage: str) -> Iterator[None]:

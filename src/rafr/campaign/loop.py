@@ -55,7 +55,7 @@ def run_loop(patient: Patient, folder: Path, course: Course) -> PatientResult:
     with course.during("report"):
         record.outcome = outcome
         report = _report(patient, case, record, folder)
-    return result_of_report(patient, report, outcome, stage, reason, course.seconds)
+    return result_of_report(patient, report, outcome, stage, reason, course.seconds, course.remarks)
 
 
 def _operate(patient: Patient, case: Case, record: RunRecord, course: Course) -> None:
@@ -76,6 +76,7 @@ def _operate(patient: Patient, case: Case, record: RunRecord, course: Course) ->
                 str(case.folder), record.plan, patient.seed, patient.arm, body,
                 chain=registered.live, standing=standing, room=None if standing else room, reality=reality,
             )  # fmt: skip
+            course.remarks += tuple(f"{body}: {remark}" for remark in start.remarks)
         standing = {**standing, body: _reduced(start, reality, record, course)}
 
 

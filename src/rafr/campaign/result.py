@@ -52,6 +52,7 @@ class PatientResult:
         outcome: `reduced`; `held`: the arm stopped on its way and kept the fragment; `refused`: registration,
             planner or trajectory would not do it, before anything moved; `failed`: a defect, or no time left.
         stage: where it ended.   reason: why, if not reduced.
+        remarks: of planner and docking, though they accepted.
         peak_force_n: true, at the clamp, while a fragment was held.   force_limit_n: of the controller.
         duration_s: simulated.   seconds: of computing, by stage.
     """
@@ -60,6 +61,7 @@ class PatientResult:
     outcome: str
     stage: str = ""
     reason: str = ""
+    remarks: tuple[str, ...] = ()
     bodies: tuple[BodyResult, ...] = ()
     mass_kg: float | None = None
     peak_force_n: float | None = None
@@ -93,7 +95,10 @@ class PatientResult:
         patient = dict(data["patient"])
         patient["tissue"] = TissueFactors(**patient["tissue"])
         bodies = tuple(BodyResult(**body) for body in data["bodies"])
-        result = PatientResult(**{**data, "patient": Patient(**patient), "bodies": bodies})
+        remarks = tuple(data.get("remarks", ()))
+        result = PatientResult(
+            **{**data, "patient": Patient(**patient), "bodies": bodies, "remarks": remarks}
+        )
         if result.outcome not in OUTCOMES:
             raise ValueError(f"outcome {result.outcome!r}")
         return result
@@ -117,14 +122,17 @@ def result_of_report(
     stage: str = "",
     reason: str = "",
     seconds: dict[str, float] | None = None,
+    remarks: tuple[str, ...] = (),
 ) -> PatientResult:
-    """From a run's `report.json`, whichever way it was run."""
+    """From a run's `report.json`, whichever way it was run; `remarks` beside those of the plan."""
     bodies = tuple(_body(name, report) for name in report["bodies"])
+    plan = report["plan"] or {"reasons": ()}
     return PatientResult(
         patient=patient,
         outcome=outcome,
         stage=stage,
         reason=reason,
+        remarks=tuple(plan["reasons"]) + remarks,
         bodies=bodies,
         mass_kg=report["patient"]["mass_kg"],
         peak_force_n=report["peak_true_force_n"],

@@ -62,15 +62,15 @@ def docked(
     waiting = measured.Situation(tuple(robot.parked_arm), floor_transform(parked.base))
     now = measured.with_patient(waiting, body, plan, live, 0.0, tools)
     patient = measured.Patient.of(case)
-    way, check = measured.docking(robot, patient, body, now)
-    require(check)
+    way, docking = measured.docking(robot, patient, body, now)
+    require(docking)
     base = (float(way.x[-1]), float(way.y[-1]), float(way.theta[-1]))
     moved = floor_transform(base).inverse() @ now.T_world_base
     assert now.T_base_pelvis is not None
     there = replace(now, T_world_base=floor_transform(base), T_base_pelvis=moved @ now.T_base_pelvis)
-    reach, check = measured.approach(robot, patient, body, there, seed)
-    require(check)
-    return replace(parked, base=base, q=reach.q[-1])
+    reach, approach = measured.approach(robot, patient, body, there, seed)
+    require(approach)
+    return replace(parked, base=base, q=reach.q[-1], remarks=docking.reasons + approach.reasons)
 
 
 def with_trajectory(start: Start) -> Start:

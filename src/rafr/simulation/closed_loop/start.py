@@ -37,6 +37,7 @@ class Start:
             be made during the run.
         chain: of the patient's registration; None: the true mounts with a small error (`registration`).
         standing: `T_current_displaced` (mm) of the bodies that were reduced and fixed before this one.
+        remarks: what docking and approach had to say, though they accepted it.
     """
 
     case_folder: str
@@ -49,6 +50,7 @@ class Start:
     trajectory: ArmTrajectory | None = None
     chain: LiveChain | None = None
     standing: Mapping[str, RigidTransform] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def carry(self, arrangement: Arrangement) -> EmbeddedPlant:
         """The embedded engine's plant of the patient, with what was reduced before fixed where it stands."""
