@@ -26,7 +26,13 @@ class Assessment:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Assessment:
-        return Assessment(bool(data["accepted"]), tuple(str(r) for r in data["reasons"]))
+        """Raises ValueError where it says neither yes nor no, or the reasons are no list of texts."""
+        accepted, reasons = data["accepted"], data["reasons"]
+        if not isinstance(accepted, bool):
+            raise ValueError(f"accepted is {accepted!r}, neither true nor false")
+        if not isinstance(reasons, list) or not all(isinstance(r, str) for r in reasons):
+            raise ValueError("the reasons are no list of texts")
+        return Assessment(accepted, tuple(reasons))
 
 
 ACCEPTED = Assessment(True)

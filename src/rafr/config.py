@@ -27,7 +27,8 @@ def check_config(config: Any, source: str) -> None:
             check_config(value, f"{source}, {field.name}")
             continue
         lower, upper = field.metadata.get("lower"), field.metadata.get("upper")
-        if isinstance(value, float) and not math.isfinite(value):
+        numbers = value if isinstance(value, tuple) else (value,)
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
             raise InputError(source, f"parameter {field.name} is {value}", "a finite number")
         if (lower is not None and value < lower) or (upper is not None and value > upper):
             unit = field.metadata.get("unit", "")

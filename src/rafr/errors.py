@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
+_LONGEST = 600  # characters of each part of a message
+
 
 class RafrError(Exception):
     """Base of every error rafr raises on purpose."""
@@ -22,10 +24,16 @@ class InputError(RafrError):
     """
 
     def __init__(self, source: str | Path, problem: str, expected: str) -> None:
-        self.source = str(source)
-        self.problem = problem
-        self.expected = expected
-        super().__init__(f"{self.source}: {problem}; expected {expected}")
+        self.source = _line(str(source))
+        self.problem = _line(problem)
+        self.expected = _line(expected)
+        super().__init__(f"{self.source}: {self.problem}; expected {self.expected}")
+
+
+def _line(text: str) -> str:
+    """Part of one line, whatever a foreign file put into it: no control characters, and an end."""
+    line = "".join(c if c.isprintable() else " " for c in " ".join(text[: 4 * _LONGEST].split()))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 class Cause(StrEnum):

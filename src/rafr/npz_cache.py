@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,20 @@ from numpy.typing import NDArray
 from rafr.errors import RafrError
 
 T = TypeVar("T")
+
+# what NumPy and zipfile raise on a damaged archive: a header may also ask for more memory than there is
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def cached_file(name: str, key: str) -> Path:
@@ -29,7 +44,7 @@ def read_cached(path: Path, make: Callable[[Mapping[str, NDArray[Any]]], T]) -> 
     try:
         with np.load(path, allow_pickle=False) as stored:
             return make(stored)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RafrError):
+    except (*UNREADABLE, RafrError):
         return None
 
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from rafr.cases.case import Case
 from rafr.errors import InputError
+from rafr.files import written_whole
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.resources import resource_path
@@ -183,7 +184,8 @@ class OperatingRoom:
         """Write it so that `from_yaml` reads the same room."""
         import yaml
 
-        path.write_text(yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False))
+        with written_whole(path) as temporary:
+            temporary.write_text(yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False))
 
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:

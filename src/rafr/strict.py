@@ -8,8 +8,7 @@ import math
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-import yaml
-
+from rafr import foreign
 from rafr.errors import InputError
 
 T = TypeVar("T")
@@ -19,15 +18,9 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        InputError: no such file, not valid YAML, or not a mapping.
+        InputError: no such file, not valid YAML (`rafr.foreign`), or not a mapping.
     """
-    path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(path, f"not valid YAML ({' '.join(str(error).split())})", "a YAML mapping") from None
+    data = foreign.read_yaml(Path(path), "a YAML mapping")
     if not isinstance(data, dict):
         raise InputError(path, f"it holds a {type(data).__name__}", "a YAML mapping")
     return data
@@ -41,8 +34,8 @@ def read_dataclass(cls: type[T], path: Path | str) -> T:
 def dataclass_from(cls: type[T], value: Any, source: Path, where: str) -> T:
     """Build `cls` from a mapping: no unknown key, none missing (unless it has a default), right kinds.
 
-    Understands float, int, bool, str, nested dataclasses and tuples of these. A ValueError raised by
-    the dataclass's own `__post_init__` becomes an InputError.
+    Understands float, int, bool, str, nested dataclasses, tuples and mappings of these. A ValueError raised
+    by the dataclass's own `__post_init__` becomes an InputError.
 
     Raises:
         InputError: naming the file, the key, its value and what is expected.
@@ -77,6 +70,8 @@ def _convert(kind: Any, value: Any, source: Path, where: str) -> Any:
         return dataclass_from(kind, value, source, where)  # type: ignore[arg-type]
     if get_origin(kind) is tuple:
         return _convert_tuple(get_args(kind), value, source, where)
+    if get_origin(kind) is dict:
+        return _convert_mapping(get_args(kind), value, source, where)
     if kind is float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise InputError(source, f"{where} is {value!r}", "a finite number")
@@ -84,6 +79,16 @@ def _convert(kind: Any, value: Any, source: Path, where: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(source, f"{where} is {value!r}", f"a {kind.__name__}")
     return value
+
+
+def _convert_mapping(kinds: tuple[Any, ...], value: Any, source: Path, where: str) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise InputError(source, f"{where} is {value!r}", "a mapping")
+    key_kind, kind = kinds
+    return {
+        _convert(key_kind, key, source, f"a key of {where}"): _convert(kind, item, source, _join(where, key))
+        for key, item in value.items()
+    }
 
 
 def _convert_tuple(kinds: tuple[Any, ...], value: Any, source: Path, where: str) -> tuple[Any, ...]:

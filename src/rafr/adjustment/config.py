@@ -21,10 +21,12 @@ class AdjusterConfig:
         0.5, "kept from bone where the approved path has it", unit="mm", lower=0.0, upper=5.0
     )
     margin_mm: float = option(
-        1.0, "kept from what was not there when the path was planned", unit="mm", lower=0.0
+        1.0, "kept from what was not there when the path was planned", unit="mm", lower=0.0, upper=20.0
     )
-    force_limit: float = option(FORCE_LIMIT, "that is not to be passed", unit="N", lower=1.0)
-    torque_limit: float = option(TORQUE_LIMIT, "that is not to be passed", unit="N m", lower=0.1)
-    ease: float = option(1.0, "weight of the squared share of the load limits", lower=0.0)
-    fidelity: float = option(0.1, "weight of the squared share of the largest shift", lower=1e-6)
-    smoothness: float = option(2.0, "weight of the squared second differences of that share", lower=0.0)
+    force_limit: float = option(FORCE_LIMIT, "that is not to be passed", unit="N", lower=1.0, upper=600.0)
+    torque_limit: float = option(TORQUE_LIMIT, "that is not to be passed", unit="N m", lower=0.1, upper=60.0)
+    ease: float = option(1.0, "weight of the squared share of the load limits", lower=0.0, upper=1e3)
+    fidelity: float = option(0.1, "weight of the squared share of the largest shift", lower=1e-6, upper=1e3)
+    smoothness: float = option(
+        2.0, "weight of the squared second differences of that share", lower=0.0, upper=1e3
+    )

@@ -14,6 +14,7 @@ from rafr.campaign.patients import CampaignConfig
 from rafr.campaign.result import PatientResult, read_result
 from rafr.errors import InputError
 from rafr.files import written_whole
+from rafr.foreign import read_json
 
 MANIFEST, PATIENTS, PATIENT = "campaign.json", "patients", "patient.json"
 
@@ -81,12 +82,7 @@ class CampaignFolder:
             temporary.write_text(text, encoding="utf-8")
 
     def _require(self, asked: dict[str, Any]) -> None:
-        try:
-            there = json.loads(self.manifest.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(
-                self.manifest, f"cannot be read ({error})", "the settings of a campaign"
-            ) from None
+        there = read_json(self.manifest, "the settings of a campaign")
         if not isinstance(there, dict):
             raise InputError(self.manifest, "is no mapping", "the settings of a campaign")
         for key in sorted(asked.keys() | there.keys()):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rafr.campaign.patients import Patient, TissueFactors
 from rafr.errors import InputError
+from rafr.foreign import read_json
 
 GOAL_MM, GOAL_DEG = 1.0, 1.0  # of a campaign's mean residual
 REDUCED, HELD, REFUSED, FAILED = OUTCOMES = ("reduced", "held", "refused", "failed")
@@ -106,10 +106,9 @@ class PatientResult:
 
 def read_result(path: Path) -> PatientResult:
     """Raises InputError where the file is none of a campaign's."""
+    data = read_json(path, "a patient of a campaign")
     try:
-        return PatientResult.from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "a patient of a campaign") from None
+        return PatientResult.from_json(data)
     except (KeyError, TypeError, ValueError) as error:
         problem = f"is no result ({type(error).__name__}: {error})"
         raise InputError(path, problem, "a patient as this version of `rafr campaign` writes it") from None

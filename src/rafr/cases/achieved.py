@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rafr.cases.case import Case
 from rafr.errors import InputError, RafrError
+from rafr.foreign import read_yaml
 from rafr.geometry import RigidTransform
 
 _EXPECTED = (
@@ -25,13 +24,7 @@ def read_achieved(path: Path, case: Case) -> dict[str, RigidTransform]:
         InputError: the file cannot be read, names other bodies than the case's, lacks a moving one, or holds
             something that is no proper motion.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", _EXPECTED) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
-        raise InputError(path, f"not valid YAML or JSON ({line})", _EXPECTED) from None
+    data = read_yaml(path, _EXPECTED)  # JSON is YAML
     if not isinstance(data, dict):
         raise InputError(path, "not a mapping", _EXPECTED)
     if data.get("case", case.id) != case.id:

@@ -15,6 +15,7 @@ import yaml
 
 from rafr.errors import InputError, RafrError
 from rafr.files import written_whole
+from rafr.foreign import read_yaml
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -166,11 +167,7 @@ def load_case(folder: Path | str) -> Case:
         raise InputError(folder, "no such folder", "a case folder holding case.yaml")
     if not path.is_file():
         raise InputError(path, "no such file", "the case description (make one: rafr case new)")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = str(error).replace("\n", " ")
-        raise InputError(path, f"not valid YAML ({line})", "a YAML mapping") from None
+    data = read_yaml(path, "a YAML mapping")
     if not isinstance(data, dict):
         raise InputError(path, "not a mapping", f"keys {', '.join(_KEYS)}")
     return _CaseReader(folder, path, data).read()
@@ -283,7 +280,11 @@ class _CaseReader:
         if not isinstance(value, str):
             self._fail(key, value, "the name of a file in the case folder")
         path = self.folder / str(value)
-        if not path.exists():
+        try:
+            there = path.exists()
+        except (OSError, ValueError):  # no name that a file can have
+            there = False
+        if not there:
             raise InputError(path, "no such file", f"the {key} named in {self.path}")
         return path
 

@@ -99,10 +99,7 @@ def _read_mesh_folder(path: Path) -> dict[str, TriangleMesh]:
             continue
         if bone in bones:
             raise InputError(file, f"a second mesh for the {bone}", "one mesh per bone")
-        try:
-            bones[bone] = read_mesh(file)
-        except Exception as error:  # trimesh raises anything on a broken file
-            raise InputError(file, f"not a readable mesh ({error})", "an STL, PLY or OBJ mesh") from None
+        bones[bone] = read_mesh(file)
     return bones
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from rafr.cases.case import TRUTH_FILE, Case
 from rafr.errors import InputError, RafrError
 from rafr.files import written_whole
+from rafr.foreign import read_json
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -75,8 +76,9 @@ def read_truth(source: Case | Path | str) -> Truth:
     path = path / TRUTH_FILE if path.is_dir() else path
     if not path.is_file():
         raise InputError(path, "no such file", "the truth of a simulated case (real cases have none)")
+    expected = "the file as `rafr case simulate` writes it"
+    data = read_json(path, expected)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
         return Truth(
             T_reduced_displaced=_transforms(data["T_reduced_displaced"]),
             T_cbct_ct=_transforms(data["T_cbct_ct"]),
@@ -87,8 +89,7 @@ def read_truth(source: Case | Path | str) -> Truth:
             displacement={k: Displacement(**v) for k, v in data["displacement"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RafrError) as error:
-        problem = f"damaged ({type(error).__name__}: {error})"
-        raise InputError(path, problem, "the file as `rafr case simulate` writes it") from None
+        raise InputError(path, f"damaged ({type(error).__name__}: {error})", expected) from None
 
 
 def _transforms(data: dict[str, Any]) -> dict[str, RigidTransform]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from rafr.cli.main import EXIT_DONE, EXIT_NOT_ACCEPTABLE
 from rafr.cli.output import add_json_option, check_json_target, made_folder, progress_bar, write_json
 from rafr.errors import InputError
+from rafr.foreign import read_json
 
 _REPORT = (
     "began",
@@ -71,12 +71,7 @@ def read_report(path: Path) -> dict[str, Any]:
         InputError: it is no such file.
     """
     expected = "a file that `rafr bench --json` wrote"
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", expected) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(path, f"is no JSON ({error})", expected) from None
+    report = read_json(path, expected)
     absent = [k for k in _REPORT if not isinstance(report, dict) or k not in report]
     if absent:
         raise InputError(path, f"has no {', '.join(absent)}", expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -29,6 +30,16 @@ COMMANDS = {
     "replay": ("rafr.cli.replay", "show a recorded operation on the review page"),
     "review": ("rafr.cli.review", "open the review page of a case"),
 }
+# what no command can know before: rights, and a disk that is full or fails
+_OF_THE_MACHINE = (
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+)
 EXIT_DONE, EXIT_NOT_ACCEPTABLE, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -40,6 +51,9 @@ def main(argv: list[str] | None = None) -> int:
     except RafrError as error:
         print(f"rafr {args.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except MemoryError:
+        print(f"rafr {args.command}: there is not enough memory for it", file=sys.stderr)
+        return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("rafr: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -47,6 +61,12 @@ def main(argv: list[str] | None = None) -> int:
         # the reader of a pipe (head, less) went away; silence the flush at exit too
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise  # a defect
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"rafr {args.command}: {where}{(error.strerror or '').lower()}", file=sys.stderr)
+        return EXIT_BAD_INPUT
 
 
 def parser_for(arguments: list[str]) -> argparse.ArgumentParser:

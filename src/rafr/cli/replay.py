@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from rafr.cases.case import CASE_FILE, Case
 from rafr.cli.output import add_port_option, check_port, progress_bar
 from rafr.cli.sim_case import FOLDER
 from rafr.errors import InputError
+from rafr.foreign import read_json
 from rafr.review.timeline import FASTEST, SLOWEST
 
 _REPORT = "report.json"
@@ -89,10 +89,7 @@ def _report(folder: Path) -> dict[str, Any]:
     path = folder / _REPORT
     if not path.is_file():
         return {}
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(path, f"is no JSON ({error})", "the report of a run") from None
+    report = read_json(path, "the report of a run")
     return report if isinstance(report, dict) else {}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import secrets
 import time
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from rafr.cases.case import Case
 from rafr.cli.output import add_port_option, check_port, progress_bar
-from rafr.errors import InputError
+from rafr.errors import InputError, RafrError
+from rafr.foreign import read_json
 from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress
@@ -109,16 +109,15 @@ def _make_plan(case: Case, review: StandaloneReview) -> None:
 def _registration(name: str, case: Case) -> tuple[Path, dict[str, RigidTransform]]:
     """The case's CBCT, and where a registration found every body in it, mm."""
     expected = "what `rafr register CASE --json FILE` wrote for this case"
+    data = read_json(Path(name), expected)
     try:
-        bodies = json.loads(Path(name).read_text(encoding="utf-8"))["bodies"]
+        bodies = data["bodies"]
         poses = {
             body.name: RigidTransform.from_matrix(bodies[body.name]["T_cbct_ct"]) for body in case.bodies
         }
-    except OSError as error:
-        raise InputError(name, f"cannot be read ({error.strerror})", expected) from None
     except KeyError as error:
         raise InputError(name, f"{error} is missing", expected) from None
-    except (ValueError, TypeError) as error:
+    except (RafrError, ValueError, TypeError) as error:
         raise InputError(name, str(error), expected) from None
     if case.cbct is None:
         raise InputError("--registration", f"case {case.id} has no CBCT", "a case with cbct.nii.gz")

@@ -58,18 +58,20 @@ class Adjustment:
             return Assessment(False, ("the adjustment has no increasing shares with six numbers each",))
         if not (np.isfinite(self.offsets).all() and np.isfinite(self.shares).all()):
             return Assessment(False, ("the adjustment holds NaN",))
-        reasons = []
         linear, angular = self.largest
         if linear > config.adjust_linear or angular > config.adjust_angular:
             allowed = (
                 f"{1e3 * config.adjust_linear:.0f} mm and {np.degrees(config.adjust_angular):.1f} degrees"
             )
             much = f"{1e3 * linear:.1f} mm and {np.degrees(angular):.1f} degrees"
-            reasons.append(f"the path would change by {much}: more than {allowed} needs a new approval")
+            return Assessment(
+                False, (f"the path would change by {much}: more than {allowed} needs a new approval",)
+            )
         step = np.linalg.norm((self.at(u) - before).reshape(2, 3), axis=1)
         if np.any(step > _JUMP):
-            reasons.append(f"the path would jump by {1e3 * step[0]:.2f} mm where the fragment stands")
-        return Assessment(False, tuple(reasons)) if reasons else ACCEPTED
+            jump = f"the path would jump by {1e3 * step[0]:.2f} mm where the fragment stands"
+            return Assessment(False, (jump,))
+        return ACCEPTED
 
 
 def joined(before: Adjustment | None, after: Adjustment, u: float) -> Adjustment:

@@ -8,19 +8,23 @@ by `T_reduced_displaced` holds `T_displaced_reduced`.
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rafr.errors import InputError, RafrError
+from rafr.exchange import transform_worker
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.imaging.readers import quiet_stderr, reason
 
 TRANSFORM_FORMATS = ("tfm", "h5", "mat")
 TRANSFORM_SUFFIXES = (".tfm", ".h5", ".hdf5", ".mat")
 _EXPECTED = "a rigid linear transform as 3D Slicer saves it (.tfm, .h5 or .mat)"
+_PATIENCE = 60.0  # s
 _SAME = 1e-4  # Slicer keeps what a mouse made in doubles, other programs in floats
 
 
@@ -61,19 +65,26 @@ def read_motion(path: Path) -> RigidTransform:
 
 def _matrix(path: Path) -> FloatArray:
     """(3, 4) of what the file holds, whatever its kind of linear transform, its centre applied."""
-    import SimpleITK as sitk
-
     if not path.is_file():
         raise InputError(path, "no such file", _EXPECTED)
+    found = transform_worker.read(str(path)) if path.suffix.lower() == ".tfm" else _read_apart(path)
+    if "problem" in found:
+        raise InputError(path, f"cannot be read as a transform ({found['problem']})", _EXPECTED)
+    if found["dimension"] != 3:
+        raise InputError(path, f"is a transform of {found['dimension']} dimensions", _EXPECTED)
+    if not found["linear"]:
+        raise InputError(path, f"is not linear ({found['name']})", _EXPECTED)
+    return np.array(found["matrix"])
+
+
+def _read_apart(path: Path) -> dict[str, Any]:
+    """In a process of its own, which a damaged file may end."""
+    command = [sys.executable, "-m", transform_worker.__name__, str(path)]
     try:
-        with quiet_stderr():
-            transform: Any = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
-        raise InputError(path, f"cannot be read as a transform ({reason(error)})", _EXPECTED) from None
-    if transform.GetDimension() != 3:
-        raise InputError(path, f"is a transform of {transform.GetDimension()} dimensions", _EXPECTED)
-    if not transform.IsLinear():
-        raise InputError(path, f"is not linear ({transform.GetName()})", _EXPECTED)
-    origin = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
-    axes = [np.array(transform.TransformPoint(tuple(axis))) - origin for axis in np.eye(3).tolist()]
-    return np.column_stack([*axes, origin])
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        return {"problem": "the library that reads it does not come to an end"}
+    if ran.returncode or not ran.stdout:
+        return {"problem": "the library that reads it breaks down"}
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found

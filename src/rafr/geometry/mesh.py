@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rafr.errors import RafrError
+from rafr.errors import InputError, RafrError
+from rafr.files import written_whole
 from rafr.geometry.rigid_transform import FloatArray, RigidTransform
 
 IntArray = NDArray[np.int64]
+_EXPECTED = "a whole STL, PLY or OBJ mesh"
+_STL_HEAD = struct.Struct("<80xI")  # of a binary one; 50 bytes for every triangle follow
+_STL_TRIANGLE = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,15 +123,41 @@ def merge_meshes(meshes: list[TriangleMesh]) -> TriangleMesh:
 
 
 def read_mesh(path: Path) -> TriangleMesh:
-    """Read STL, PLY or OBJ (through trimesh, vertices merged)."""
+    """Read STL, PLY or OBJ (through trimesh, vertices merged).
+
+    Raises:
+        InputError: it cannot be read, is cut short, or holds no triangles of finite vertices.
+    """
     import trimesh
 
-    loaded = trimesh.load_mesh(path, process=True)
-    return TriangleMesh(np.asarray(loaded.vertices), np.asarray(loaded.faces))
+    try:
+        _refuse_cut_stl(path)
+        loaded = trimesh.load_mesh(path, process=True)
+        return TriangleMesh(np.asarray(loaded.vertices), np.asarray(loaded.faces))
+    except InputError:
+        raise
+    except Exception as error:  # trimesh raises anything on a broken file
+        raise InputError(path, f"not a readable mesh ({error})", _EXPECTED) from None
+
+
+def _refuse_cut_stl(path: Path) -> None:
+    """A binary STL says how many triangles it holds; trimesh takes what is there."""
+    if path.suffix.lower() != ".stl":
+        return
+    with path.open("rb") as file:
+        head = file.read(_STL_HEAD.size)
+    size = path.stat().st_size
+    if len(head) == _STL_HEAD.size:
+        (count,) = _STL_HEAD.unpack(head)
+        if size == _STL_HEAD.size + count * _STL_TRIANGLE:
+            return
+    if not head.lstrip().startswith(b"solid") or b"endsolid" not in path.read_bytes()[-200:]:
+        raise InputError(path, "is no STL, or cut short", _EXPECTED)
 
 
 def write_mesh(path: Path, mesh: TriangleMesh) -> None:
-    """Write STL, PLY or OBJ by suffix (through trimesh)."""
+    """Write STL, PLY or OBJ by suffix (through trimesh), whole or not at all."""
     import trimesh
 
-    trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(path)
+    with written_whole(path) as temporary:
+        trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).export(temporary)

@@ -25,11 +25,13 @@ class Plane:
     normal: FloatArray
 
     def __post_init__(self) -> None:
-        normal = np.array(self.normal, dtype=float)
+        point, normal = np.array(self.point, dtype=float), np.array(self.normal, dtype=float)
+        if point.shape != (3,) or normal.shape != (3,) or not np.isfinite(point).all():
+            raise RafrError(f"a plane needs a finite point (3,) and a normal (3,), got {point} and {normal}")
         length = np.linalg.norm(normal)
         if not np.isfinite(length) or length == 0:
             raise RafrError(f"a plane normal must be finite and not zero, got {normal}")
-        object.__setattr__(self, "point", np.array(self.point, dtype=float))
+        object.__setattr__(self, "point", point)
         object.__setattr__(self, "normal", normal / length)
 
     def signed_distance(self, points: ArrayLike) -> FloatArray:

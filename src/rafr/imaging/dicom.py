@@ -11,7 +11,10 @@ from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 
 _POSITION, _ORIENTATION, _DESCRIPTION = "0020|0032", "0020|0037", "0008|103e"
+_SPACING = "0028|0030"
 _LOCALISER_IMAGES = 3  # series with at most this many images are scouts, not volumes
+_GRID = (_ORIENTATION, _SPACING)
+_SAME_GRID = 1e-3  # of the axes' cosines and of the pixel spacing in mm
 _STEP_TOLERANCE = 0.02  # share of the slice distance that slices may be off
 
 
@@ -76,11 +79,20 @@ def _slice_positions(folder: Path, names: tuple[str, ...]) -> tuple[FloatArray, 
     """Positions (n, 3) of the slices, LPS mm, and the (3,) unit normal they share."""
     try:
         positions = np.array([[float(x) for x in _tag(n, _POSITION).split("\\")] for n in names])
-        axes = np.array([float(x) for x in _tag(names[0], _ORIENTATION).split("\\")]).reshape(2, 3)
+        grids = np.array([[float(x) for key in _GRID for x in _tag(n, key).split("\\")] for n in names])
+        axes = grids[0, :6].reshape(2, 3)
     except (RuntimeError, ValueError):
         raise InputError(
-            folder, "a slice carries no position or orientation", "axial images of one CT series"
+            folder,
+            "a slice carries no position, orientation or pixel spacing",
+            "axial images of one CT series",
         ) from None
+    if positions.shape[1] != 3 or not (np.isfinite(positions).all() and np.isfinite(grids).all()):
+        raise InputError(folder, "a slice's position is no three numbers", "axial images of one CT series")
+    other = np.flatnonzero(np.abs(grids - grids[0]).max(axis=1) > _SAME_GRID)
+    if len(other):
+        problem = f"{Path(names[other[0]]).name} is turned or scaled against the first slice"
+        raise InputError(folder, problem, "one orientation and one pixel spacing in all slices")
     return positions, np.cross(axes[0], axes[1])
 
 

@@ -58,7 +58,8 @@ def _header(content: bytes) -> _Header | None:
         if len(content) >= 352 and struct.unpack_from(f"{endian}i", content)[0] == 348:
             dims = struct.unpack_from(f"{endian}8h", content, 40)
             datatype, bits = struct.unpack_from(f"{endian}2h", content, 70)
-            offset = int(struct.unpack_from(f"{endian}f", content, 108)[0])
+            start = struct.unpack_from(f"{endian}f", content, 108)[0]
+            offset = int(start) if math.isfinite(start) else len(content)
         elif len(content) >= 544 and struct.unpack_from(f"{endian}i", content)[0] == 540:
             datatype, bits = struct.unpack_from(f"{endian}2h", content, 12)
             dims = struct.unpack_from(f"{endian}8q", content, 16)

@@ -14,11 +14,15 @@ import numpy as np
 
 from rafr.errors import InputError
 from rafr.imaging.dicom import read_dicom_folder
+from rafr.imaging.metaimage import check_metaimage
 from rafr.imaging.nifti import check_nifti
 from rafr.imaging.segmentation import LARGEST_LABEL, label_counts
 from rafr.imaging.volume import Volume
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+_SPACING_MM = (1e-3, 1e3)
+_FARTHEST_MM = 1e5  # from the scanner's own origin
+_ORTHONORMAL = 1e-3  # of D Dᵀ from the identity: NIfTI holds its axes in single precision
 _stderr_lock = threading.RLock()
 _EXPECTED = f"a 3-D image ({', '.join(SUFFIXES)}) or a DICOM folder"
 
@@ -37,6 +41,7 @@ def read_volume(path: Path | str) -> Volume:
     with quiet_stderr():
         volume = Volume.from_sitk(read_dicom_folder(path) if path.is_dir() else _read_file(path))
     _check_finite(path, volume)
+    _check_grid(path, volume)
     return volume
 
 
@@ -49,16 +54,9 @@ def read_grid(path: Path | str) -> Volume:
     path = Path(path)
     _check_path(path)
     with quiet_stderr():
-        if path.is_dir():
-            return Volume.from_sitk(read_dicom_folder(path))
-        header = _read_header(path)
-    shape = tuple(int(n) for n in reversed(header.GetSize()[:3]))
-    return Volume(
-        np.broadcast_to(np.uint8(0), shape),
-        np.array(header.GetOrigin()),
-        np.array(header.GetSpacing()),
-        np.array(header.GetDirection()).reshape(3, 3),
-    )
+        grid = Volume.from_sitk(read_dicom_folder(path)) if path.is_dir() else _header_grid(path)
+    _check_grid(path, grid)
+    return grid
 
 
 def read_labels(path: Path | str) -> Volume:
@@ -111,6 +109,8 @@ def _read_header(path: Path) -> Any:
     """An ImageFileReader that has read the header of a scalar 3-D image."""
     import SimpleITK as sitk
 
+    if path.name.lower().endswith((".mha", ".mhd")):
+        check_metaimage(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -125,6 +125,17 @@ def _read_header(path: Path) -> Any:
     if len(size) != 3 or min(size) < 2:
         raise InputError(path, f"has {' x '.join(map(str, size))} voxels", "a 3-D image")
     return reader
+
+
+def _header_grid(path: Path) -> Volume:
+    header = _read_header(path)
+    shape = tuple(int(n) for n in reversed(header.GetSize()[:3]))
+    return Volume(
+        np.broadcast_to(np.uint8(0), shape),
+        np.array(header.GetOrigin()),
+        np.array(header.GetSpacing()),
+        np.array(header.GetDirection()).reshape(3, 3),
+    )
 
 
 def _read_file(path: Path) -> Any:
@@ -149,6 +160,22 @@ def _check_finite(path: Path, volume: Volume) -> None:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         count = int(array.size - np.isfinite(array).sum())
         raise InputError(path, f"{count} voxels are not finite (NaN or Inf)", "finite voxel values")
+
+
+def _check_grid(path: Path, volume: Volume) -> None:
+    """Refuse places that no scanner gives: ITK takes any spacing and any three axes."""
+    spacing, axes = volume.spacing, volume.direction
+    low, high = _SPACING_MM
+    if not ((spacing >= low) & (spacing <= high)).all():
+        raise InputError(path, f"its voxels are {_listed(spacing)} apart", f"{low:g} to {high:g} mm")
+    if not (np.abs(volume.origin) <= _FARTHEST_MM).all():
+        raise InputError(path, f"its origin is {_listed(volume.origin)}", f"at most {_FARTHEST_MM:g} mm")
+    if not np.abs(axes @ axes.T - np.eye(3)).max() < _ORTHONORMAL:
+        raise InputError(path, f"its axes are {_listed(axes.ravel())}", "three unit vectors at right angles")
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(f"{v:.4g}" for v in values)
 
 
 def _distinct(volume: Volume) -> list[float]:

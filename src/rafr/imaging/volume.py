@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from rafr.files import written_whole
 from rafr.geometry.rigid_transform import FloatArray
+
+_NIFTI_HEADER = 352  # bytes before the voxels
+_GZIP_LENGTH = struct.Struct("<I")  # of what is packed, at the end of the file
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +86,26 @@ class Volume:
 
 
 def write_volume(path: Path, volume: Volume) -> None:
-    """Write NIfTI, NRRD or MHA by suffix, compressed; through a temporary name, never half-written."""
+    """Write NIfTI, NRRD or MHA by suffix, compressed; through a temporary name, never half-written.
+
+    Raises:
+        OSError, RuntimeError: it cannot be written whole.
+    """
     import SimpleITK as sitk
 
     with written_whole(path) as temporary:
         sitk.WriteImage(volume.to_sitk(), str(temporary), useCompression=True)
+        if path.name.lower().endswith(".nii.gz"):
+            _check_end(temporary, volume)
+
+
+def _check_end(path: Path, volume: Volume) -> None:
+    """ITK says nothing where the disk takes no more of a packed NIfTI.
+
+    The last four bytes tell how much is in it (RFC 1952).
+    """
+    with path.open("rb") as file:
+        file.seek(-_GZIP_LENGTH.size, os.SEEK_END)
+        (length,) = _GZIP_LENGTH.unpack(file.read(_GZIP_LENGTH.size))
+    if length != (_NIFTI_HEADER + volume.array.nbytes) % 2**32:
+        raise OSError(errno.EIO, "not all of it was written (is the disk full?)", str(path))

@@ -44,8 +44,8 @@ class ArmEndpointNodeConfig:
 class ArmEndpointNode(RafrNode):
     def __init__(self) -> None:
         super().__init__("arm_endpoint")
-        self._config = self.config(ArmEndpointNodeConfig)
-        config = self.config(EndpointConfig)
+        self._config = self.config(ArmEndpointNodeConfig, live=("fault",))
+        config = self.config(EndpointConfig, live=("speed_scaling",))
         arm = ArmModel.named(self._config.arm)
         self._endpoint = ArmEndpoint(arm.joint_names, arm.parked, arm.limits, config)
         if self._config.stream not in ("joint_trajectory", "position"):

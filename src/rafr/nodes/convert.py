@@ -148,6 +148,9 @@ def arm_trajectory_from_message(message: JointTrajectory) -> ArmTrajectory:
     rows = [_rows(points, name, dof) for name in ("positions", "velocities", "accelerations")]
     if len(points) < 2 or np.any(np.diff(t) <= 0):
         raise InputError("joint trajectory", f"{len(points)} points", "two or more with increasing times")
+    if any(len(r) != len(points) for r in rows):
+        problem = f"values that are not {dof} in each of {len(points)} points"
+        raise InputError("joint trajectory", problem, "one value for every joint in every point")
     q, qd, qdd = rows
     return ArmTrajectory(tuple(message.joint_names), t, q, qd, qdd, np.gradient(qdd, t, axis=0))
 

@@ -32,7 +32,7 @@ _PERIOD = 0.1  # s, wall time between two looks for silence
 class DrillNodeConfig:
     case: str = option("", "case folder")
     max_age: float = option(
-        0.3, "of a frame, or without one, after which nothing is known", unit="s", lower=0.05
+        0.3, "of a frame, or without one, after which nothing is known", unit="s", lower=0.05, upper=2.0
     )
 
 

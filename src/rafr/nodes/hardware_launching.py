@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rafr.cases.case import load_case
 from rafr.cli.sim_case import check_folder
 from rafr.errors import InputError
+from rafr.foreign import parse_yaml
 from rafr.nodes.graph import GraphOptions, HardwareOptions
 from rafr.nodes.launching import flag, integer
 from rafr.resources import resource_path
@@ -139,7 +138,7 @@ def _tracker(text: str) -> dict[str, Any]:
         if not equals or name not in known:
             expected = f"name=value;… with names of docs/tracking.md: {', '.join(sorted(known))}"
             raise InputError("tracker_parameters", repr(pair), expected)
-        read = yaml.safe_load(value) if name != "tools" else value
+        read = parse_yaml(value, "tracker_parameters", "name=value;…") if name != "tools" else value
         parameters[name] = read if isinstance(read, bool | int | float) else value
     return parameters
 

@@ -56,7 +56,9 @@ class OrSimulatorConfig:
     case: str = option("", "case folder")
     arm: str = option("ur16e", "robot arm of the description")
     seed: int = option(0, "of everything drawn by lot", lower=0)
-    rate: float = option(0.0, "simulated seconds per wall second; 0 = as fast as possible", lower=0.0)
+    rate: float = option(
+        0.0, "simulated seconds per wall second; 0 = as fast as possible", lower=0.0, upper=1000.0
+    )
     # below 1, because a quiet room at full rate would take a core from registration and planning
     idle_rate: float = option(0.25, "the same while nothing moves", lower=0.1, upper=20.0)
     faults: str = option("", "names of faults to inject, comma-separated")

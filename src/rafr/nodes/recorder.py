@@ -45,8 +45,10 @@ class RecorderConfig:
         ),
         "topics left out",
     )
-    look: float = option(0.5, "wall time between looks for new topics", unit="s", lower=0.05)
-    flush: float = option(1.0, "wall time between flushes: what a crash may cost", unit="s", lower=0.05)
+    look: float = option(0.5, "wall time between looks for new topics", unit="s", lower=0.05, upper=60.0)
+    flush: float = option(
+        1.0, "wall time between flushes: what a crash may cost", unit="s", lower=0.05, upper=60.0
+    )
 
 
 class RecorderNode(RafrNode):

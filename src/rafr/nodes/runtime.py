@@ -6,12 +6,13 @@ import dataclasses
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rafr_msgs.msg import Heartbeat
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
@@ -68,8 +69,11 @@ class RafrNode(Node):
         """A timer on steady time (s), whatever `use_sim_time` says."""
         return self.create_timer(period, callback, clock=self.steady_clock)
 
-    def config(self, config_type: type[ConfigT]) -> ConfigT:
+    def config(self, config_type: type[ConfigT], live: Collection[str] = ()) -> ConfigT:
         """Declare every field of a config dataclass as a parameter and return the values, checked.
+
+        They are read once: a change while the node runs is refused, but for those named in `live`, whose node
+        judges it by itself.
 
         Raises:
             InputError: a value is of the wrong type or outside the field's bounds.
@@ -80,7 +84,8 @@ class RafrNode(Node):
             if isinstance(default, tuple):
                 default = list(default)
             try:
-                value = self.declare_parameter(field.name, default).value
+                described = _described(field, read_only=field.name not in live)
+                value = self.declare_parameter(field.name, default, described).value
             except rclpy.exceptions.InvalidParameterTypeException:
                 raise InputError(
                     f"node {self.get_name()}",
@@ -131,6 +136,14 @@ def _default_of(field: Any) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     raise TypeError(f"config field {field.name} needs a default")
+
+
+def _described(field: Any, read_only: bool) -> ParameterDescriptor:
+    """What tools say of a parameter: its meaning, unit and bounds."""
+    told = field.metadata
+    bounds = [f"{name} {told[name]}" for name in ("lower", "upper") if told.get(name) is not None]
+    text = ", ".join(filter(None, (told.get("doc", ""), told.get("unit", ""), *bounds)))
+    return ParameterDescriptor(description=text, read_only=read_only)
 
 
 def use_sim_time(node: Node) -> bool:

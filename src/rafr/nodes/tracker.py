@@ -48,8 +48,12 @@ class TrackerNodeConfig:
         "simulated", "simulated (topic tracker/raw), openigtlink, openigtlink-server, ndi, camera or replay"
     )
     tools: str = option("", "device name=our name, separated by commas; empty: the device uses our names")
-    silence: float = option(1.0, "wall time without a frame that is reported", unit="s", lower=0.05)
-    waiting_frames: int = option(64, "frames kept while the node is busy; older ones are lost", lower=1)
+    silence: float = option(
+        1.0, "wall time without a frame that is reported", unit="s", lower=0.05, upper=60.0
+    )
+    waiting_frames: int = option(
+        64, "frames kept while the node is busy; older ones are lost", lower=1, upper=10_000
+    )
 
 
 class TrackerNode(RafrNode):

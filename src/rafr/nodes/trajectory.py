@@ -51,7 +51,7 @@ class TrajectoryNodeConfig:
     arm: str = option("ur16e", "robot arm of the description")
     seed: int = option(0, "of the search for a free way", lower=0)
     patience: float = option(
-        20.0, "wall time to wait for tools that are seen and stand still", unit="s", lower=0.0
+        20.0, "wall time to wait for tools that are seen and stand still", unit="s", lower=0.0, upper=600.0
     )
 
 

@@ -50,7 +50,7 @@ from rafr.units import METRES_PER_MM, to_metres
 class ViewConfig:
     case: str = option("", "case folder")
     arm: str = option("ur16e", "robot arm of the description")
-    period: float = option(0.2, "wall time between two views", unit="s", lower=0.02)
+    period: float = option(0.2, "wall time between two views", unit="s", lower=0.02, upper=10.0)
     spare: bool = option(False, "shows nothing while another view does, and offers no handles")
 
 

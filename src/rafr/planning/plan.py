@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
@@ -54,10 +55,10 @@ class PathPose:
     def from_json(data: dict[str, Any]) -> PathPose:
         return PathPose(
             RigidTransform.from_matrix(data["T_path_displaced"]),
-            float(data["clearance_mm"]),
-            float(data["force_n"]),
-            float(data["torque_nm"]),
-            _optional(data, "traction_n", float),
+            _number(data["clearance_mm"]),
+            _magnitude(data["force_n"]),
+            _magnitude(data["torque_nm"]),
+            _optional(data, "traction_n", _magnitude),
             _optional(data, "wrench", _six),
         )
 
@@ -84,7 +85,7 @@ class PathSummary:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> PathSummary:
-        return PathSummary(**{f.name: float(data[f.name]) for f in fields(PathSummary)})
+        return PathSummary(**{f.name: _number(data[f.name]) for f in fields(PathSummary)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class StraightPath:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> StraightPath:
-        clearance, force = (tuple(float(v) for v in data[k]) for k in ("clearance_mm", "force_n"))
+        clearance, force = (tuple(_number(v) for v in data[k]) for k in ("clearance_mm", "force_n"))
         return StraightPath(PathSummary.from_json(data), clearance, force)
 
 
@@ -217,7 +218,7 @@ class ReductionPlan:
         """
         try:
             return ReductionPlan._from_json(data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise RafrError(f"not a reduction plan ({type(error).__name__}: {error})") from None
 
     @staticmethod
@@ -225,11 +226,11 @@ class ReductionPlan:
         bodies = tuple(
             BodyPlan(
                 name=name,
-                labels=tuple(int(v) for v in b["labels"]),
+                labels=tuple(_label(v) for v in b["labels"]),
                 T_reduced_displaced=RigidTransform.from_matrix(b["T_reduced_displaced"]),
-                expected_error_mm=float(b["expected_error_mm"]),
-                before=b["before"],
-                after=b["after"],
+                expected_error_mm=_magnitude(b["expected_error_mm"]),
+                before=_metrics(b["before"]),
+                after=_metrics(b["after"]),
                 path=tuple(PathPose.from_json(p) for p in b["path"]),
                 path_summary=_optional(b, "path_summary", PathSummary.from_json),
                 straight_path=_optional(b, "straight_path", StraightPath.from_json),
@@ -238,16 +239,16 @@ class ReductionPlan:
         )
         symmetry = data["symmetry_plane"]
         return ReductionPlan(
-            case_id=str(data["case"]),
-            method=str(data["method"]),
+            case_id=_text(data["case"]),
+            method=_text(data["method"]),
             bodies=bodies,
             symmetry_plane=SymmetryPlane(
                 Plane(np.array(symmetry["point"]), np.array(symmetry["normal"])),
-                float(symmetry["rms_mm"]),
+                _magnitude(symmetry["rms_mm"]),
             ),
-            order=tuple(str(n) for n in data["order"]),
+            order=_names(data["order"]),
             assessment=Assessment.from_json(data["assessment"]),
-            seconds=float(data["seconds"]),
+            seconds=_magnitude(data["seconds"]),
         )
 
 
@@ -266,10 +267,47 @@ def _optional(data: dict[str, Any], key: str, read: Callable[[Any], T]) -> T | N
 
 
 def _six(values: Any) -> tuple[float, ...]:
-    six = tuple(float(v) for v in values)
+    six = tuple(_number(v) for v in values)
     if len(six) != 6:
         raise ValueError(f"a wrench has {len(six)} numbers, not 6")
     return six
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no finite number")
+    return float(value)
+
+
+def _magnitude(value: Any) -> float:
+    if (number := _number(value)) < 0.0:
+        raise ValueError(f"{number:g} is negative")
+    return number
+
+
+def _label(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{value!r} is no label of bone")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def _metrics(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} is no mapping of metrics")
+    return value
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    names = tuple(_text(v) for v in values) if isinstance(values, list) else ()
+    if not isinstance(values, list) or len(set(names)) < len(names):
+        raise ValueError(f"the order {values!r} is no list of bodies, each once")
+    return names
 
 
 def _rounded(transform: RigidTransform) -> list[list[float]]:

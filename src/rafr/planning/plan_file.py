@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rafr.cases.case import Case
 from rafr.errors import InputError, RafrError
+from rafr.foreign import read_json
 from rafr.planning.plan import ReductionPlan
 
 
@@ -18,14 +18,11 @@ def read_plan(path: Path, case: Case) -> ReductionPlan:
             written: what moves bone is what its hash says.
     """
     expected = "a plan written by `rafr plan CASE --json FILE`"
+    data = read_json(path, expected)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
         plan = ReductionPlan.from_json(data)
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", expected) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RafrError) as error:
-        detail = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
-        raise InputError(path, f"not a plan ({detail})", expected) from None
+    except RafrError as error:
+        raise InputError(path, f"not a plan ({error})", expected) from None
     written = data.get("hash")
     if written is not None and written != plan.hash:
         problem = f"its content has hash {plan.hash[:12]}, not {str(written)[:12]} as it says: it was changed"

@@ -28,10 +28,14 @@ class TrackedLimits:
     """How good a registration must be where the tracker has the bodies to be."""
 
     max_fiducial_error: float = option(
-        1.0e-3, "largest accepted rms error of the spheres", unit="m", lower=0.0
+        1.0e-3, "largest accepted rms error of the spheres", unit="m", lower=0.0, upper=0.01
     )
     max_error: float = option(
-        1.5e-3, "largest expected error of a body where the tracker has it to be", unit="m", lower=0.0
+        1.5e-3,
+        "largest expected error of a body where the tracker has it to be",
+        unit="m",
+        lower=0.0,
+        upper=0.01,
     )
 
 

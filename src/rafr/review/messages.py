@@ -5,13 +5,13 @@ The nodes hand over messages of ROS, a replay those of a recording that were dec
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
 import numpy as np
 
 from rafr.errors import InputError, RafrError
+from rafr.foreign import parse_json
 from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
 
@@ -49,12 +49,12 @@ def plan_from_message(message: Any) -> ReductionPlan:
     Raises:
         InputError: the JSON is unusable or the message's hash is not the plan's own.
     """
+    expected = "a plan as rafr plan writes it"
+    data = parse_json(message.json, "plan message", expected)
     try:
-        plan = ReductionPlan.from_json(json.loads(message.json))
-    except (ValueError, RafrError) as error:
-        raise InputError(
-            "plan message", f"unusable plan ({error})", "a plan as rafr plan writes it"
-        ) from None
+        plan = ReductionPlan.from_json(data)
+    except RafrError as error:
+        raise InputError("plan message", f"unusable plan ({error})", expected) from None
     if plan.hash != message.hash:
         raise InputError(
             "plan message", f"hash {message.hash[:12]}…", f"the plan's own hash {plan.hash[:12]}…"

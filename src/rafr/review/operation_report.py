@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from rafr.errors import InputError
 from rafr.files import written_whole
+from rafr.foreign import read_json
 from rafr.review.document import data_url, rendered
 
 _TEMPLATE = "operation_report.html.j2"
@@ -49,15 +49,13 @@ def operation_report(folder: Path) -> str:
         return rendered(
             "rafr.review", _TEMPLATE, report=report, pelvis=report["pelvis"], pictures=_pictures(folder)
         )
-    except (KeyError, TypeError, UndefinedError) as error:
-        raise InputError(path, f"a value is missing ({error})", "a report of this version of rafr") from None
+    except (KeyError, TypeError, ValueError, AttributeError, UndefinedError) as error:
+        problem = f"a value is missing or of another kind ({error})"
+        raise InputError(path, problem, "a report of this version of rafr") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"cannot be read ({error})", "the report.json of a run") from None
+    report = read_json(path, "the report.json of a run")
     if not isinstance(report, dict) or "outcome" not in report:
         raise InputError(path, "it is no report of a run", "the report.json of a run")
     return report

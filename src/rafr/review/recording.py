@@ -96,7 +96,7 @@ def read_recording(
     Raises:
         InputError: the folder holds no readable recording.
     """
-    from rosbags.highlevel import AnyReader, AnyReaderError
+    from rosbags.highlevel import AnyReader
 
     files = sorted(folder.glob("*.mcap"))
     if len(files) == 1 and not (folder / _METADATA).is_file():
@@ -107,13 +107,13 @@ def read_recording(
             chosen = [c for c in reader.connections if not topics or c.topic in topics]
             for connection, stamp, data in reader.messages(chosen):
                 yield connection.topic, stamp * 1e-9, reader.deserialize(data, connection.msgtype)
-    except AnyReaderError as error:
-        raise InputError(folder, f"cannot be read ({error})", "an MCAP recording of rafr sim") from None
+    except Exception as error:  # the library's decoders raise whatever they stumble over
+        raise _unreadable(folder, error) from None
 
 
 def _read_unclosed(path: Path, types: Typestore, topics: Sequence[str]) -> Iterator[tuple[str, float, Any]]:
     """What can be read from the beginning of a file without its end."""
-    from mcap.exceptions import EndOfFile, McapError
+    from mcap.exceptions import EndOfFile
     from mcap.reader import NonSeekingReader
 
     with path.open("rb") as stream:
@@ -121,10 +121,16 @@ def _read_unclosed(path: Path, types: Typestore, topics: Sequence[str]) -> Itera
         while True:
             try:
                 schema, channel, message = next(messages)
+                if schema is None or schema.name not in types.types:
+                    continue
+                data = types.deserialize_cdr(message.data, schema.name)
             except (StopIteration, EndOfFile):
                 return
-            except McapError as error:
-                raise InputError(path, f"cannot be read ({error})", "an MCAP recording of rafr sim") from None
-            if schema is not None and schema.name in types.types:
-                data = types.deserialize_cdr(message.data, schema.name)
-                yield channel.topic, message.log_time * 1e-9, data
+            except Exception as error:  # as above
+                raise _unreadable(path, error) from None
+            yield channel.topic, message.log_time * 1e-9, data
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    problem = f"cannot be read ({type(error).__name__}: {error})"
+    return InputError(path, problem, "an undamaged MCAP recording of rafr sim")

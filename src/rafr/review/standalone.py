@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rafr.cases.case import Case
-from rafr.errors import RafrError
+from rafr.errors import InputError, RafrError
 from rafr.files import written_whole
+from rafr.foreign import read_json
 from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
 from rafr.progress import Progress
@@ -129,8 +130,8 @@ class StandaloneReview:
     def _earlier(self) -> dict[str, object] | None:
         """What was decided in this folder before; an unreadable decision counts as none."""
         try:
-            data = json.loads((self._folder / DECISION).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            data = read_json(self._folder / DECISION, "a decision")
+        except InputError:
             return None
         return data if isinstance(data, dict) else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,17 @@ import numpy as np
 from rafr.config import check_config
 from rafr.errors import InputError
 from rafr.files import written_whole
+from rafr.foreign import parse_json
 from rafr.risk.data.recording import Recording
-from rafr.risk.features.emg import EmgFeatureConfig
-from rafr.risk.features.table import WindowConfig, feature_names
+from rafr.risk.features.table import feature_names
 from rafr.risk.learning.classifier import LoadClassifier
 from rafr.risk.model import RiskModel, Schema
+from rafr.strict import dataclass_from
 
 FORMAT = 1
 _SCHEMA, _MODEL = "schema.json", "model.skops"
 _MOST_BYTES = 200_000_000
+_FASTEST = 1e5  # Hz
 # what a file may hold beyond numpy's and scikit-learn's own estimators
 _TRUSTED = (
     "numpy.dtype",
@@ -76,12 +79,13 @@ def load(path: Path | str) -> RiskModel:
         with zipfile.ZipFile(path) as archive:
             if sum(info.file_size for info in archive.infolist()) > _MOST_BYTES:
                 raise InputError(path, "it is larger than any model", expected)
-            data = json.loads(archive.read(_SCHEMA))
+            text = archive.read(_SCHEMA).decode("utf-8")
             content = archive.read(_MODEL)
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})", expected) from None
-    except (zipfile.BadZipFile, KeyError, ValueError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(path, f"is no model ({error})", expected) from None
+    data = parse_json(text, path, expected)
     schema = _schema(path, data)
     try:
         foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(_TRUSTED))
@@ -108,20 +112,17 @@ def _schema(path: Path, data: Any) -> Schema:
         raise InputError(path, f"its format is {found!r}", f"format {FORMAT}")
     made_with = data.get("made_with")
     version = made_with.get("scikit-learn") if isinstance(made_with, dict) else None
-    if version is None or version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
+    if not isinstance(version, str) or version.split(".")[:2] != sklearn.__version__.split(".")[:2]:
         raise InputError(
             path, f"it was trained with scikit-learn {version}", f"{sklearn.__version__} (train again)"
         )
-    try:
-        given = dict(data["window"])
-        window = WindowConfig(**{**given, "emg": EmgFeatureConfig(**given["emg"])})
-        names = ("emg_names", "imu_names", "classes", "columns")
-        lists = {name: tuple(str(v) for v in data[name]) for name in names}
-        plain = {f.name: data[f.name] for f in dataclasses.fields(Schema) if f.name not in (*lists, "window")}
-        schema = Schema(**lists, **plain, window=window)  # type: ignore[arg-type]
-        check_config(window, str(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(path, f"its schema lacks or misnames {error}", "a schema of this version") from None
+    content = {key: value for key, value in data.items() if key != "format"}
+    schema = dataclass_from(Schema, content, path, "")
+    window = schema.window
+    check_config(window, str(path))
+    for names, rate in ((schema.emg_names, schema.emg_rate), (schema.imu_names, schema.imu_rate)):
+        if names and not 0.0 < rate <= _FASTEST:
+            raise InputError(path, f"its streams have {rate:g} samples in a second", f"0 to {_FASTEST:g}")
     now = Recording(
         "",
         "",

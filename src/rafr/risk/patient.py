@@ -42,9 +42,13 @@ _CALM = "the muscles are at rest"
 @dataclass(frozen=True, slots=True)
 class PatientRiskConfig:
     baseline: float = option(2.0, "rest recorded before anything is judged", unit="s", lower=0.1, upper=60.0)
-    floor: float = option(1e-6, "rest is never taken to be quieter (amplifier, rms)", unit="V", lower=0.0)
+    floor: float = option(
+        1e-6, "rest is never taken to be quieter (amplifier, rms)", unit="V", lower=0.0, upper=1e-3
+    )
     rest_most: float = option(2e-5, "louder is no rest, rms", unit="V", lower=1e-6, upper=1e-2)
-    silent: float = option(2e-7, "quieter than any amplifier: no electrode, rms", unit="V", lower=0.0)
+    silent: float = option(
+        2e-7, "quieter than any amplifier: no electrode, rms", unit="V", lower=0.0, upper=1e-3
+    )
     saturation: float = option(0.01, "samples at or beyond are clipped", unit="V", lower=1e-5, upper=10.0)
     guard_time: float = option(
         1.0, "activity that is guarding lasts so long", unit="s", lower=0.1, upper=10.0

@@ -27,7 +27,15 @@ def read_opensim(path: Path, posture: Posture) -> MuscleModel:
     Raises:
         InputError: not an OpenSim model of version 4, or a part this reader does not know.
     """
-    model = _root(path)
+    try:
+        return _model(_root(path), path, posture)
+    except (ValueError, StopIteration, RecursionError, np.linalg.LinAlgError) as error:
+        raise InputError(
+            path, f"holds what is no number or function ({error})", "an OpenSim 4 model"
+        ) from None
+
+
+def _model(model: ET.Element, path: Path, posture: Posture) -> MuscleModel:
     values = _coordinates(posture)
     muscles = [m for tag in _MUSCLES for e in model.iter(tag) if (m := _muscle(e, values, path)) is not None]
     check_muscles(muscles, path)

@@ -17,12 +17,16 @@ from rafr.geometry import RigidTransform, mean_transform
 class AverageConfig:
     """How tool poses are averaged around an acquisition."""
 
-    window: float = option(0.5, "half width around the stamp", unit="s", lower=0.01)
-    min_frames: int = option(10, "valid frames a tool needs in the window", lower=1)
+    window: float = option(0.5, "half width around the stamp", unit="s", lower=0.01, upper=5.0)
+    min_frames: int = option(10, "valid frames a tool needs in the window", lower=1, upper=1000)
     max_spread: float = option(
-        1.0e-3, "largest distance of a frame from the mean: the tool must stand still", unit="m", lower=0.0
+        1.0e-3,
+        "largest distance of a frame from the mean: the tool must stand still",
+        unit="m",
+        lower=0.0,
+        upper=0.01,
     )
-    history: float = option(300.0, "how long frames are remembered", unit="s", lower=1.0)
+    history: float = option(300.0, "how long frames are remembered", unit="s", lower=1.0, upper=3600.0)
 
 
 class ToolHistory:

@@ -15,6 +15,7 @@ from rafr.assessment import Assessment
 from rafr.config import option
 from rafr.errors import InputError
 from rafr.files import written_whole
+from rafr.foreign import read_yaml
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.units import METRES_PER_MM
 
@@ -85,20 +86,23 @@ def load_intrinsics(path: Path) -> Intrinsics:
     Raises:
         InputError: not there, or not intrinsics.
     """
+    expected = f"YAML with {', '.join(_FIELDS)}"
+    data = read_yaml(path, expected)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
         matrix, distortion = np.array(data["matrix"], dtype=float), np.array(data["distortion"], dtype=float)
         found = Intrinsics(
             int(data["width"]), int(data["height"]), matrix, distortion, float(data.get("rms_px", 0.0))
         )
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(path, f"cannot be read ({why})", f"YAML with {', '.join(_FIELDS)}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(path, f"cannot be used ({error})", expected) from None
     sound = matrix.shape == (3, 3) and distortion.shape == (5,) and np.isfinite(matrix).all()
     if not (sound and np.isfinite(distortion).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
         raise InputError(
             path, "no camera matrix (3 x 3) and distortion (5) in it", "finite numbers, focal lengths > 0"
         )
+    if min(found.width, found.height) < 1 or not found.rms_px >= 0.0:
+        size = f"{found.width} x {found.height} px with {found.rms_px} px of error"
+        raise InputError(path, f"it is of a picture of {size}", "positive sizes, an error of 0 or more")
     return found
 
 

@@ -27,18 +27,22 @@ Point = tuple[float, float]  # device time, arrival - device time; both from whe
 @dataclass(frozen=True, slots=True)
 class ClockConfig:
     clock_latency: float = option(
-        0.0, "least delay from exposure to arrival, which no one-way measurement shows", unit="s", lower=0.0
+        0.0,
+        "least delay from exposure to arrival, which no one-way measurement shows",
+        unit="s",
+        lower=0.0,
+        upper=1.0,
     )
-    clock_window: float = option(300.0, "how far back arrivals count", unit="s", lower=2.0)
+    clock_window: float = option(300.0, "how far back arrivals count", unit="s", lower=2.0, upper=3600.0)
     clock_bin: float = option(
-        1.0, "of the arrivals in this time only the earliest counts", unit="s", lower=0.01
+        1.0, "of the arrivals in this time only the earliest counts", unit="s", lower=0.01, upper=60.0
     )
     clock_max_drift: float = option(2e-4, "largest drift a sound clock has", lower=0.0, upper=1e-2)
     clock_jump: float = option(
-        0.5, "disagreement with the clock learnt that means it was set", unit="s", lower=0.01
+        0.5, "disagreement with the clock learnt that means it was set", unit="s", lower=0.01, upper=60.0
     )
     clock_patience: float = option(
-        2.0, "how long frames may all be that late before the same", unit="s", lower=0.1
+        2.0, "how long frames may all be that late before the same", unit="s", lower=0.1, upper=60.0
     )
 
 

@@ -21,15 +21,19 @@ from rafr.geometry.rigid_transform import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class PoseFilterConfig:
-    filter_noise: float = option(1.0e-4, "standard deviation of a place", unit="m", lower=1e-7)
-    filter_turn_noise: float = option(1.0e-3, "standard deviation of a rotation", unit="rad", lower=1e-6)
+    filter_noise: float = option(1.0e-4, "standard deviation of a place", unit="m", lower=1e-7, upper=0.01)
+    filter_turn_noise: float = option(
+        1.0e-3, "standard deviation of a rotation", unit="rad", lower=1e-6, upper=0.1
+    )
     filter_acceleration: float = option(
-        0.02, "white acceleration expected", unit="m/s^2 per sqrt(Hz)", lower=1e-4
+        0.02, "white acceleration expected", unit="m/s^2 per sqrt(Hz)", lower=1e-4, upper=10.0
     )
     filter_turn_acceleration: float = option(
-        0.2, "white rotational acceleration expected", unit="rad/s^2 per sqrt(Hz)", lower=1e-3
+        0.2, "white rotational acceleration expected", unit="rad/s^2 per sqrt(Hz)", lower=1e-3, upper=100.0
     )
-    filter_horizon: float = option(0.1, "longest prediction, and longest gap bridged", unit="s", lower=0.0)
+    filter_horizon: float = option(
+        0.1, "longest prediction, and longest gap bridged", unit="s", lower=0.0, upper=1.0
+    )
 
 
 class PoseFilter:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rafr.config import option
 from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
 
@@ -21,29 +22,43 @@ _UNIT_TOLERANCE = 1e-3  # of a quaternion's norm: single precision on the device
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
-    """Limits of the gate.
+    """Limits of the gate."""
 
-    Attributes:
-        max_age: s between exposure and use; also the gap after which tracking starts anew.
-        max_lead: s a stamp may lie ahead of the present time (clocks are never quite equal).
-        max_error: m, the device's own rms error of the marker fit.
-        max_reprojection_px: rms distance between seen and fitted corners of a camera's tool.
-        max_speed: m/s, faster means the pose jumped.
-        max_turn_rate: rad/s, faster means the pose jumped.
-        noise: m of apparent motion allowed on top of `max_speed`.
-        turn_noise: rad of apparent rotation allowed on top of `max_turn_rate`.
-        frames_to_accept: consecutive coherent frames before a tool (re)gains validity.
-    """
-
-    max_age: float = 0.1
-    max_lead: float = 0.02
-    max_error: float = 0.5e-3
-    max_reprojection_px: float = 0.5
-    max_speed: float = 0.5
-    max_turn_rate: float = 3.0
-    noise: float = 1.0e-3
-    turn_noise: float = 0.02
-    frames_to_accept: int = 3
+    max_age: float = option(
+        0.1,
+        "from exposure to use; also the gap after which tracking starts anew",
+        unit="s",
+        lower=0.001,
+        upper=2.0,
+    )
+    max_lead: float = option(
+        0.02,
+        "that a stamp may lie ahead of the present: clocks are never quite equal",
+        unit="s",
+        lower=0.0,
+        upper=1.0,
+    )
+    max_error: float = option(
+        0.5e-3, "the device's own rms error of the marker fit", unit="m", lower=0.0, upper=0.01
+    )
+    max_reprojection_px: float = option(
+        0.5,
+        "rms distance of seen and fitted corners of a camera's tool",
+        unit="px",
+        lower=0.0,
+        upper=20.0,
+    )
+    max_speed: float = option(0.5, "faster means the pose jumped", unit="m/s", lower=0.01, upper=10.0)
+    max_turn_rate: float = option(3.0, "faster means the pose jumped", unit="rad/s", lower=0.01, upper=100.0)
+    noise: float = option(
+        1.0e-3, "of apparent motion allowed on top of `max_speed`", unit="m", lower=0.0, upper=0.1
+    )
+    turn_noise: float = option(
+        0.02, "of apparent turn allowed on top of `max_turn_rate`", unit="rad", lower=0.0, upper=1.0
+    )
+    frames_to_accept: int = option(
+        3, "coherent frames in a row before a tool (re)gains validity", lower=1, upper=1000
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,9 @@ def _frame_numbers(path: Path, frames: list[dict[str, str]]) -> NDArray[np.int64
     if not any("FrameNumber" in fields for fields in frames):
         return np.arange(len(frames), dtype=np.int64)
     numbers = [_number(path, k, fields, "FrameNumber") for k, fields in enumerate(frames)]
+    for k, number in enumerate(numbers):
+        if number != int(number) or abs(number) >= 2**53:
+            raise InputError(path, f"FrameNumber of frame {k} is {number:g}", "a whole number")
     return np.array(numbers, dtype=np.int64)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 
 from rafr.errors import InputError
+from rafr.foreign import read_yaml
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray, skew
 from rafr.tracking.camera_model import Intrinsics, marker_dictionary
@@ -42,8 +42,8 @@ def load_tools(path: Path) -> TagTools:
     Raises:
         InputError: not there, malformed, a tag used twice or without extent.
     """
+    data = read_yaml(path, _EXPECTED)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
         corners = {
             str(name): {
                 int(tag["id"]): np.array(tag["corners_mm"], dtype=float) * METRES_PER_MM for tag in tags
@@ -51,9 +51,8 @@ def load_tools(path: Path) -> TagTools:
             for name, tags in data["tools"].items()
         }
         dictionary = str(data["dictionary"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
-        why = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(path, f"cannot be read ({why})", _EXPECTED) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(path, f"cannot be used ({error})", _EXPECTED) from None
     marker_dictionary(dictionary, path)
     ids = [tag for tags in corners.values() for tag in tags]
     twice = sorted({tag for tag in ids if ids.count(tag) > 1})

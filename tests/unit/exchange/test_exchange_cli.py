@@ -59,7 +59,7 @@ def test_a_choice_is_all_that_is_written(tmp_path, case, plan_file):
         ({"--plan": "{}"}, "not a plan"),
         ({"--plan": "nowhere"}, "cannot be read"),
         ({"--report": "{}"}, "no pose for left_hip"),
-        ({"--report": "["}, "not valid YAML or JSON"),
+        ({"--report": "["}, "not valid YAML"),
         ({"--report": '{"case": "other", "bodies": {}}'}, "it is of case 'other'"),
         ({"--report": '{"case": "blocks", "bodies": {"left_hip": null}}'}, "no achieved pose of left_hip"),
         ({"--series": "nowhere"}, "no such folder"),

@@ -58,9 +58,12 @@ def test_a_model_that_was_saved_says_what_it_said(model, path, table):
         ({"format": lambda v: 99}, "format is 99"),
         ({"made_with": lambda v: {**v, "scikit-learn": "0.1.0"}}, "trained with scikit-learn 0.1.0"),
         ({"columns": lambda v: v[::-1]}, "columns are not those"),
-        ({"window": lambda v: {**v, "colour": 1}}, "schema lacks or misnames"),
+        ({"window": lambda v: {**v, "colour": 1}}, "unknown key"),
         ({"window": lambda v: {**v, "length": -1.0}}, "length"),
         ({"emg_names": lambda v: v[:2]}, "columns are not those"),
+        ({"emg_rate": lambda v: False}, "emg_rate is False"),
+        ({"emg_rate": lambda v: 0.0}, "0 samples in a second"),
+        ({"uses_reference": lambda v: "no"}, "uses_reference is 'no'"),
     ],
 )
 def test_another_schema_is_refused(path, tmp_path, changes, words):

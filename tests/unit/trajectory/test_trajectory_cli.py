@@ -130,7 +130,7 @@ def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_fil
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "not a plan"),
+        ("{", "not valid JSON"),
         ("[]", "not a plan"),
         ("{}", "'bodies'"),
         (json.dumps(plan("right_hip").to_json()), "moving right_hip"),

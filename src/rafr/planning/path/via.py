@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rafr.errors import InputError, RafrError
+from rafr.foreign import read_yaml
 from rafr.geometry import RigidTransform
 
 _EXPECTED = "body names, each with a list of 4x4 matrices T_path_displaced (mm)"
@@ -19,13 +18,7 @@ def read_via(path: Path) -> dict[str, tuple[RigidTransform, ...]]:
     Raises:
         InputError: the file cannot be read, or something in it is no proper motion; names body and pose.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "a file of via poses") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
-        raise InputError(path, f"not valid YAML or JSON ({line})", _EXPECTED) from None
+    data = read_yaml(path, _EXPECTED)  # JSON is YAML
     if not isinstance(data, dict) or not all(isinstance(poses, list) for poses in data.values()):
         raise InputError(path, "not a mapping of lists", _EXPECTED)
     return {

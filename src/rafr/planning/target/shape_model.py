@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from rafr.errors import InputError
 from rafr.geometry import TriangleMesh
 from rafr.geometry.mesh import IntArray
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.npz_cache import UNREADABLE
 
 _BODIES = {"right_hip": 1, "sacrum": 2, "left_hip": 3}
 _KEYS = ("mean_mm", "triangles", "body", "modes", "mode_variance")
@@ -47,10 +48,10 @@ class ShapeModel:
             raise InputError(path, f"cannot be read ({error.strerror or error})", _EXPECTED) from None
         except KeyError as error:
             raise InputError(path, f"no shape model ({error.args[0]})", _EXPECTED) from None
-        except (ValueError, zipfile.BadZipFile):
-            raise InputError(path, "no shape model (not an npz archive)", _EXPECTED) from None
-        if mean.ndim != 2 or modes.shape[1:] != mean.shape or variance.shape != modes.shape[:1]:
-            raise InputError(path, "its arrays do not belong together", _EXPECTED)
+        except UNREADABLE as error:
+            problem = f"no shape model (not an npz archive, or damaged: {error})"
+            raise InputError(path, problem, _EXPECTED) from None
+        _check(path, mean, triangles, body, modes, variance)
         vertices, faces = {}, {}
         for name, value in _BODIES.items():
             index = np.flatnonzero(body == value)
@@ -65,3 +66,22 @@ class ShapeModel:
         index = self.vertices[name]
         points = self.mean[index] + np.tensordot(coefficients, self.modes[:, index], axes=1)
         return TriangleMesh(points, self.faces[name])
+
+
+def _check(path: Path, mean: Any, triangles: Any, body: Any, modes: Any, variance: Any) -> None:
+    """Raise InputError unless the arrays belong together and hold what may be reckoned with."""
+    shapes = mean.ndim == 2 and mean.shape[1] == 3 and modes.shape[1:] == mean.shape
+    shapes = shapes and variance.shape == modes.shape[:1] and body.shape == mean.shape[:1]
+    if not (shapes and triangles.ndim == 2 and triangles.shape[1] == 3):
+        raise InputError(path, "its arrays do not belong together", _EXPECTED)
+    numbers = all(a.dtype.kind == "f" and np.isfinite(a).all() for a in (mean, modes, variance))
+    if not numbers or not (variance >= 0.0).all():
+        raise InputError(
+            path, "it holds values that are no finite numbers, or a negative variance", _EXPECTED
+        )
+    whole = all(a.dtype.kind in "iu" for a in (triangles, body))
+    if not whole or triangles.min(initial=0) < 0 or triangles.max(initial=0) >= len(mean):
+        raise InputError(path, "a triangle names a vertex that does not exist", _EXPECTED)
+    missing = [name for name, value in _BODIES.items() if not (body == value).any()]
+    if missing:
+        raise InputError(path, f"it has no {missing[0]}", _EXPECTED)

@@ -29,7 +29,7 @@ class CameraConfig:
     camera_intrinsics: str = option("", "file of `rafr calibrate camera`")
     camera_tools: str = option("", "description of the tools (YAML)")
     camera_corner_noise_px: float = option(
-        0.05, "standard deviation of a tag's corner", unit="px", lower=0.001
+        0.05, "standard deviation of a tag's corner", unit="px", lower=0.001, upper=10.0
     )
     camera_rate: float = option(
         30.0, "pictures per second of a folder, or wanted of a camera", lower=0.1, upper=1000.0

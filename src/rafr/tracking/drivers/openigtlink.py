@@ -30,9 +30,11 @@ _REPEATED = 1e-6  # s: two frames stamped this close are one exposure, sent twic
 class OpenIGTLinkConfig:
     igtl_host: str = option("127.0.0.1", "host of the server; as server: the address to listen at")
     igtl_port: int = option(18944, "port (18944: OpenIGTLink's)", lower=0, upper=65535)
-    igtl_timeout: float = option(2.0, "longest wait for the connection", unit="s", lower=0.05)
-    igtl_same_frame: float = option(5e-4, "messages stamped this close are one frame", unit="s", lower=0.0)
-    igtl_gather: float = option(0.02, "longest wait for the rest of a frame", unit="s", lower=0.0)
+    igtl_timeout: float = option(2.0, "longest wait for the connection", unit="s", lower=0.05, upper=60.0)
+    igtl_same_frame: float = option(
+        5e-4, "messages stamped this close are one frame", unit="s", lower=0.0, upper=0.1
+    )
+    igtl_gather: float = option(0.02, "longest wait for the rest of a frame", unit="s", lower=0.0, upper=1.0)
 
 
 class FrameBuilder:

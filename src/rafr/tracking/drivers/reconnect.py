@@ -14,12 +14,12 @@ from rafr.tracking.drivers.frame import Clock, DeviceLostError, Frame, TrackerDr
 
 @dataclass(frozen=True, slots=True)
 class ReconnectConfig:
-    retry_first: float = option(0.25, "wait before the first new attempt", unit="s", lower=0.01)
-    retry_factor: float = option(2.0, "growth of the wait from attempt to attempt", lower=1.0)
-    retry_longest: float = option(5.0, "longest wait", unit="s", lower=0.01)
+    retry_first: float = option(0.25, "wait before the first new attempt", unit="s", lower=0.01, upper=60.0)
+    retry_factor: float = option(2.0, "growth of the wait from attempt to attempt", lower=1.0, upper=10.0)
+    retry_longest: float = option(5.0, "longest wait", unit="s", lower=0.01, upper=600.0)
     retry_jitter: float = option(0.2, "share of the wait that is random", lower=0.0, upper=0.9)
     silence_reconnect: float = option(
-        2.0, "silence of an open device that ends the connection", unit="s", lower=0.05
+        2.0, "silence of an open device that ends the connection", unit="s", lower=0.05, upper=60.0
     )
 
 

@@ -120,7 +120,7 @@ def read_poses(path: Path) -> RecordedPoses:
 
 def read_mcap(path: Path) -> RecordedPoses:
     """Frames of the topic `tracker/raw`, or `tracker/tools` where the former was not recorded."""
-    from rosbags.highlevel import AnyReader, AnyReaderError
+    from rosbags.highlevel import AnyReader
 
     by_topic: dict[str, list[Any]] = {topic: [] for topic in _TOPICS}
     try:
@@ -128,8 +128,9 @@ def read_mcap(path: Path) -> RecordedPoses:
             chosen = [c for c in reader.connections if c.topic in by_topic]
             for connection, _, data in reader.messages(chosen) if chosen else ():
                 by_topic[connection.topic].append(reader.deserialize(data, connection.msgtype))
-    except (AnyReaderError, OSError) as error:
-        raise InputError(path, f"cannot be read ({error})", "an MCAP recording of rafr") from None
+    except Exception as error:  # the library's decoders raise whatever they stumble over
+        problem = f"cannot be read ({type(error).__name__}: {error})"
+        raise InputError(path, problem, "an undamaged MCAP recording of rafr") from None
     frames = next((found for found in by_topic.values() if found), [])
     rows = [(m.header.stamp.sec + 1e-9 * m.header.stamp.nanosec, _readings_of(m)) for m in frames]
     return _table(sorted(rows, key=lambda row: row[0]))
