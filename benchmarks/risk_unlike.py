@@ -34,7 +34,7 @@ from rafr.risk.learning.classifier import LoadClassifier
 from rafr.risk.lifting.session import LiftingConfig, simulate_people
 from rafr.risk.model import RiskModel, train
 from rafr.risk.physiology import MuscleConfig
-from rafr.simulation.wearables import INERTIAL_CHANNELS, LIFTING_CHANNELS, AssistantConfig, AssistantSensors
+from rafr.simulation.assistant import INERTIAL_CHANNELS, LIFTING_CHANNELS, AssistantConfig, AssistantSensors
 
 LEG = ("vastus_medialis", "tibialis_anterior", "gastrocnemius_medialis", "biceps_femoris")
 TRAIN_SEED, NEW_SEED, NEW = 0, 100, 4
