@@ -24,11 +24,13 @@ from rafr.nodes.launching import (
     node_arguments,
 )
 from rafr.resources import resource_path
+from rafr.review.gate import page_token
 from rafr.simulation.gazebo.ros2_control import share_partition
 
 
 def start(context):
     stay_on_this_machine()
+    page_token()  # one for the nodes and the console
     values = {name: LaunchConfiguration(name).perform(context) for name in SIM_ARGUMENTS}
     out = run_folder(values["out"] or None)
     case = prepare_case(values["case"] or None, values["fracture"] or None, integer(values, "seed"), out)

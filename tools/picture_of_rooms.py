@@ -129,10 +129,10 @@ class Layout:
         self._rows: list[list[Spot]] = [sorted(r for r in level if level[r] == k) for k in range(top + 1)]
         self.ways: dict[Edge, list[Spot]] = {}
         for a, b in lines:
-            bends: list[Spot] = [(a, b, k) for k in range(level[a] - 1, level[b], -1)]
-            self.ways[a, b] = [a, *bends, b]
-            for bend in bends:
-                self._rows[bend[2]].append(bend)
+            between = range(level[a] - 1, level[b], -1)
+            self.ways[a, b] = [a, *((a, b, k) for k in between), b]
+            for k in between:
+                self._rows[k].append((a, b, k))
         self._joined: dict[Spot, list[Spot]] = {spot: [] for row in self._rows for spot in row}
         for way in self.ways.values():
             for above, below in pairwise(way):

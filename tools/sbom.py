@@ -49,9 +49,9 @@ def licence(name: str) -> str:
     except PackageNotFoundError:
         return ""
     classifiers = [c for c in about.get_all("Classifier", []) if c.startswith("License ::")]
-    stated = [about.get("License-Expression"), *(c.rsplit(" :: ", 1)[1] for c in classifiers)]
-    words = (about.get("License") or "").strip().splitlines()
-    return next((s for s in (*stated, *words[:1]) if s and len(s) < _LONGEST), "")
+    stated = [*about.get_all("License-Expression", []), *(c.rsplit(" :: ", 1)[1] for c in classifiers)]
+    words = [line for text in about.get_all("License", []) for line in text.strip().splitlines()[:1]]
+    return next((s for s in (*stated, *words) if s and len(s) < _LONGEST), "")
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,8 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--host",
         default="127.0.0.1",
         metavar="ADDRESS",
-        help="where to listen (default: this machine only); others then need the token that is printed. "
-        "Nothing is encrypted: within a trusted network only",
+        help="where to listen (default: this machine only); nothing is encrypted, so in a trusted network",
     )
 
 
@@ -50,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from rafr.cases.load import open_case
     from rafr.cases.meshes import body_meshes
     from rafr.planning.plan_file import read_plan
-    from rafr.review.gate import LOCAL
+    from rafr.review.gate import page_token
     from rafr.review.standalone import StandaloneReview
     from rafr.supervisor import interruptible
 
@@ -60,7 +58,6 @@ def run(args: argparse.Namespace) -> int:
     registered = _registration(args.registration, case) if args.registration else None
     with progress_bar("surfaces") as progress:
         meshes = body_meshes(case, progress)
-    token = "" if args.host in LOCAL else secrets.token_urlsafe(16)
     folder = Path(args.out or f"runs/review-{case.id}")
     review = StandaloneReview(
         case,
@@ -69,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         lambda line: print(line, flush=True),
         host=args.host,
         port=args.port,
-        token=token,
+        token=page_token(),
     )
     try:
         with interruptible():

@@ -148,7 +148,7 @@ class _Run:
         attached = self.args.attach
         record.nodes = {spec.name: False for spec in graph if spec.essential or not attached}
         programs = [] if attached else _programs(graph, self.options)
-        plain = self.args.headless
+        plain, page = self.args.headless, self._page_address()  # before the nodes: they inherit its token
         with contextlib.ExitStack() as stack:
             stack.enter_context(interruptible())
             if not attached:
@@ -165,11 +165,18 @@ class _Run:
                 keys=keys,
                 essential=frozenset(spec.name for spec in graph if spec.essential),
                 auto_approve=self.args.auto_approve,
-                page=f"http://localhost:{self.options.page_port}" if self.options.page else "",
+                page=page,
                 faults=self.supervised,
                 attached=attached,
                 recover=self.args.recover,
             ).run()
+
+    def _page_address(self) -> str:
+        """What to open in a browser; empty: there is no page."""
+        from rafr.review.gate import page_token
+
+        port = self.options.page_port
+        return f"http://localhost:{port}/?token={page_token()}" if self.options.page else ""
 
     def _report(self, record: RunRecord) -> dict[str, Any]:
         from rich.console import Console as Terminal

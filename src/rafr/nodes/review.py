@@ -22,6 +22,7 @@ from rafr.nodes.runtime import ERROR, LATCHED, OK, WARN, RafrNode, run_node
 from rafr.nodes.target_requests import TargetRequests
 from rafr.nodes.work import case_of
 from rafr.review.desk import Desk, Targets
+from rafr.review.gate import page_token
 from rafr.review.operation import Operation, approval_text
 from rafr.review.page import Decision, ReviewPage
 from rafr.review.theatre import surroundings_of
@@ -53,7 +54,13 @@ class ReviewNode(RafrNode):
         urdf = urdf_text(config.arm)
         surroundings = surroundings_of(case, meshes, OperatingRoom.from_yaml(), urdf)
         self._page = ReviewPage(
-            title, meshes, self._decisions.put, config.port, surroundings, desk=self._desk
+            title,
+            meshes,
+            self._decisions.put,
+            config.port,
+            surroundings,
+            desk=self._desk,
+            token=page_token(),
         )
         self._operation = Operation(
             self._page, case, bodies, surroundings, urdf, lambda text: self.diagnose(WARN, text)
@@ -69,7 +76,7 @@ class ReviewNode(RafrNode):
         self.create_wall_timer(config.period, self._live.show)
         self.get_logger().info(f"review page: {self._page.url}")
         self.set_ready()
-        self.diagnose(OK, "serving", url=self._page.url)
+        self.diagnose(OK, "serving", url=self._page.url.partition("?")[0])
 
     def _plan(self, message: Plan) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Who may open the page: browsers of this machine, or, from elsewhere, those that show the token.
+"""Who may open the page: browsers that show the token, which is printed with the page's address.
 
 A web page of somebody else, opened in the same browser, may reach every server of this machine: requests are
 therefore let in only under the page's own name, and WebSockets only from the page itself. The gate reads the
@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import os
+import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,10 +21,19 @@ from urllib.parse import parse_qs, urlsplit
 from rafr.errors import InputError
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
+TOKEN_VARIABLE = "RAFR_PAGE_TOKEN"
 _COOKIE = "rafr_token"
 _LARGEST_HEAD = 65536  # bytes
 _CHUNK = 1 << 16
 _PATIENCE = 30.0  # s, for the head
+
+
+def page_token() -> str:
+    """The token of this process and those it starts: 72 random bits.
+
+    It is handed on in the environment: other users of the machine can read command lines and ROS parameters.
+    """
+    return os.environ.setdefault(TOKEN_VARIABLE, secrets.token_urlsafe(9))
 
 
 @dataclass(frozen=True, slots=True)

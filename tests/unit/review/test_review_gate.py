@@ -1,16 +1,20 @@
 """Who is let in to the page: only browsers of this machine, only the page itself, and else only by token."""
 
 import http.server
+import os
 import threading
 import urllib.error
 import urllib.request
 
+import numpy as np
 import pytest
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
 from rafr.errors import InputError
-from rafr.review.gate import Gate, Rule
+from rafr.geometry import TriangleMesh
+from rafr.review.gate import TOKEN_VARIABLE, Gate, Rule, page_token
+from rafr.review.page import ReviewPage
 
 LOCAL_RULE, TOKEN_RULE = Rule(), Rule("s3cret", names=())
 
@@ -113,3 +117,23 @@ def test_a_foreign_page_cannot_open_the_socket(echo):
 def test_an_address_that_is_not_this_machines_is_refused_in_words():
     with pytest.raises(InputError, match="cannot listen at"):
         Gate("192.0.2.1", 0, 1, TOKEN_RULE)
+
+
+def test_a_token_is_made_once_and_handed_on_in_the_environment(monkeypatch):
+    monkeypatch.setenv(TOKEN_VARIABLE, "")
+    monkeypatch.delenv(TOKEN_VARIABLE)
+    token = page_token()
+    assert len(token) == 12  # 72 bits in base 64
+    assert page_token() == os.environ[TOKEN_VARIABLE] == token
+
+
+def test_the_page_of_this_machine_lets_nobody_in_without_the_token():
+    page = ReviewPage("test", {"reference": TriangleMesh(np.eye(3), np.array([[0, 1, 2]]))}, token="s3cret")
+    try:
+        assert page.url.endswith("/?token=s3cret")
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(page.url.partition("?")[0], timeout=10)
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        assert browser.open(page.url, timeout=10).status == 200
+    finally:
+        page.close()

@@ -68,10 +68,11 @@ def test_the_panel_of_a_run_waiting_for_approval_fits_a_small_terminal():
     record = running()
     record.enter("retreat", 3.0, [f"{phase.name}: done" for phase in PHASES[:10]])
     record.nodes = dict.fromkeys((f"some_node_{i}" for i in range(13)), True)
-    hint = "plan 0e22c86 waits for approval: open http://localhost:40123, or press a to approve, r to reject"
+    page = "http://localhost:40123/?token=AbCdEfGhIjKl"
+    hint = f"plan 0e22c86 waits for approval: open {page}, or press a to approve, r to reject"
     lines = drawn(panel(record, hint), width=80).splitlines()
     assert len(lines) <= 23  # one is left for the cursor
-    assert any("http://localhost:40123" in line for line in lines)
+    assert any(page in line for line in lines)
     assert any("to target 8.10 mm  2.01°" in line and "planning" in line for line in lines)
     assert any("60 of 200 N" in line for line in lines)
 
