@@ -16,11 +16,9 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,30 +26,15 @@ from typing import Any
 import numpy as np
 
 from rafr import __version__
-from rafr.cases.case import Body, Case
-from rafr.cases.meshes import BodyMesh
-from rafr.cases.virtual import virtual_pelvis
+from rafr.bench.replanning import Run, patient, somewhere, timed
 from rafr.cli.output import progress_bar
 from rafr.errors import InfeasibleError, RafrError
-from rafr.geometry import RigidTransform, merge_meshes, screw_interpolate
 from rafr.robot.arm import ArmModel
-from rafr.tissue.cables import TissueModel
-from rafr.tissue.model import build_tissue
 from rafr.trajectory.horizon.config import HorizonConfig
 from rafr.trajectory.horizon.replan import Replanner
-from rafr.trajectory.horizon.result import Horizon, Measured
-from rafr.trajectory.horizon.tissue import tissue_load
-from rafr.units import to_metres
+from rafr.trajectory.horizon.result import Measured
 
-_POSTURE = np.radians([0.0, -120.0, 120.0, -90.0, -90.0, 0.0])
-_GRIP = 0.1  # m from the clamp along its axis to the fragment's centre
-_KINDS = ("vertical-shear", "open-book", "si-dislocation")
-_NOISE = np.repeat([1.0, 0.05], 3)  # N, N m
-_JOINT_NOISE = 2e-5  # rad
 _KNOTS = (10, 20, 40, 80, 160)
-_STALLED, _MOST = 20, 400  # calls
-_ARRIVED = 0.02  # s of path
-_COLD_EVERY = 10
 _FACTS = ("seed", "length_s", "outcome", "peak_force_n", "off_mm")
 
 
@@ -79,7 +62,7 @@ def main() -> int:
 
 def measure(paths: int, solver: str, knots: tuple[int, ...]) -> dict[str, Any]:
     arm, config = ArmModel.named(), HorizonConfig(solver=solver)
-    replanner, cold = (Replanner(arm, _somewhere(arm), c) for c in (config, replace(config, solver="ipopt")))
+    replanner, cold = (Replanner(arm, somewhere(arm), c) for c in (config, replace(config, solver="ipopt")))
     runs = []
     with progress_bar("paths") as progress:
         for seed in range(paths):
@@ -114,114 +97,6 @@ def measure(paths: int, solver: str, knots: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, eq=False)
-class Patient:
-    """A fragment in the clamp: its tissue, where the pelvis lies, and the path, m."""
-
-    tissue: TissueModel
-    T_armbase_pelvis: RigidTransform
-    T_fragment_centre: RigidTransform
-    poses: list[RigidTransform]
-
-    def measured(self, t: float, q: Any, qd: Any, fragment: RigidTransform, noise: Any) -> Measured:
-        current = self.T_armbase_pelvis.inverse() @ fragment @ self.T_fragment_centre.inverse()
-        wrench, stiffness = tissue_load(self.tissue, self.T_armbase_pelvis, current.renormalised())
-        return Measured(t, q, qd, fragment, wrench + noise, stiffness)
-
-
-def patient(seed: int, arm: ArmModel) -> Patient:
-    rng = np.random.default_rng(seed)
-    pelvis = virtual_pelvis(rng)
-    turn = RigidTransform.about_point(rng.normal(0.0, 0.06, 3), pelvis.left_hip.centroid)
-    reduced = RigidTransform.from_translation(rng.normal(0.0, 9.0, 3)) @ turn
-    hip = pelvis.left_hip.transformed(reduced.inverse())
-    rest = merge_meshes([pelvis.sacrum, pelvis.right_hip])
-    meshes = {
-        "reference": BodyMesh("reference", rest, {1: pelvis.sacrum, 21: pelvis.right_hip}),
-        "left": BodyMesh("left", hip, {11: hip}),
-    }
-    bodies = (Body("reference", (1, 21)), Body("left", (11,)))
-    nowhere = Path()
-    case = Case(
-        nowhere, f"virtual {seed}", nowhere, nowhere, None, bodies,
-        fracture=_KINDS[seed % len(_KINDS)], patient_mass_kg=75.0,
-    )  # fmt: skip
-    tissue = build_tissue(case, meshes, "left", {"left": reduced})
-    # supine under a clamp that points down: anterior (-y of LPS) up, the robot at any side
-    clamp = arm.forward(_POSTURE) @ RigidTransform.from_translation((0.0, 0.0, _GRIP))
-    supine = RigidTransform.from_rotvec([0.0, 0.0, rng.uniform(-np.pi, np.pi)]) @ RigidTransform.from_rotvec(
-        [-np.pi / 2, 0.0, 0.0]
-    )
-    centre = RigidTransform.from_translation(tissue.centroid)
-    there = RigidTransform.from_translation(clamp.translation) @ supine @ centre.inverse()
-    ends = [there @ T @ centre for T in (RigidTransform.identity(), to_metres(reduced))]
-    return Patient(tissue, there, centre, screw_interpolate(*ends, np.linspace(0.0, 1.0, 15)))
-
-
-class Run:
-    """One reduction in closed loop."""
-
-    def __init__(self, arm: ArmModel, patient: Patient, seed: int) -> None:
-        self.arm, self.patient, self.seed = arm, patient, seed
-        self.rng = np.random.default_rng(seed)
-        self.q, self.qd, self.t = _POSTURE.copy(), np.zeros(arm.dof), 0.0
-        self.grip = arm.forward(self.q).inverse() @ patient.poses[0]
-
-    def play(self, replanner: Replanner, cold: Replanner) -> dict[str, Any]:
-        for each in (replanner, cold):
-            each.set_path(self.patient.poses)
-            each.forget()
-        seconds: dict[str, list[float]] = {"warm": [], "cpu": [], "cold": [], "cold_cpu": []}
-        solvers: list[str] = []
-        forces, off, still, outcome, first, length = [], [], 0, "", float("nan"), 0.0
-        for k in range(_MOST):
-            now = self.measured()
-            try:
-                horizon, wall, cpu = timed(lambda now=now: replanner.replan(now))
-            except InfeasibleError as error:
-                outcome = f"refused: {error}"
-                break
-            if k == 0:
-                first, length = wall, float(horizon.states[0, -2])
-            else:
-                seconds["warm"].append(wall)
-                seconds["cpu"].append(cpu)
-            if k % _COLD_EVERY == _COLD_EVERY // 2:
-                cold.forget()
-                _, wall, cpu = timed(lambda now=now: cold.replan(now))
-                seconds["cold"].append(wall)
-                seconds["cold_cpu"].append(cpu)
-            solvers.append(horizon.solver)
-            forces.append(float(np.linalg.norm(now.wrench[:3])))
-            off.append(1e3 * horizon.usage["tube position"] * HorizonConfig().tube_position)
-            still = still + 1 if horizon.progress < _ARRIVED else 0
-            if horizon.states[0, -2] < _ARRIVED or still > _STALLED:
-                arrived = horizon.states[0, -2] < _ARRIVED
-                outcome = "arrived" if arrived else f"held by {', '.join(horizon.limited_by())}"
-                break
-            self.follow(horizon)
-        return {
-            "seed": self.seed,
-            "length_s": round(length, 2),
-            "outcome": outcome or "not finished",
-            "peak_force_n": round(max(forces, default=0.0), 1),
-            "off_mm": round(max(off, default=0.0), 3),
-            "first": first,
-            "solvers": solvers,
-            **seconds,
-        }
-
-    def measured(self) -> Measured:
-        fragment = (self.arm.forward(self.q) @ self.grip).renormalised()
-        return self.patient.measured(self.t, self.q, self.qd, fragment, self.rng.normal(0.0, 1.0, 6) * _NOISE)
-
-    def follow(self, horizon: Horizon) -> None:
-        self.t = horizon.start + horizon.step
-        state, n = horizon.at([self.t])[0], self.arm.dof
-        self.q = state[:n] + self.rng.normal(0.0, _JOINT_NOISE, n)
-        self.qd = state[n : 2 * n]
-
-
 def growth(arm: ArmModel, config: HorizonConfig, calls: int = 25) -> dict[str, Any]:
     """The first path with longer and longer horizons."""
     one = patient(0, arm)
@@ -229,7 +104,7 @@ def growth(arm: ArmModel, config: HorizonConfig, calls: int = 25) -> dict[str, A
     run, wall, cpu = Run(arm, one, 0), [], []
     for _ in range(calls):
         now = run.measured()
-        horizon, seconds, own = timed(lambda now=now: replanner.replan(now))
+        horizon, seconds, own = timed(replanner.replan, now)
         wall.append(seconds)
         cpu.append(own)
         run.follow(horizon)
@@ -271,19 +146,6 @@ def refusal(arm: ArmModel, config: HorizonConfig, calls: int = 10) -> dict[str, 
 
     now = replace(run.measured(), wrench=np.array([50.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
     return _quantiles(np.array([timed(lambda: refused(now))[1] for _ in range(calls)][1:]))
-
-
-def timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Result, wall seconds and seconds of this process."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    result = call()
-    return result, time.perf_counter() - wall, time.process_time() - cpu
-
-
-def _somewhere(arm: ArmModel) -> list[RigidTransform]:
-    """Any path: to compile the problem once for all."""
-    start = arm.forward(_POSTURE)
-    return [start, start @ RigidTransform.from_translation((0.0, 0.0, -0.01))]
 
 
 def _quantiles(seconds: Any) -> dict[str, float]:

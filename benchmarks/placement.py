@@ -23,12 +23,10 @@ from typing import Any
 import numpy as np
 
 from rafr import __version__
-from rafr.cases.case import Body, Case
-from rafr.cases.meshes import BodyMesh
-from rafr.cases.virtual import virtual_pelvis
+from rafr.bench.patients import displaced_hip
 from rafr.cli.output import progress_bar
 from rafr.errors import InfeasibleError
-from rafr.geometry import RigidTransform, merge_meshes, screw_interpolate
+from rafr.geometry import RigidTransform, screw_interpolate
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.path import Pull
 from rafr.planning.pins import clamp_frame, propose_pins
@@ -42,9 +40,6 @@ from rafr.trajectory.placement.examine import Examiner
 from rafr.trajectory.placement.request import Request, way_along
 from rafr.units import to_metres
 
-_KINDS = ("vertical-shear", "open-book", "si-dislocation")
-_SIDES = ("left", "right")
-_LABELS = {"left": 11, "right": 21}
 _NONE = Grid((), (), ())
 METHODS = {
     "placement, then arm": PlacementConfig(coarse=_NONE, enough=12, improved=0),
@@ -100,34 +95,16 @@ class Reduction:
 
 
 def patient(seed: int, robot: Robot) -> Reduction:
-    """As in benchmarks/horizon.py, lying in the room and held by pins.
+    """A displaced hip, lying in the room and held by pins.
 
     Raises:
         InfeasibleError: the fragment offers no two pins.
     """
-    rng = np.random.default_rng(seed)
-    pelvis, side = virtual_pelvis(rng), _SIDES[seed % 2]
-    hips = {"left": pelvis.left_hip, "right": pelvis.right_hip}
-    whole = hips[side]
-    other = next(s for s in _SIDES if s != side)
-    turn = RigidTransform.about_point(rng.normal(0.0, 0.06, 3), whole.centroid)
-    reduced = RigidTransform.from_translation(rng.normal(0.0, 9.0, 3)) @ turn
-    hip = whole.transformed(reduced.inverse())
-    rest = merge_meshes([pelvis.sacrum, hips[other]])
-    meshes = {
-        "reference": BodyMesh("reference", rest, {1: pelvis.sacrum, _LABELS[other]: hips[other]}),
-        side: BodyMesh(side, hip, {_LABELS[side]: hip}),
-    }
-    bodies = (Body("reference", (1, _LABELS[other])), Body(side, (_LABELS[side],)))
-    nowhere = Path()
-    case = Case(
-        nowhere, f"virtual {seed}", nowhere, nowhere, None, bodies,
-        fracture=_KINDS[seed % len(_KINDS)], patient_mass_kg=75.0,
-    )  # fmt: skip
-    T_ct_clamp = clamp_frame(propose_pins(case, meshes, side))
-    tissue = build_tissue(case, meshes, side, {side: reduced})
-    steps = screw_interpolate(RigidTransform.identity(), reduced, np.linspace(0.0, 1.0, 15))
-    T_world_pelvis = robot.room.T_world_ct(case, rest.centroid)
+    hip = displaced_hip(seed)
+    T_ct_clamp = clamp_frame(propose_pins(hip.case, hip.meshes, hip.body))
+    tissue = build_tissue(hip.case, hip.meshes, hip.body, hip.goals)
+    steps = screw_interpolate(RigidTransform.identity(), hip.reduced, np.linspace(0.0, 1.0, 15))
+    T_world_pelvis = robot.room.T_world_ct(hip.case, hip.meshes["reference"].mesh.centroid)
     path = clamp_path(T_world_pelvis, steps, to_metres(T_ct_clamp))
     load = FragmentLoad(Pull(tissue), T_world_pelvis, to_metres(T_ct_clamp))
     return Reduction(seed, path, np.array([load.on_clamp(T) for T in path]))

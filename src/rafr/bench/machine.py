@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,17 @@ def load() -> float:
 
 def versions() -> dict[str, str]:
     """Python, rafr and every package that this process has imported by now."""
-    owners = metadata.packages_distributions()
+    owners = _owners()
     loaded = {name.split(".")[0] for name in tuple(sys.modules)}
     used = {owner for name in loaded for owner in owners.get(name, ())} - {"rafr"}
     found = {name: metadata.version(name) for name in sorted(used, key=str.lower)}
     return {"python": platform.python_version(), "rafr": __version__, **found}
+
+
+@cache
+def _owners() -> dict[str, list[str]]:
+    """Packages by the modules they bring; takes a second."""
+    return dict(metadata.packages_distributions())
 
 
 def _cpu() -> str:

@@ -86,6 +86,7 @@ class Measure:
     Attributes:
         name: `room.what`.   what: in a few words.   unit: of our values and the peer's.
         peer: None where nobody else does this.   goal: None where none was set.
+        quick: whether a quick run has it, too.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Measure:
     peer: Peer | None = None
     goal: Goal | None = None
     better: Better = Better.LOWER
+    quick: bool = True
 
     @property
     def room(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rafr.bench.measure import Measure, Trial
 from rafr.errors import InputError
 
-ROOMS = ("registration", "planning", "trajectory", "fixation", "risk", "simulation")
+ROOMS = ("registration", "planning", "trajectory", "control", "tracking", "fixation", "risk", "simulation")
 
 
 def trials() -> tuple[Trial, ...]:

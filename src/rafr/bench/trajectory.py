@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from rafr.bench.measure import Goal, Measure, Of, Samples, Setting, Trial
 from rafr.bench.patients import displaced_hip
 from rafr.bench.peers import ompl_way, ruckig_motion
-from rafr.bench.peers.known import OMPL, RUCKIG, TOPPRA
+from rafr.bench.peers.known import IPOPT, OMPL, RUCKIG, TOPPRA
 from rafr.bench.planning import hip_way
 from rafr.bench.reductions import Carried, carried, tasks
+from rafr.bench.replanning import Run, patient, somewhere
 from rafr.progress import Progress
+from rafr.robot.arm import ArmModel
 from rafr.robot.collision import ArmCollision
+from rafr.trajectory.horizon.config import HorizonConfig
+from rafr.trajectory.horizon.replan import Replanner
 from rafr.trajectory.mission import Robot
 from rafr.trajectory.motion import toppra_duration
 from rafr.trajectory.roadmap import find_way
@@ -31,12 +36,19 @@ BOUNDED = Measure(
     Goal(Of.RATIO, 0.5, 1.0),
 )
 SECONDS = Measure("trajectory.time", "wall time to compute the reduction's motion", "s")
+REPLAN = Measure(
+    "trajectory.replan",
+    "processor time of a warm re-planning call, 10 knots",
+    "ms",
+    IPOPT,
+    Goal(Of.VALUE, 0.95, 10.0),
+)
 WAY = Measure("trajectory.way", "time to find the way to the pins", "ms", OMPL, Goal(Of.RATIO, 0.5, 1.0))
 
 
 def run(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
     """A sample is a virtual patient's hip, its path planned to where it belongs; UR16e."""
-    seeds, robot = setting.seeds(1, 8), Robot.named()
+    seeds, robot = setting.seeds(1, 6), Robot.named()
     rows = []
     for k, seed in enumerate(seeds):
         progress(k / len(seeds), f"{DURATION.name}, patient {seed}")
@@ -73,4 +85,20 @@ def _ways(robot: Robot, done: Carried) -> tuple[float, float]:
     return ours, theirs
 
 
-TRIALS = (Trial((DURATION, BOUNDED, SECONDS, WAY), run),)
+def run_replan(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
+    """A sample is a call on the way of a virtual patient's hip in closed loop; every tenth state is also
+    solved by a cold ipopt.
+    """
+    arm, config = ArmModel.named(), HorizonConfig()
+    progress(0.0, REPLAN.name)
+    seeds, most = setting.seeds(1, 6), 60 if setting.quick else 400
+    warm, cold = (Replanner(arm, somewhere(arm), c) for c in (config, replace(config, solver="ipopt")))
+    runs = []
+    for k, seed in enumerate(seeds):
+        progress((k + 1) / (len(seeds) + 1), f"{REPLAN.name}, patient {seed}")
+        runs.append(Run(arm, patient(seed, arm), seed).play(warm, cold, most))
+    ours, theirs = (1e3 * np.concatenate([run[kind] for run in runs]) for kind in ("cpu", "cold_cpu"))
+    return {REPLAN.name: Samples(ours, seeds, theirs, paired=False)}
+
+
+TRIALS = (Trial((DURATION, BOUNDED, SECONDS, WAY), run), Trial((REPLAN,), run_replan))

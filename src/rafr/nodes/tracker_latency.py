@@ -1,6 +1,6 @@
 """From a tracking device to the topic: latency and jitter at 60 and 250 Hz, beside a bare hop through rclpy.
 
-python benchmarks/tracker_latency.py [--seconds S] [--json FILE]
+    python -m rafr.nodes.tracker_latency [--seconds S] [--rates HZ ...] [--json FILE]
 
 Three processes a run: an OpenIGTLink peer that sends (TDATA, three tools), the tracker node, and this one,
 which subscribes. The bare hop is the same message at the same rates from a process that only publishes it.
@@ -11,9 +11,6 @@ subscriber, on the machine's one clock; jitter is the spread of the intervals be
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import os
-import platform
 import signal
 import socket
 import struct
@@ -21,29 +18,37 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rclpy
+from pyigtl.messages import CRC64
+from rafr_msgs.msg import ToolPose, ToolPoses
+from rclpy.experimental.events_executor import EventsExecutor
 
-from rafr import __version__
 from rafr.cli.output import write_json
 from rafr.errors import InfeasibleError, RafrError
+from rafr.geometry import RigidTransform
+from rafr.nodes.convert import pose_message
+from rafr.nodes.domain import own_domain
+from rafr.nodes.graph import NodeSpec
+from rafr.nodes.runtime import SENSOR
 
 RATES = (60, 250)  # Hz
 TOOLS = ("reference", "base", "fragment_left")
 QUANTILES = (0.5, 0.9, 0.99, 0.999, 1.0)
 WARM_UP = 1.0  # s left out
 PATIENCE = 60.0  # s for processes to find each other
-PACKAGES = ("rafr", "ros-rclpy", "pyigtl", "numpy")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="of each measurement")
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON ('-' = standard output)")
+    parser.add_argument("--rates", type=int, nargs="+", default=RATES, metavar="HZ", help="frames a second")
     parser.add_argument("--as", dest="role", choices=("peer", "publisher"), help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--note", help=argparse.SUPPRESS)
@@ -53,7 +58,7 @@ def main() -> int:
     if args.role == "publisher":
         return publisher(args.rate)
     try:
-        result = measure(args.seconds)
+        result = measure(args.seconds, args.rates)
     except RafrError as error:
         print(f"rafr: {error}", file=sys.stderr)
         return 1
@@ -79,8 +84,6 @@ def every(rate: int) -> Iterator[None]:
 
 def peer(rate: int, note: str) -> int:
     """A tracking device: prints its port, streams to whoever connects, notes when it sent each frame."""
-    from pyigtl.messages import CRC64
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         print(listener.getsockname()[1], flush=True)
         connection, _ = listener.accept()
@@ -105,13 +108,6 @@ def peer(rate: int, note: str) -> int:
 
 def publisher(rate: int) -> int:
     """The bare hop: publishes the same message, stamped when it is."""
-    import rclpy
-    from rafr_msgs.msg import ToolPose, ToolPoses
-
-    from rafr.geometry import RigidTransform
-    from rafr.nodes.convert import pose_message
-    from rafr.nodes.runtime import SENSOR
-
     rclpy.init()
     node = rclpy.create_node("bare", namespace="/bench")
     topic = node.create_publisher(ToolPoses, "bare", SENSOR)
@@ -128,11 +124,9 @@ def publisher(rate: int) -> int:
 # -- measuring ---------------------------------------------------------------------------------------
 
 
-def measure(seconds: float) -> dict[str, Any]:
-    from rafr.nodes.domain import own_domain
-
+def measure(seconds: float, every_hz: Sequence[int]) -> dict[str, Any]:
     rates: dict[str, Any] = {}
-    for rate in RATES:
+    for rate in every_hz:
         with own_domain(), tempfile.TemporaryDirectory() as folder:
             rates[f"{rate}_hz"] = {
                 "bare": bare(rate, seconds),
@@ -143,24 +137,19 @@ def measure(seconds: float) -> dict[str, Any]:
         "tools": len(TOOLS),
         "seconds": seconds,
         "rates": rates,
-        "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
-        "machine": {"cpus": os.cpu_count(), "load": os.getloadavg()[0]},
-        "rafr": __version__,
     }
 
 
 def bare(rate: int, seconds: float) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--as", "publisher", "--rate", str(rate)]
+    command = [sys.executable, "-m", __spec__.name, "--as", "publisher", "--rate", str(rate)]
     with running(command):
         rows = listen("/bench/bare", seconds)
     return summary(rows, rows[:, 1], rate)
 
 
 def tracked(rate: int, seconds: float, folder: Path) -> dict[str, Any]:
-    from rafr.nodes.graph import NodeSpec
-
     note = folder / f"sent_{rate}.npy"
-    command = [sys.executable, __file__, "--as", "peer", "--rate", str(rate), "--note", str(note)]
+    command = [sys.executable, "-m", __spec__.name, "--as", "peer", "--rate", str(rate), "--note", str(note)]
     with running(command) as device:
         port = int(device.stdout.readline())
         parameters = {"driver": "openigtlink", "igtl_port": port, "max_age": 5.0}
@@ -187,12 +176,6 @@ def running(command: list[str]) -> Iterator[Any]:
 
 def listen(topic: str, seconds: float) -> Any:
     """(n, 3) arrival ns, stamp ns, frame number of a topic of ToolPoses."""
-    import rclpy
-    from rafr_msgs.msg import ToolPoses
-    from rclpy.experimental.events_executor import EventsExecutor
-
-    from rafr.nodes.runtime import SENSOR
-
     rclpy.init()
     node = rclpy.create_node("listener", namespace="/bench")
     rows: list[tuple[int, int, int]] = []
@@ -231,7 +214,8 @@ def summary(rows: Any, sent: Any, rate: int) -> dict[str, Any]:
     return {
         "frames": len(rows),
         "lost": int(numbers[-1] - numbers[0] + 1 - len(rows)),
-        "latency_ms": _quantiles(latency),
+        "latency_quantiles_ms": _quantiles(latency),
+        "latency_ms": latency.round(4).tolist(),
         "interval_ms": _quantiles(interval),
         "jitter_ms": float(np.std(interval)),
         "period_ms": 1e3 / rate,
@@ -240,13 +224,6 @@ def summary(rows: Any, sent: Any, rate: int) -> dict[str, Any]:
 
 def _quantiles(values: Any) -> dict[str, float]:
     return {f"p{100 * q:g}": float(np.quantile(values, q)) for q in QUANTILES}
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed as a package"
 
 
 if __name__ == "__main__":

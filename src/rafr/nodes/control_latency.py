@@ -1,76 +1,70 @@
-"""From a joint state to the command that answers it, quiet and beside busy processes, and from a bare echo.
+"""From a joint state to the command that answers it, quiet or beside busy processes, and from a bare echo.
 
-    python benchmarks/loop_latency.py [--seconds S] [--busy N] [-o OUT.json]
+    python -m rafr.nodes.control_latency [--seconds S] [--busy N] [--json FILE]
 
 This process plays the arm's driver at 100 Hz. The arm controller answers every joint state; so does, in the
 same run, a process that only echoes. A tracker frame waits for the next joint state (10 ms at most) and takes
-the same way. A deadline is missed when the answer comes later than one period.
+the same way. A deadline is missed when the answer comes later than one period. `rafr bench` runs it, too.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import os
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.experimental.events_executor import EventsExecutor
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from rafr.cli.output import write_json
+from rafr.errors import InfeasibleError
+from rafr.nodes.domain import own_domain
+from rafr.nodes.graph import NodeSpec
+from rafr.nodes.runtime import RELIABLE, SENSOR
+from rafr.robot.arm import ArmModel
 
 RATE = 100  # Hz
 WARM_UP = 1.0  # s left out
 PATIENCE = 60.0  # s for processes to find each other
+ECHO, CONTROLLER = "bare echo", "arm_controller"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
-    parser.add_argument("--busy", type=int, default=os.cpu_count() or 1, help="processes that only compute")
-    parser.add_argument("-o", "--out", type=Path)
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="of each measurement")
+    parser.add_argument("--busy", type=int, default=0, metavar="N", help="processes beside that only compute")
+    parser.add_argument("--json", default="-", metavar="FILE", help="the result ('-': standard output)")
     parser.add_argument("--echo", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.echo:
-        echo()
-        return
-    from rafr.nodes.domain import own_domain
-
-    rows = []
-    for busy in (0, args.busy):
-        with own_domain(), ExitStack() as stack:
-            for _ in range(busy):
-                stack.callback(_started(multiprocessing.Process(target=_compute, daemon=True)).kill)
-            for name, command in answerers().items():
-                rows.append({"answers": name, "busy": busy, **measure(command, args.seconds)})
-                print(json.dumps(rows[-1]), flush=True)
-    if args.out:
-        args.out.write_text(json.dumps(rows, indent=1))
+        return echo()
+    result: dict[str, Any] = {"seconds": args.seconds, "busy": args.busy}
+    with own_domain(), ExitStack() as stack:
+        for _ in range(args.busy):
+            stack.callback(_started(multiprocessing.Process(target=_compute, daemon=True)).kill)
+        for name, command in answerers().items():
+            result[name] = measure(command, args.seconds)
+    write_json(args.json, result)
+    return 0
 
 
 def answerers() -> dict[str, list[str]]:
-    from rafr.nodes.graph import NodeSpec
-
+    """Commands by what answers."""
     spec = NodeSpec("arm_controller", "arm_controller", {"arm": "ur16e"})
     node = [sys.executable, "-m", "rafr.nodes.arm_controller", *spec.arguments()]
-    return {"bare echo": [sys.executable, __file__, "--echo"], "arm_controller": node}
+    return {ECHO: [sys.executable, "-m", __spec__.name, "--echo"], CONTROLLER: node}
 
 
 def measure(command: list[str], seconds: float) -> dict[str, Any]:
-    """Round trips, ms: quantiles, and the share later than one period or never answered."""
-    import rclpy
-    from rclpy.executors import SingleThreadedExecutor
-    from sensor_msgs.msg import JointState
-    from trajectory_msgs.msg import JointTrajectory
-
-    from rafr.nodes.runtime import RELIABLE, SENSOR
-    from rafr.robot.arm import ArmModel
-
+    """Round trips, ms: quantiles, all of them, and the share later than one period or never answered."""
     arm = ArmModel.named("ur16e")
     sent: dict[tuple[int, int], float] = {}
     trips: dict[tuple[int, int], float] = {}
@@ -108,6 +102,8 @@ def measure(command: list[str], seconds: float) -> dict[str, Any]:
         rclpy.try_shutdown()
         process.terminate()
         process.wait()
+    if not trips:
+        raise InfeasibleError((f"no joint state was answered within {PATIENCE:.0f} s by {command[2]}",))
     return summary(sent, trips)
 
 
@@ -127,18 +123,12 @@ def summary(sent: dict[tuple[int, int], float], trips: dict[tuple[int, int], flo
         **{f"p{100 * q:g}_ms": float(np.quantile(known, q)) for q in (0.5, 0.99, 0.999)},
         "late": float((took > 1.0 / RATE).mean()),
         "unanswered": int(np.isinf(took).sum()),
+        "latency_ms": known.round(4).tolist(),
     }
 
 
-def echo() -> None:
+def echo() -> int:
     """Answers joint states and does nothing else."""
-    import rclpy
-    from rclpy.experimental.events_executor import EventsExecutor
-    from sensor_msgs.msg import JointState
-    from trajectory_msgs.msg import JointTrajectory
-
-    from rafr.nodes.runtime import RELIABLE, SENSOR
-
     rclpy.init()
     node = rclpy.create_node("echo", namespace="/rafr")
     publisher = node.create_publisher(
@@ -155,6 +145,7 @@ def echo() -> None:
     executor.add_node(node)
     while rclpy.ok():
         executor.spin_once(timeout_sec=0.5)
+    return 0
 
 
 def _started(process: Any) -> Any:
@@ -168,4 +159,4 @@ def _compute() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
