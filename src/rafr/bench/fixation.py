@@ -16,7 +16,7 @@ from rafr.fixation.fem.statics import solve
 from rafr.progress import Progress
 
 _QUICK = (("linear", 10), ("contact", 6))
-_FULL = (("linear", 14), ("bar", 8), ("bar-contact", 4))
+_FULL = (("linear", 14), ("bar", 6), ("bar-contact", 3))
 _PATIENCE = 300.0  # s for CalculiX
 
 SECONDS = Measure("fixation.time", "processor time of a solution", "s", CALCULIX, Goal(Of.RATIO, 0.5, 0.5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import psutil
 
 from rafr import __version__
+from rafr.bench.measure import Peer
 
 
 def machine() -> dict[str, Any]:
@@ -30,11 +32,12 @@ def load() -> float:
     return round(os.getloadavg()[0], 2)
 
 
-def versions() -> dict[str, str]:
-    """Python, rafr and every package that this process has imported by now."""
+def versions(peers: Iterable[Peer]) -> dict[str, str]:
+    """Python, rafr, these peers' packages and every other that this process has imported by now."""
     owners = _owners()
     loaded = {name.split(".")[0] for name in tuple(sys.modules)}
     used = {owner for name in loaded for owner in owners.get(name, ())} - {"rafr"}
+    used |= {peer.distribution for peer in peers if peer.distribution}
     found = {name: metadata.version(name) for name in sorted(used, key=str.lower)}
     return {"python": platform.python_version(), "rafr": __version__, **found}
 

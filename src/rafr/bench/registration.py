@@ -33,7 +33,7 @@ def run(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
     """A sample is a bone in an image; elastix starts within 5 mm and 5° of the truth, ours from nothing. In a
     quick run elastix has the reference bone only.
     """
-    seeds, beside = setting.seeds(1, 4), ELASTIX.found
+    seeds, beside = setting.seeds(1, 3), ELASTIX.found
     ours: list[tuple[float, float]] = []
     theirs: list[tuple[float, float]] = []
     if beside:

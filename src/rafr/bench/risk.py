@@ -60,8 +60,8 @@ def run_features(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
 
 def run_people(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
     """A sample is a virtual person (synthetic) whom neither model has seen; the same windows for both."""
-    people = 5 if setting.quick else 10
-    lifting = LiftingConfig(trials=1, seconds=20.0) if setting.quick else LiftingConfig()
+    people, seconds = (5, 20.0) if setting.quick else (10, 30.0)
+    lifting = LiftingConfig(trials=1, seconds=seconds)
     progress(0.0, f"{ACCURACY.name}, simulating {people} people")
     table = window_table(simulate_people(people, setting.seed, lifting), WindowConfig())
     rest = part_of(progress, 0.3, 1.0)

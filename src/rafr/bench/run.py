@@ -49,7 +49,7 @@ def run_bench(
         "began": started,
         "seconds": round(time.perf_counter() - began, 1),
         "quick": setting.quick,
-        "versions": versions(),
+        "versions": versions([m.peer for m in wanted if m.peer is not None and m.peer.found]),
         "machine": facts,
         "measures": rows,
         "failed": failed,
@@ -78,10 +78,10 @@ def row(measure: Measure, samples: Samples) -> dict[str, Any]:
 
 
 def _peer(peer: Peer, samples: Samples) -> dict[str, Any]:
-    """Without a value where it was not there."""
+    """Without a value where it was not there, or where the measure is our distance from it."""
     value = None if samples.peer is None else quantiles(samples.peer)
     n = 0 if samples.peer is None else len(np.atleast_1d(samples.peer))
-    return {"name": peer.name, "version": peer.version, "n": n, "value": value}
+    return {"name": peer.name, "found": peer.found, "version": peer.version, "n": n, "value": value}
 
 
 def _goal(measure: Measure, values: Mapping[Of, dict[str, float] | None]) -> dict[str, Any] | None:

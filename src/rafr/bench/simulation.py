@@ -31,7 +31,7 @@ SPEED = Measure(
 
 def run(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
     """A sample is one play of a script of 5.5 s; the two take turns."""
-    rounds = 3 if setting.quick else 9
+    rounds = 2 if setting.quick else 7
     hip = displaced_hip(setting.seed, traction=True)
 
     def arranged(room: OperatingRoom) -> Arrangement:

@@ -18,15 +18,18 @@ COLUMNS = ("measure", "n", "rafr: median (5 %, 95 %)", "peer: median (5 %, 95 %)
 
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """One measure, in the order of COLUMNS."""
-    peer = row["peer"]
-    beside = "–"
-    if peer is not None:
-        version = f" {peer['version']}" if peer["version"] else ""
-        found = "not installed" if peer["value"] is None else spread(peer["value"])
-        beside = f"{peer['name']}{version}: {found}"
     ratio = "–" if row["ratio"] is None else f"{row['ratio']['q50']:.2g}"
-    name = f"{row['name']}: {row['what']}, {row['unit']}" if row["unit"] else f"{row['name']}: {row['what']}"
-    return (name, str(row["n"]), spread(row["value"]), beside, ratio, goal_text(row))
+    name = f"{row['name']}: {row['what']}{', ' * bool(row['unit'])}{row['unit']}"
+    return (name, str(row["n"]), spread(row["value"]), peer_text(row["peer"]), ratio, goal_text(row))
+
+
+def peer_text(peer: Mapping[str, Any] | None) -> str:
+    if peer is None:
+        return "–"
+    name = f"{peer['name']} {peer['version'] or ''}".strip()
+    if not peer["found"]:
+        return f"{name}: not installed"
+    return name if peer["value"] is None else f"{name}: {spread(peer['value'])}"
 
 
 def spread(values: Mapping[str, float]) -> str:
@@ -38,10 +41,10 @@ def goal_text(row: Mapping[str, Any]) -> str:
     if goal is None:
         return "–"
     bound = "≤" if row["better"] == "lower" else "≥"
-    of = "ratio" if goal["of"] == "ratio" else row["unit"]
+    of = " ratio" if goal["of"] == "ratio" else f" {row['unit']}".rstrip()
     at = "median" if goal["quantile"] == 0.5 else f"{100 * goal['quantile']:g} %"
     verdict = {True: "reached", False: "**missed**", None: "not judged"}[goal["reached"]]
-    return f"{at} {bound} {goal['limit']:g} {of}: {verdict}".replace("  ", " ")
+    return f"{at} {bound} {goal['limit']:g}{of}: {verdict}"
 
 
 def terminal_table(report: Mapping[str, Any]) -> Table:
@@ -49,9 +52,10 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
 
     table = Table(title="rafr bench" + (", quick" if report["quick"] else ""))
     for column in COLUMNS:
-        table.add_column(column, overflow="fold")
+        table.add_column(column)
     for row in report["measures"]:
-        table.add_row(*(cell.replace("**", "") for cell in cells(row)))
+        _, *others = cells(row)
+        table.add_row(f"{row['name']}, {row['unit'] or '1'}", *(cell.replace("**", "") for cell in others))
     return table
 
 

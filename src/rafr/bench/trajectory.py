@@ -48,7 +48,7 @@ WAY = Measure("trajectory.way", "time to find the way to the pins", "ms", OMPL, 
 
 def run(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
     """A sample is a virtual patient's hip, its path planned to where it belongs; UR16e."""
-    seeds, robot = setting.seeds(1, 6), Robot.named()
+    seeds, robot = setting.seeds(1, 4), Robot.named()
     rows = []
     for k, seed in enumerate(seeds):
         progress(k / len(seeds), f"{DURATION.name}, patient {seed}")
@@ -91,7 +91,7 @@ def run_replan(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
     """
     arm, config = ArmModel.named(), HorizonConfig()
     progress(0.0, REPLAN.name)
-    seeds, most = setting.seeds(1, 6), 60 if setting.quick else 400
+    seeds, most = setting.seeds(1, 4), 60 if setting.quick else 400
     warm, cold = (Replanner(arm, somewhere(arm), c) for c in (config, replace(config, solver="ipopt")))
     runs = []
     for k, seed in enumerate(seeds):
