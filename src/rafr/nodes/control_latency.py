@@ -1,6 +1,6 @@
 """From a joint state to the command that answers it, quiet or beside busy processes, and from a bare echo.
 
-    python -m rafr.nodes.control_latency [--seconds S] [--busy N] [--json FILE]
+    python -m rafr.nodes.control_latency [--seconds S] [--busy N] > FILE
 
 This process plays the arm's driver at 100 Hz. The arm controller answers every joint state; so does, in the
 same run, a process that only echoes. A tracker frame waits for the next joint state (10 ms at most) and takes
@@ -10,6 +10,7 @@ the same way. A deadline is missed when the answer comes later than one period. 
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import subprocess
 import sys
@@ -24,7 +25,6 @@ from rclpy.experimental.events_executor import EventsExecutor
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from rafr.cli.output import write_json
 from rafr.errors import InfeasibleError
 from rafr.nodes.domain import own_domain
 from rafr.nodes.graph import NodeSpec
@@ -41,7 +41,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="of each measurement")
     parser.add_argument("--busy", type=int, default=0, metavar="N", help="processes beside that only compute")
-    parser.add_argument("--json", default="-", metavar="FILE", help="the result ('-': standard output)")
     parser.add_argument("--echo", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.echo:
@@ -52,7 +51,7 @@ def main() -> int:
             stack.callback(_started(multiprocessing.Process(target=_compute, daemon=True)).kill)
         for name, command in answerers().items():
             result[name] = measure(command, args.seconds)
-    write_json(args.json, result)
+    print(json.dumps(result, indent=1))
     return 0
 
 

@@ -1,6 +1,6 @@
 """From a tracking device to the topic: latency and jitter at 60 and 250 Hz, beside a bare hop through rclpy.
 
-    python -m rafr.nodes.tracker_latency [--seconds S] [--rates HZ ...] [--json FILE]
+    python -m rafr.nodes.tracker_latency [--seconds S] [--rates HZ ...] > FILE
 
 Three processes a run: an OpenIGTLink peer that sends (TDATA, three tools), the tracker node, and this one,
 which subscribes. The bare hop is the same message at the same rates from a process that only publishes it.
@@ -11,6 +11,7 @@ subscriber, on the machine's one clock; jitter is the spread of the intervals be
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import socket
 import struct
@@ -29,7 +30,6 @@ from pyigtl.messages import CRC64
 from rafr_msgs.msg import ToolPose, ToolPoses
 from rclpy.experimental.events_executor import EventsExecutor
 
-from rafr.cli.output import write_json
 from rafr.errors import InfeasibleError, RafrError
 from rafr.geometry import RigidTransform
 from rafr.nodes.convert import pose_message
@@ -47,7 +47,6 @@ PATIENCE = 60.0  # s for processes to find each other
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=20.0, metavar="S", help="of each measurement")
-    parser.add_argument("--json", metavar="FILE", help="write the result as JSON ('-' = standard output)")
     parser.add_argument("--rates", type=int, nargs="+", default=RATES, metavar="HZ", help="frames a second")
     parser.add_argument("--as", dest="role", choices=("peer", "publisher"), help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=int, help=argparse.SUPPRESS)
@@ -62,7 +61,7 @@ def main() -> int:
     except RafrError as error:
         print(f"rafr: {error}", file=sys.stderr)
         return 1
-    write_json(args.json or "-", result)
+    print(json.dumps(result, indent=1))
     return 0
 
 

@@ -95,7 +95,7 @@ def test_a_program_that_fails_is_an_error_with_its_last_line():
 
 
 def test_without_ros_hops_say_so(monkeypatch):
-    monkeypatch.setattr(known, "RCLPY", Peer("ROS", module="rafr_no_such_module"))
+    monkeypatch.setattr(hops, "RCLPY", Peer("ROS", module="rafr_no_such_module"))
     with pytest.raises(InputError, match="ROS 2 is not installed"):
         hops.measured("control_latency")
 
