@@ -66,34 +66,26 @@ class Running:
                 _end(process)
 
 
-def operate_apart(
-    patient: Patient, limit: float, keep: Path | None = None, running: Running | None = None
-) -> Finished:
+def operate_apart(patient: Patient, limit: float, running: Running | None = None) -> Finished:
     """Start a process for one patient and wait for it.
 
     Args:
         limit: s of wall time, then the process and all it started are killed.
-        keep: a folder that is made and keeps the case and all else; None: a temporary one is used.
         running: knows the process while it runs.
     """
-    with contextlib.ExitStack() as stack:
-        if keep is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rafr-patient-")))
-        else:
-            folder = keep
-            folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="rafr-patient-") as name:
+        folder = Path(name)
         (folder / SPEC).write_text(json.dumps(dataclasses.asdict(patient)), encoding="utf-8")
         begin = time.monotonic()
-        reason = _wait(folder, limit, keep is not None, running or Running())
+        reason = _wait(folder, limit, running or Running())
         result = _result(patient, folder, reason)
         files = {name: (folder / name).read_bytes() for name in _KEPT if (folder / name).is_file()}
         return Finished(replace(result, wall_s=round(time.monotonic() - begin, 1)), files)
 
 
-def _wait(folder: Path, limit: float, keep: bool, running: Running) -> str:
+def _wait(folder: Path, limit: float, running: Running) -> str:
     """Run the process to its end; why it has no result, if so."""
     command = [sys.executable, "-m", "rafr.campaign.job", str(folder), "--limit", str(limit)]
-    command += ["--keep"] if keep else []
     alone = {**os.environ, "OMP_NUM_THREADS": "1"}  # patients run side by side, not threads
     with (folder / _LOG).open("wb") as log:
         process = subprocess.Popen(

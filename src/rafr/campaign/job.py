@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -46,15 +45,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--limit", type=float, default=math.inf, metavar="S", help="of wall time")
-    parser.add_argument("--keep", action="store_true", help="leave the case there, too")
     args = parser.parse_args()
     spec = json.loads((args.folder / SPEC).read_text(encoding="utf-8"))
     patient = Patient(**{**spec, "tissue": TissueFactors(**spec["tissue"])})
     result = operate(patient, args.folder, args.limit)
     with written_whole(args.folder / RESULT) as temporary:
         temporary.write_text(json.dumps(result.to_json(), indent=1, allow_nan=False), encoding="utf-8")
-    if not args.keep:
-        shutil.rmtree(args.folder / patient.name, ignore_errors=True)
     return 0
 
 

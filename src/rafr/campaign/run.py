@@ -29,12 +29,12 @@ class LocalWorkers:
     def __init__(
         self,
         jobs: int,
-        operate: Callable[[Patient, float, None, Running], Finished] = operate_apart,
+        operate: Callable[[Patient, float, Running], Finished] = operate_apart,
     ) -> None:
         self._pool, self._running, self._operate = ThreadPoolExecutor(jobs), Running(), operate
 
     def submit(self, patient: Patient, limit: float) -> Future[Finished]:
-        return self._pool.submit(self._operate, patient, limit, None, self._running)
+        return self._pool.submit(self._operate, patient, limit, self._running)
 
     def stop(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

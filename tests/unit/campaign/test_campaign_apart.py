@@ -37,9 +37,7 @@ def test_who_takes_too_long_has_failed(hopeless):
 
 def test_a_killed_process_is_a_failure_that_names_the_signal(hopeless):
     running, answers = Running(), []
-    thread = threading.Thread(
-        target=lambda: answers.append(operate_apart(hopeless, 100.0, None, running).result)
-    )
+    thread = threading.Thread(target=lambda: answers.append(operate_apart(hopeless, 100.0, running).result))
     thread.start()
     while not running.pids:
         time.sleep(0.01)
@@ -51,7 +49,7 @@ def test_a_killed_process_is_a_failure_that_names_the_signal(hopeless):
 
 def test_stopped_workers_end_their_processes_and_start_no_other(hopeless):
     running = Running()
-    thread = threading.Thread(target=lambda: operate_apart(hopeless, 100.0, None, running))
+    thread = threading.Thread(target=lambda: operate_apart(hopeless, 100.0, running))
     thread.start()
     while not running.pids:
         time.sleep(0.01)
@@ -60,9 +58,4 @@ def test_stopped_workers_end_their_processes_and_start_no_other(hopeless):
     thread.join(10.0)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert "killed" in operate_apart(hopeless, 100.0, None, running).result.reason
-
-
-def test_what_is_kept_is_kept(hopeless, tmp_path):
-    operate_apart(replace(hopeless, procedure="loop"), 100.0, keep=tmp_path / "p")
-    assert {"spec.json", "result.json", "log.txt"} <= {p.name for p in (tmp_path / "p").iterdir()}
+    assert "killed" in operate_apart(hopeless, 100.0, running).result.reason

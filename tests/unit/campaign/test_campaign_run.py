@@ -112,7 +112,7 @@ def test_local_workers_work_side_by_side(tmp_path, config, well):
 
     meet = Barrier(2, timeout=10.0)  # broken unless two are there at once
 
-    def operate(patient, limit, keep, running):
+    def operate(patient, limit, running):
         meet.wait()
         return well(patient)
 
