@@ -20,7 +20,7 @@ class Workers(Protocol):
     def submit(self, patient: Patient, limit: float) -> Future[Finished]: ...
 
     def stop(self) -> None:
-        """Leave what is not finished."""
+        """Leave what is not finished; again does nothing."""
 
 
 class LocalWorkers:

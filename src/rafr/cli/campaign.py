@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,10 +64,13 @@ def run(args: argparse.Namespace) -> int:
 
     config, limit = _config(args), _checked_limit(args)
     check_json_target(args.json)
-    folder = CampaignFolder.opened(Path(args.out), config)
-    with progress_bar("campaign") as progress:
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(progress_bar("campaign"))
         progress(0.0, "starting")
-        results = run_campaign(config, folder, args.n, _workers(args), limit, progress)
+        workers = _workers(args)
+        stack.callback(workers.stop)
+        folder = CampaignFolder.opened(Path(args.out), config)
+        results = run_campaign(config, folder, args.n, workers, limit, progress)
         progress(1.0, "statistics and report")
         found = {"seed": config.seed, "procedure": config.procedure, **summary(results)}
         save_report(folder, config, results, found)

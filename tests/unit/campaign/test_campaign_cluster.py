@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 import pytest
 
@@ -51,9 +52,14 @@ def test_a_worker_that_is_killed_costs_no_patient(tmp_path, config):
     assert (folder.of(7) / "log.txt").read_bytes() == b"there"
 
 
-def test_no_scheduler_is_said(monkeypatch):
+def test_no_scheduler_and_no_dask_are_said(monkeypatch):
     monkeypatch.setattr("rafr.campaign.cluster._CONNECT", 0.3)
     with pytest.raises(InputError, match=r"no scheduler at tcp://127\.0\.0\.1:9"):
         DaskWorkers("tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="no scheduler at nonsense"):
         DaskWorkers("nonsense://")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(
+        InputError, match=r"distributed is not installed; expected pip install 'rafr\[dask\]'"
+    ):
+        DaskWorkers("tcp://127.0.0.1:9")

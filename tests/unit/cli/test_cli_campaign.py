@@ -61,9 +61,11 @@ def test_goals_reached_end_with_0_and_missed_ones_with_1(done, tmp_path, capsys)
         (("--pelvises", "/nowhere"), "/nowhere: no such folder"),
         (("--json", "/nowhere/x.json"), "the folder /nowhere does not exist"),
         (("--n", "0"), "--n: 0 patients"),
+        (("--dask", "tcp://127.0.0.1:9"), "--dask: no scheduler at tcp://127.0.0.1:9"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, capsys, options, says):
+def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, capsys, monkeypatch, options, says):
+    monkeypatch.setattr("rafr.campaign.cluster._CONNECT", 0.3)  # s
     assert campaign(tmp_path / "new", *options) == 2
     error = capsys.readouterr().err
     assert says in error
