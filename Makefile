@@ -28,7 +28,7 @@ format: setup  ## format the sources
 	@$(VENV)/ruff check --fix . && $(VENV)/ruff format .
 
 docs: setup  ## the documentation as a site, in build/docs
-	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet && echo "build/docs/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build
 
 audit: setup  ## known vulnerabilities of the locked packages (needs PyPI); fails where one cannot be looked up
 	@$(PYTHON) -m venv build/audit && build/audit/bin/pip install --quiet pip-audit==2.10.1

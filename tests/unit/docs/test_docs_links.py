@@ -35,6 +35,20 @@ def test_every_link_of_a_page_leads_somewhere(page):
     assert list(broken(page)) == []
 
 
+def test_every_page_is_in_the_sites_navigation_once():
+    site = yaml.safe_load(text_of(ROOT / "mkdocs.yml"))
+
+    def leaves(item):
+        if isinstance(item, str):
+            return [item]
+        return [
+            leaf for below in (item.values() if isinstance(item, dict) else item) for leaf in leaves(below)
+        ]
+
+    there = [p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")]
+    assert sorted(leaves(site["nav"])) == sorted(there)
+
+
 def test_a_broken_link_would_be_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# One\n[a](none.md) [b](#one) [c](#two) [d](https://x.org) `[e](f)`\n")
