@@ -10,7 +10,8 @@ reached by way of other rooms has no line: everything below may be used. Imports
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -49,9 +50,11 @@ _BACK = 'fill="none" stroke="#c8553d" stroke-width="1.6" stroke-dasharray="5 4"'
 _FILLS = {"nodes": "#fde9d9", "cli": "#fde9d9"}
 
 
-def imports() -> Iterator[Edge]:
+@cache
+def imports() -> frozenset[Edge]:
     """Every import of one module by another, both without `rafr.`; not those for annotations alone."""
-    for path in sorted(SOURCE.rglob("*.py")):
+    found = set()
+    for path in SOURCE.rglob("*.py"):
         parts = path.relative_to(SOURCE).with_suffix("").parts
         importer = ".".join(p for p in parts if p != "__init__")
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -68,14 +71,15 @@ def imports() -> Iterator[Edge]:
                 names = [a.name for a in node.names]
             else:
                 continue
-            yield from ((importer, n.removeprefix("rafr.")) for n in names if n.startswith("rafr."))
+            found |= {(importer, n.removeprefix("rafr.")) for n in names if n.startswith("rafr.")}
+    return frozenset(found)
 
 
 def rooms() -> frozenset[str]:
     return frozenset(p.parent.name for p in SOURCE.glob("*/__init__.py")) | {"room"}
 
 
-def room_graph(edges: Iterator[Edge] | Sequence[Edge]) -> Graph:
+def room_graph(edges: Collection[Edge]) -> Graph:
     """Which room imports which, of imports between modules."""
     known = rooms()
     graph: dict[str, set[str]] = {room: set() for room in known}
@@ -168,8 +172,7 @@ class Layout:
 
 def picture() -> str:
     """The SVG's text."""
-    every = sorted(set(imports()))
-    graph = room_graph([e for e in every if e not in AGAINST])
+    graph = room_graph(imports() - AGAINST)
     layout = Layout(floors(graph), direct(graph))
     at = layout.points
     back = sorted({(a.split(".")[0], b.split(".")[0]) for a, b in AGAINST})
