@@ -18,7 +18,7 @@ COLUMNS = ("measure", "n", "rafr: median (5 %, 95 %)", "peer: median (5 %, 95 %)
 
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """One measure, in the order of COLUMNS."""
-    ratio = "–" if row["ratio"] is None else f"{row['ratio']['q50']:.2g}"
+    ratio = "–" if row["ratio"] is None else f"{row['ratio']['q50']:.3g}"
     name = f"{row['name']}: {row['what']}{', ' * bool(row['unit'])}{row['unit']}"
     return (name, str(row["n"]), spread(row["value"]), peer_text(row["peer"]), ratio, goal_text(row))
 
@@ -33,6 +33,9 @@ def peer_text(peer: Mapping[str, Any] | None) -> str:
 
 
 def spread(values: Mapping[str, float]) -> str:
+    """Median and quantiles, or the one value there is."""
+    if values["q05"] == values["q95"]:
+        return f"{values['q50']:.3g}"
     return f"{values['q50']:.3g} ({values['q05']:.3g}, {values['q95']:.3g})"
 
 
@@ -41,21 +44,35 @@ def goal_text(row: Mapping[str, Any]) -> str:
     if goal is None:
         return "–"
     bound = "≤" if row["better"] == "lower" else "≥"
-    of = " ratio" if goal["of"] == "ratio" else f" {row['unit']}".rstrip()
     at = "median" if goal["quantile"] == 0.5 else f"{100 * goal['quantile']:g} %"
-    verdict = {True: "reached", False: "**missed**", None: "not judged"}[goal["reached"]]
-    return f"{at} {bound} {goal['limit']:g}{of}: {verdict}"
+    if goal["of"] == "ratio":
+        return f"ratio, {at} {bound} {goal['limit']:g}: {verdict(goal)}"
+    return f"{at} {bound} {goal['limit']:g} {row['unit']}".rstrip() + f": {verdict(goal)}"
+
+
+def verdict(goal: Mapping[str, Any]) -> str:
+    return {True: "reached", False: "**missed**", None: "not judged"}[goal["reached"]]
 
 
 def terminal_table(report: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
-    table = Table(title="rafr bench" + (", quick" if report["quick"] else ""))
-    for column in COLUMNS:
-        table.add_column(column)
+    table = Table(title="rafr bench" + (", quick" if report["quick"] else "") + ": medians")
+    for column in ("measure", "n", "rafr", "peer", "ratio", "goal"):
+        table.add_column(column, no_wrap=column == "measure")
     for row in report["measures"]:
-        _, *others = cells(row)
-        table.add_row(f"{row['name']}, {row['unit'] or '1'}", *(cell.replace("**", "") for cell in others))
+        peer, ratio, goal = row["peer"], row["ratio"], row["goal"]
+        beside = "–" if peer is None else peer["name"]
+        if peer is not None and peer["value"] is not None:
+            beside += f": {peer['value']['q50']:.3g}"
+        table.add_row(
+            row["name"],
+            str(row["n"]),
+            f"{row['value']['q50']:.3g} {row['unit']}",
+            beside,
+            "–" if ratio is None else f"{ratio['q50']:.3g}",
+            "–" if goal is None else verdict(goal).strip("*"),
+        )
     return table
 
 

@@ -107,7 +107,7 @@ def _list(measures: Any) -> None:
 
     table = Table(title="rafr bench measures")
     for column in ("name", "what", "unit", "peer", "goal"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "name")
     for measure in measures:
         goal, bound = measure.goal, "≤" if measure.better == "lower" else "≥"
         said = "–" if goal is None else f"{goal.of.value}, {100 * goal.quantile:g} % {bound} {goal.limit:g}"

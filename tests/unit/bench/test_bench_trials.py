@@ -10,11 +10,13 @@ from rafr.bench import fixation, hops, risk
 from rafr.bench.blocks import KINDS, make
 from rafr.bench.measure import Peer, Setting
 from rafr.bench.patients import displaced_hip
-from rafr.bench.peers import known, ompl_way, ruckig_motion
+from rafr.bench.peers import elastix, known, ompl_way, ruckig_motion
 from rafr.bench.peers.plain_risk import features, leave_one_out
 from rafr.bench.run import run_bench
+from rafr.bench.scans import error_mm
 from rafr.cases.virtual import virtual_pelvis
 from rafr.errors import InfeasibleError, InputError
+from rafr.geometry import RigidTransform
 from rafr.progress import silent
 from rafr.risk.features.table import WindowConfig, window_table
 from rafr.risk.lifting.session import LiftingConfig, simulate_people
@@ -132,3 +134,19 @@ def test_ompl_joins_both_ends_without_collision():
     assert way[-1] == pytest.approx(goal)
     between = [a + s * (b - a) for a, b in pairwise(way) for s in np.linspace(0, 1, 20)]
     assert all(collision.free(q) for q in between)
+
+
+def test_elastix_starts_within_5_mm_and_5_degrees_of_the_truth():
+    rng, centre = np.random.default_rng(0), np.array([40.0, -20.0, 300.0])
+    true = RigidTransform.from_rotvec([0.3, -0.2, 0.1], [10.0, 50.0, -30.0])
+    starts = [elastix.start_near(true, centre, rng) for _ in range(200)]
+    off = [np.linalg.norm(T.apply(centre) - true.apply(centre)) for T in starts]
+    turned = [np.degrees((T @ true.inverse()).angle) for T in starts]
+    assert 4.5 < max(off) <= 5.0 + 1e-9
+    assert 4.5 < max(turned) <= 5.0 + 1e-9
+
+
+def test_the_error_over_a_surface_is_the_shift_of_every_point():
+    mesh = displaced_hip(0).meshes["left"].mesh
+    shifted = RigidTransform.from_translation([0.0, 3.0, 4.0])
+    assert error_mm(shifted, RigidTransform.identity(), mesh) == pytest.approx((5.0, 5.0))
