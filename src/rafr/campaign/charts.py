@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rafr.campaign.result import REDUCED, PatientResult
+from rafr.campaign.result import GOAL_MM, GOAL_P95_MM, REDUCED, PatientResult
 from rafr.campaign.statistics import PUBLISHED
 from rafr.files import written_whole
 
@@ -29,8 +29,8 @@ class _Mark:
 
 
 _MM = (
-    _Mark(1.0, "goal of the mean"),
-    _Mark(2.0, "goal of the 95th percentile", ":"),
+    _Mark(GOAL_MM, "goal of the mean"),
+    _Mark(GOAL_P95_MM, "goal of the 95th percentile", ":"),
     _Mark(PUBLISHED["residual_mm"]["mean"], f"published mean, n = {PUBLISHED['n']}", "--", "C1"),
 )
 _TO_PLAN = (_Mark(PUBLISHED["to_plan_mm"]["mean"], f"published mean, n = {PUBLISHED['n']}", "--", "C1"),)
@@ -79,7 +79,7 @@ def _histogram(axis: Any, values: Sequence[float], label: str, marks: Sequence[_
 
 
 def _forces(results: Sequence[PatientResult]) -> tuple[list[float], str, list[_Mark]]:
-    forces = [r.peak_force_n for r in results if r.peak_force_n is not None]
+    forces = [r.held_force_n for r in results if r.held_force_n is not None]
     limits = {r.force_limit_n for r in results if r.force_limit_n is not None}
     marks = [_Mark(limit, "limit", "-", "C3") for limit in sorted(limits)]
     return forces, "largest true force at the clamp, N", marks

@@ -12,6 +12,7 @@ from rafr.errors import InputError
 from rafr.foreign import read_json
 
 GOAL_MM, GOAL_DEG = 1.0, 1.0  # of a campaign's mean residual
+GOAL_P95_MM = 2.0  # of the 95th percentile over its patients
 REDUCED, HELD, REFUSED, FAILED = OUTCOMES = ("reduced", "held", "refused", "failed")
 
 
@@ -78,6 +79,11 @@ class PatientResult:
         """The largest of a quantity of `BodyResult` over the bodies; None where it is not known of all."""
         values = [getattr(body, quantity) for body in self.bodies]
         return None if not values or None in values else float(max(values))
+
+    @property
+    def held_force_n(self) -> float | None:
+        """The largest true force; None where no fragment was moved."""
+        return None if self.force_limit_n is None else self.peak_force_n
 
     @property
     def grade(self) -> str | None:

@@ -77,6 +77,21 @@ def test_a_few_bad_ones_miss_the_percentile_alone(reduced):
     assert [g["name"] for g in found["goals"] if not g["reached"]] == ["95th percentile of the residual, mm"]
 
 
+@pytest.mark.parametrize(("n", "shown"), [(71, False), (72, True)])
+def test_a_percentile_is_shown_by_enough_patients_alone(reduced, n, shown):
+    # order statistics, two-sided: 0.95^n < 0.025 from n = 72 on
+    found = summary([reduced(k, mm=0.4 + 1e-3 * k) for k in range(n)])
+    assert goal(found, "95th percentile")["reached"]
+    assert goal(found, "95th percentile")["shown"] == shown
+
+
+def test_who_was_never_held_felt_no_force(reduced, refused):
+    never = replace(refused(1), peak_force_n=0.0)
+    found = summary([reduced(0, force=80.0), never])
+    assert found["quantities"]["peak_force_n"]["n"] == 1
+    assert goal(found, "patients with a force")["n"] == 1
+
+
 def test_of_two_bodies_the_worse_one_counts_and_both_must_be_known(reduced):
     one = reduced(0, mm=0.4)
     worse = replace(one.bodies[0], name="right_hemipelvis", residual_mm=0.9, matta="good", matta_mm=5.0)
