@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rafr.bench.blocks import make
+from rafr.bench.machine import processor_seconds
 from rafr.bench.measure import Goal, Measure, Of, Samples, Setting, Trial
 from rafr.bench.peers.known import CALCULIX
 from rafr.fixation.fem import calculix
@@ -48,9 +49,9 @@ def run(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
         seconds = time.process_time() - clock
         theirs, difference = np.nan, np.nan
         if found:
-            clock = _children()
+            clock = processor_seconds(resource.RUSAGE_CHILDREN)
             other = calculix.run(problem, forces, timeout=_PATIENCE).displacement
-            theirs = _children() - clock
+            theirs = processor_seconds(resource.RUSAGE_CHILDREN) - clock
             difference = float(np.abs(ours - other).max() / np.abs(other).max())
         rows.append((seconds, theirs, difference, kind.endswith("contact")))
     seconds, theirs, difference, touching = np.array(rows).T
@@ -60,12 +61,6 @@ def run(setting: Setting, progress: Progress) -> Mapping[str, Samples]:
         measured[LINEAR.name] = Samples(difference[~apart], ())
         measured[CONTACT.name] = Samples(difference[apart], ())
     return measured
-
-
-def _children() -> float:
-    """Processor seconds of finished processes that this one began."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 TRIALS = (Trial((SECONDS, LINEAR, CONTACT), run),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -30,6 +31,12 @@ def machine() -> dict[str, Any]:
 def load() -> float:
     """Processes that wanted a core, mean of the last minute."""
     return round(os.getloadavg()[0], 2)
+
+
+def processor_seconds(of: int) -> float:
+    """Used so far, `of` RUSAGE_SELF or RUSAGE_CHILDREN (processes that have ended)."""
+    usage = resource.getrusage(of)
+    return usage.ru_utime + usage.ru_stime
 
 
 def versions(peers: Iterable[Peer]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rafr.bench.machine import load, machine, versions
+from rafr.bench.machine import load, machine, processor_seconds, versions
 from rafr.bench.measure import Measure, Of, Peer, Samples, Setting, Trial, quantiles
 from rafr.errors import RafrError
 from rafr.progress import Progress, part_of, silent
@@ -34,15 +35,18 @@ def run_bench(
         measures = [m for m in trial.measures if m.name in names]
         within = part_of(progress, k / len(asked), (k + 1) / len(asked))
         within(0.0, measures[0].name)
-        clock = time.perf_counter()
+        clock, cpu = time.perf_counter(), _processor_seconds()
         try:
             samples = trial.run(setting, within)
         except RafrError as error:
             failed += [{"name": m.name, "reason": str(error)} for m in measures]
             continue
-        seconds = round(time.perf_counter() - clock, 1)
+        cost = {
+            "trial_seconds": round(time.perf_counter() - clock, 1),
+            "trial_cpu_seconds": round(_processor_seconds() - cpu, 1),
+        }
         had = [m for m in measures if m.name in samples or m.peer is None or m.peer.found]
-        rows += [row(m, samples[m.name]) | {"trial_seconds": seconds} for m in had]
+        rows += [row(m, samples[m.name]) | cost for m in had]
     facts["load_end"] = load()
     reasons = missed(rows) + [f"{f['name']} could not be measured: {f['reason']}" for f in failed]
     return {
@@ -75,6 +79,11 @@ def row(measure: Measure, samples: Samples) -> dict[str, Any]:
         "ratio": ratio,
         "goal": _goal(measure, {Of.VALUE: ours, Of.RATIO: ratio}),
     }
+
+
+def _processor_seconds() -> float:
+    """Of this process and those that it has waited for."""
+    return sum(processor_seconds(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def _peer(peer: Peer, samples: Samples) -> dict[str, Any]:

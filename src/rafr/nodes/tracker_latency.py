@@ -151,7 +151,7 @@ def tracked(rate: int, seconds: float, folder: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", __spec__.name, "--as", "peer", "--rate", str(rate), "--note", str(note)]
     with running(command) as device:
         port = int(device.stdout.readline())
-        parameters = {"driver": "openigtlink", "igtl_port": port, "max_age": 5.0}
+        parameters = {"driver": "openigtlink", "igtl_port": port, "max_age": 2.0}
         node = [sys.executable, "-m", "rafr.nodes.tracker"]
         with running(node + NodeSpec("tracker", "tracker", parameters).arguments()):
             rows = listen("/rafr/tracker/tools", seconds)

@@ -23,6 +23,7 @@ def test_a_row_has_both_values_their_ratio_and_the_verdict(bench):
     assert fast["peer"]["version"] == np.__version__
     assert fast["ratio"]["q95"] == 0.5
     assert fast["goal"] == {"of": "ratio", "quantile": 0.5, "limit": 1.0, "reached": True}
+    assert 0.0 <= fast["trial_cpu_seconds"] < 1.0
     assert row(bench(Setting(quick=False)), "room.fast")["n"] == 4
 
 
