@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,8 @@ from tests.abuse.writers import WRITERS, End, killed, prepare, starved
 
 from rafr.files import written_whole
 
-_LONGEST = 0.4  # s that a writer may live
+# how long a writer lives (s), and what the others have at most: bytes of a file, and of memory
+_MOST = {"killed": 0.4, "disk": 40_000.0, "memory": 3e6, "rights": 1.0}
 
 
 def main() -> int:
@@ -32,27 +36,35 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--starved", type=int, default=60, help="of each: disk, memory, rights")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after; call again to go on")
     parser.add_argument("-o", "--out", type=Path, default=Path("kill_writers.json"))
     args = parser.parse_args()
-    rng = np.random.default_rng(args.seed)
-    table: dict[str, dict[str, Any]] = {}
+    end = time.monotonic() + args.seconds
+    report = json.loads(args.out.read_text()) if args.out.is_file() else {"seed": args.seed, "writers": {}}
+    if report["seed"] != args.seed:
+        sys.exit(f"{args.out} is of seed {report['seed']}: give another -o")
     prepare()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         root.chmod(0o755)
-        for k in range(args.kills):
-            writer = WRITERS[k % len(WRITERS)]
-            end = killed(writer, root / f"killed-{k}", float(rng.uniform(0.0, _LONGEST)))
-            _count(table, writer.name, "killed", end)
-        for how, most in (("disk", 40_000), ("memory", 3_000_000), ("rights", 1)):
-            for k in range(args.starved):
-                writer = WRITERS[k % len(WRITERS)]
-                amount = int(rng.integers(most))
-                _count(table, writer.name, how, starved(writer, root / f"{how}-{k}", how, amount))
-    with written_whole(args.out) as part:
-        part.write_text(json.dumps({"seed": args.seed, "writers": table}, indent=1) + "\n", encoding="utf-8")
-    _show(table)
-    return 1 if any(row["problems"] for rows in table.values() for row in rows.values()) else 0
+        for h, (how, most) in enumerate(_MOST.items()):
+            done = sum(rows.get(how, {"n": 0})["n"] for rows in report["writers"].values())
+            for k in range(done, args.kills if how == "killed" else args.starved):
+                if time.monotonic() > end:
+                    break
+                writer, rng = WRITERS[k % len(WRITERS)], np.random.default_rng([args.seed, h, k])
+                folder, amount = root / f"{how}-{k}", float(rng.uniform(0.0, most))
+                tried = (
+                    killed(writer, folder, amount)
+                    if how == "killed"
+                    else starved(writer, folder, how, int(amount))
+                )
+                _count(report["writers"], writer.name, how, tried)
+                shutil.rmtree(folder)
+                with written_whole(args.out) as part:
+                    part.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    _show(report["writers"])
+    return 1 if any(row["problems"] for rows in report["writers"].values() for row in rows.values()) else 0
 
 
 def _count(table: dict[str, dict[str, Any]], writer: str, how: str, end: End) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ UNREADABLE = (
     RuntimeError,
     SyntaxError,
     TypeError,
+    AttributeError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -446,7 +446,7 @@ READERS: tuple[Reader, ...] = (
     Reader("pelvis, .stl", "binary", lambda f: seeds.pelvis(f, ".stl"), _pelvis, whole=True),
     Reader("pelvis, .ply", "binary", lambda f: seeds.pelvis(f, ".ply"), _pelvis, whole=True),
     Reader("pelvis, .obj", "text", lambda f: seeds.pelvis(f, ".obj"), _pelvis, whole=True),
-    Reader("pelvis, VSD .mat", "binary", seeds.vsd, _pelvis, whole=True),
+    Reader("pelvis, VSD .mat", "binary", seeds.vsd, _pelvis, whole=True, share=0.3),
     Reader("shape model .npz", "zip", seeds.shape_model, _shape),
     Reader(
         "fixation scheme",

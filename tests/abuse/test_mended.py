@@ -202,6 +202,20 @@ def test_a_shape_model_that_cannot_be_one_is_refused(arrays, tmp_path):
     refusal(BY_NAME["shape model .npz"], path)
 
 
+@pytest.mark.parametrize(
+    "change", [(b"(486, 3)", b"(486, 3 "), (b"\x93NUMPY", b"\x93NUMPX")], ids=["header", "magic"]
+)
+def test_an_array_whose_head_is_damaged_is_refused(change, tmp_path):
+    path = seeds.shape_model(tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["mean_mm.npy"] = parts["mean_mm.npy"].replace(*change)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    refusal(BY_NAME["shape model .npz"], path)
+
+
 def test_an_archive_with_a_damaged_stream_is_refused(tmp_path):
     path = seeds.shape_model(tmp_path)
     with zipfile.ZipFile(path) as archive:
@@ -228,14 +242,25 @@ def test_what_an_unclosed_recording_holds_up_to_the_cut_is_read(tmp_path):
     assert cut == whole[: len(cut)]
 
 
-@pytest.mark.parametrize(("old", "new"), [("-1.57 0.78", "low 0.78"), (" 1 0<", " 1<"), ("1 0<", "1 x<")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("-1.57 0.78", "low 0.78"),
+        (" 1 0<", " 1<"),
+        ("1 0<", "1 x<"),
+        ("1 0<", "1e308 1e308<"),
+        ("-0.07 -0.06", "1e308 -0.06"),
+    ],
+)
 def test_a_number_missing_in_a_muscle_model_is_one_line(old, new, tmp_path):
     path = seeds.opensim(tmp_path)
     path.write_text(path.read_text().replace(old, new))
     refusal(BY_NAME["muscles .osim"], path)
 
 
-@pytest.mark.parametrize(("key", "value"), [("width", -1), ("height", 0), ("rms_px", -0.1)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("width", -1), ("height", 0), ("rms_px", -0.1), ("rms_px", float("inf"))]
+)
 def test_a_camera_without_a_picture_is_refused(key, value, tmp_path):
     path = seeds.plain(tmp_path, "camera.yaml", readers.CAMERA | {key: value})
     refusal(BY_NAME["camera"], path)
@@ -254,6 +279,30 @@ def test_a_metaimage_that_would_end_the_process_is_refused(dimensions, tmp_path)
     path = seeds.volume(tmp_path, "packed.mha")
     path.write_bytes(path.read_bytes().replace(b"NDims = 3", f"NDims = {dimensions}".encode()))
     refusal(BY_NAME["volume .mha, packed"], path)
+
+
+@pytest.mark.parametrize("field", ["space directions: (-0.8", "space origin: (10", "sizes: 5"])
+def test_an_nrrd_that_would_end_the_process_is_refused(field, tmp_path):
+    path = seeds.volume(tmp_path, "image.nrrd")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(field.encode(), field.encode() + b"9" * 5000))
+    assert content != path.read_bytes()
+    refusal(BY_NAME["volume .nrrd"], path)
+
+
+@pytest.mark.parametrize("place", [None, [1.0, 2.0], [1.0, None, 2.0]])
+def test_a_landmark_that_is_no_place_is_refused(place, tmp_path):
+    path = seeds.truth(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"landmarks_mm": {"asis": place}}))
+    refusal(BY_NAME["truth"], path)
+
+
+def test_a_screw_without_an_end_is_refused(tmp_path):
+    path = seeds.case_file(tmp_path)
+    data = yaml.safe_load(path.read_text())
+    data["screws"][0]["tip_mm"][2] = float("nan")
+    path.write_text(yaml.safe_dump(data))
+    assert "screws[0].tip_mm" in refusal(BY_NAME["case.yaml"], path)
 
 
 def test_a_transform_that_ends_the_library_is_one_line(tmp_path, capfd):

@@ -6,6 +6,7 @@ The layout is described in docs/case_folder.md. Everything spatial in it is LPS 
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -385,6 +386,11 @@ class _CaseReader:
         value = self.data.get("screws", [])
         if not isinstance(value, list) or not all(isinstance(s, dict) for s in value):
             self._fail("screws", value, "a list of mappings")
+        for number, screw in enumerate(value):
+            for key, item in screw.items():
+                parts = item if isinstance(item, list) else [item]
+                if any(isinstance(part, float) and not math.isfinite(part) for part in parts):
+                    self._fail(f"screws[{number}].{key}", item, "finite numbers")
         return tuple(value)
 
     def _fiducials(self) -> FloatArray | None:

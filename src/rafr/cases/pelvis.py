@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rafr.errors import InputError
+from rafr.cases import vsd_worker
+from rafr.errors import InputError, RafrError
 from rafr.geometry import RigidTransform, TriangleMesh, read_mesh
+from rafr.geometry.mesh import IntArray
+from rafr.geometry.rigid_transform import FloatArray
 
 BONES = ("left_hip", "right_hip", "sacrum")
 _EXPECTED = (
@@ -70,25 +75,34 @@ def read_pelvis(path: Path | str) -> IntactPelvis:
 
 
 def _read_vsd(path: Path) -> dict[str, TriangleMesh]:
-    from scipy.io import loadmat
-
+    """In a process of its own (`vsd_worker`), which a damaged file may end."""
+    expected = "a struct array B with name and mesh"
+    with tempfile.TemporaryDirectory(prefix="rafr-vsd-") as folder:
+        made = Path(folder) / "bones.npz"
+        command = [sys.executable, "-m", vsd_worker.__name__, str(path), str(made)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ran.returncode or not made.is_file():
+            problem = ran.stdout.strip() or "the library that reads it breaks down"
+            raise InputError(path, f"not a VSD pelvis ({problem})", expected)
+        with np.load(made) as stored:
+            parts = dict(stored)
     try:
-        content: Any = loadmat(path, struct_as_record=False, squeeze_me=True)
-        bones = np.atleast_1d(content["B"])
-        meshes = {
+        return {
             # VSD axes are RAS
-            _VSD_NAMES[b.name]: TriangleMesh(
-                b.mesh.vertices * [-1.0, -1.0, 1.0], b.mesh.faces.astype(int) - 1
+            bone: TriangleMesh(
+                parts[f"{name} vertices"] * [-1.0, -1.0, 1.0], _indices(parts[f"{name} faces"]) - 1
             )
-            for b in bones
-            if b.name in _VSD_NAMES
+            for name, bone in _VSD_NAMES.items()
+            if f"{name} faces" in parts
         }
-    except Exception as error:  # scipy and a struct of another make raise many kinds
-        problem = " ".join(str(error).split())[:120]
-        raise InputError(
-            path, f"not a VSD pelvis ({problem})", "a struct array B with name and mesh"
-        ) from None
-    return meshes
+    except (RafrError, ValueError) as error:
+        raise InputError(path, f"not a VSD pelvis ({error})", expected) from None
+
+
+def _indices(faces: FloatArray) -> IntArray:
+    if not (np.abs(faces) < 2**53).all():
+        raise ValueError("a face names no vertex")
+    return faces.astype(np.int64)
 
 
 def _read_mesh_folder(path: Path) -> dict[str, TriangleMesh]:

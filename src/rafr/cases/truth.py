@@ -83,13 +83,20 @@ def read_truth(source: Case | Path | str) -> Truth:
             T_reduced_displaced=_transforms(data["T_reduced_displaced"]),
             T_cbct_ct=_transforms(data["T_cbct_ct"]),
             T_cbct_marker=RigidTransform.from_matrix(data["T_cbct_marker"]),
-            landmarks_mm={k: np.array(v, dtype=float) for k, v in data["landmarks_mm"].items()},
+            landmarks_mm={k: _place(v) for k, v in data["landmarks_mm"].items()},
             fracture=str(data["fracture"]),
             seed=int(data["seed"]),
             displacement={k: Displacement(**v) for k, v in data["displacement"].items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RafrError) as error:
         raise InputError(path, f"damaged ({type(error).__name__}: {error})", expected) from None
+
+
+def _place(value: Any) -> FloatArray:
+    place = np.array(value, dtype=float)
+    if place.shape != (3,) or not np.isfinite(place).all():
+        raise ValueError(f"{value!r} is no place")
+    return place
 
 
 def _transforms(data: dict[str, Any]) -> dict[str, RigidTransform]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from rafr.errors import InputError
 from rafr.imaging.dicom import read_dicom_folder
-from rafr.imaging.metaimage import check_metaimage
+from rafr.imaging.headers import check_header
 from rafr.imaging.nifti import check_nifti
 from rafr.imaging.segmentation import LARGEST_LABEL, label_counts
 from rafr.imaging.volume import Volume
@@ -109,8 +109,7 @@ def _read_header(path: Path) -> Any:
     """An ImageFileReader that has read the header of a scalar 3-D image."""
     import SimpleITK as sitk
 
-    if path.name.lower().endswith((".mha", ".mhd")):
-        check_metaimage(path)
+    check_header(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:

@@ -97,6 +97,16 @@ def write_volume(path: Path, volume: Volume) -> None:
         sitk.WriteImage(volume.to_sitk(), str(temporary), useCompression=True)
         if path.name.lower().endswith(".nii.gz"):
             _check_end(temporary, volume)
+        else:
+            _check_voxels(temporary, volume)
+
+
+def _check_voxels(path: Path, volume: Volume) -> None:
+    """Short of memory, ITK packs a MetaImage wrongly and says nothing: it is read again."""
+    import SimpleITK as sitk
+
+    if not np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), volume.array):
+        raise OSError(errno.EIO, "it was not written as it is (is there enough memory?)", str(path))
 
 
 def _check_end(path: Path, volume: Volume) -> None:

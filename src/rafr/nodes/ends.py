@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from rafr_msgs.msg import Heartbeat
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from rafr.nodes.runtime import RafrNode
 from rafr.processes import ProcessWatch
 
 _LOOK_PERIOD = 0.02  # s, wall time
+# a beat that was lost on the way must not hold up those behind it until it was sent again (seconds)
+_BEATS = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class Ends:
@@ -29,7 +32,7 @@ class Ends:
     ) -> None:
         self._names, self._ended, self._beat = frozenset(names), ended, beat
         self._processes = ProcessWatch()
-        node.create_subscription(Heartbeat, "heartbeat", self._take, 50)
+        node.create_subscription(Heartbeat, "heartbeat", self._take, _BEATS)
         node.create_wall_timer(_LOOK_PERIOD, self._look)
 
     def _take(self, message: Heartbeat) -> None:

@@ -15,6 +15,7 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue.muscles import Muscle, MuscleModel, PathPoint, Posture, check_muscles
 
 _MUSCLES = ("Thelen2003Muscle", "Millard2012EquilibriumMuscle", "DeGrooteFregly2016Muscle")
+_LARGEST = 1e6  # m, N, rad: no number of a body is larger
 _SEGMENTS = ("pelvis", "torso", "femur_r", "femur_l", "tibia_r", "tibia_l")
 
 
@@ -40,6 +41,8 @@ def _model(model: ET.Element, path: Path, posture: Posture) -> MuscleModel:
     muscles = [m for tag in _MUSCLES for e in model.iter(tag) if (m := _muscle(e, values, path)) is not None]
     check_muscles(muscles, path)
     frames = _frames(model, values, path)
+    if not all(np.abs(frame).max() <= _LARGEST for frame in frames.values()):
+        raise InputError(path, "its joints lead nowhere", "finite numbers of a body's size")
     missing = {p.segment for m in muscles for p in m.path} - frames.keys()
     if missing:
         raise InputError(path, f"no joint leads from the pelvis to {', '.join(sorted(missing))}", "joints")
@@ -213,7 +216,7 @@ def _number(text: str, path: Path) -> float:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not np.isfinite(value):
+    if not abs(value) <= _LARGEST:
         raise InputError(path, f"{text.strip()!r} is not a number", "a finite number")
     return value
 

@@ -100,7 +100,7 @@ def load_intrinsics(path: Path) -> Intrinsics:
         raise InputError(
             path, "no camera matrix (3 x 3) and distortion (5) in it", "finite numbers, focal lengths > 0"
         )
-    if min(found.width, found.height) < 1 or not found.rms_px >= 0.0:
+    if min(found.width, found.height) < 1 or not 0.0 <= found.rms_px < np.inf:
         size = f"{found.width} x {found.height} px with {found.rms_px} px of error"
         raise InputError(path, f"it is of a picture of {size}", "positive sizes, an error of 0 or more")
     return found

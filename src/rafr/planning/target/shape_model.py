@@ -70,6 +70,8 @@ class ShapeModel:
 
 def _check(path: Path, mean: Any, triangles: Any, body: Any, modes: Any, variance: Any) -> None:
     """Raise InputError unless the arrays belong together and hold what may be reckoned with."""
+    if not all(isinstance(a, np.ndarray) for a in (mean, triangles, body, modes, variance)):
+        raise InputError(path, "something in it is no array", _EXPECTED)
     shapes = mean.ndim == 2 and mean.shape[1] == 3 and modes.shape[1:] == mean.shape
     shapes = shapes and variance.shape == modes.shape[:1] and body.shape == mean.shape[:1]
     if not (shapes and triangles.ndim == 2 and triangles.shape[1] == 3):
