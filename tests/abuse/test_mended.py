@@ -274,7 +274,7 @@ def test_an_adjustment_beyond_all_numbers_is_judged_not_computed():
         assert not huge.judge(np.zeros(6), 0.2, ArmControlConfig()).accepted
 
 
-@pytest.mark.parametrize("dimensions", ["-1e308", "11", "2", "x", ""])
+@pytest.mark.parametrize("dimensions", ["-1e308", "11", "2", "x", "", "9" * 5000])
 def test_a_metaimage_that_would_end_the_process_is_refused(dimensions, tmp_path):
     path = seeds.volume(tmp_path, "packed.mha")
     path.write_bytes(path.read_bytes().replace(b"NDims = 3", f"NDims = {dimensions}".encode()))

@@ -42,7 +42,8 @@ def _check_metaimage(path: Path, head: bytes) -> None:
     expected = "an undamaged MetaImage (.mha, .mhd)"
     fields = {m[1].decode(): m[2].split() for m in _FIELD.finditer(head)}
     dimensions = fields.get("NDims", [])
-    count = int(dimensions[0]) if len(dimensions) == 1 and dimensions[0].isdigit() else 0
+    plain = len(dimensions) == 1 and dimensions[0].isdigit() and len(dimensions[0]) < 3
+    count = int(dimensions[0]) if plain else 0
     if not 1 <= count <= _MOST_DIMENSIONS:
         shown = b" ".join(dimensions).decode("ascii", "replace")[:40]
         raise InputError(path, f"its NDims is {shown!r}", expected)
