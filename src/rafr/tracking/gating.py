@@ -29,7 +29,7 @@ class GateConfig:
         "from exposure to use; also the gap after which tracking starts anew",
         unit="s",
         lower=0.001,
-        upper=2.0,
+        upper=30.0,
     )
     max_lead: float = option(
         0.02,
