@@ -61,10 +61,12 @@ def run(args: argparse.Namespace) -> int:
     from rafr.campaign.report import save_report
     from rafr.campaign.run import run_campaign
     from rafr.campaign.statistics import summary
+    from rafr.supervisor import interruptible
 
     config, limit = _config(args), _checked_limit(args)
     check_json_target(args.json)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(interruptible())
         progress = stack.enter_context(progress_bar("campaign"))
         progress(0.0, "starting")
         workers = _workers(args)
