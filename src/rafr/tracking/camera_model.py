@@ -93,7 +93,7 @@ def load_intrinsics(path: Path) -> Intrinsics:
         found = Intrinsics(
             int(data["width"]), int(data["height"]), matrix, distortion, float(data.get("rms_px", 0.0))
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(path, f"cannot be used ({error})", expected) from None
     sound = matrix.shape == (3, 3) and distortion.shape == (5,) and np.isfinite(matrix).all()
     if not (sound and np.isfinite(distortion).all() and matrix[0, 0] > 0 and matrix[1, 1] > 0):
