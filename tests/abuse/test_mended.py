@@ -259,7 +259,8 @@ def test_a_number_missing_in_a_muscle_model_is_one_line(old, new, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("width", -1), ("height", 0), ("height", float("inf")), ("rms_px", -0.1), ("rms_px", float("inf"))]
+    ("key", "value"),
+    [("width", -1), ("height", 0), ("height", float("inf")), ("rms_px", -0.1), ("rms_px", float("inf"))],
 )
 def test_a_camera_without_a_picture_is_refused(key, value, tmp_path):
     path = seeds.plain(tmp_path, "camera.yaml", readers.CAMERA | {key: value})
