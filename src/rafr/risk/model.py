@@ -26,6 +26,7 @@ from rafr.risk.learning.abstention import Abstention
 from rafr.risk.learning.classifier import LoadClassifier
 from rafr.risk.learning.validation import classes_of, target_of
 
+_MOST_EFFORT = 1.5  # of the greatest effort's EMG over a window; movement may exceed a static effort's
 _RATE_TOLERANCE = 0.01
 
 
@@ -127,11 +128,26 @@ class RiskModel:
     def judge(self, features: FloatArray) -> list[Verdict]:
         """Of rows of features, in the schema's columns."""
         probability = self.classifier.predict_proba(features)[:, 1]
-        reasons = self.guard.reasons(features[:, self.classifier.described], probability)
+        unlike = self.guard.reasons(features[:, self.classifier.described], probability)
+        reasons = [beyond or r for beyond, r in zip(self._beyond(features), unlike, strict=True)]
         light, heavy = self.schema.classes
         return [
             Verdict(float(p), bool(r), r or f"{heavy if p > 0.5 else light} load")
             for p, r in zip(probability, reasons, strict=True)
+        ]
+
+    def _beyond(self, features: FloatArray) -> list[str]:
+        """Per window, a muscle whose EMG nobody's greatest effort explains: then the reference is wrong."""
+        columns = [k for k, name in enumerate(self.schema.columns) if name.endswith(" log_rms")]
+        if not self.schema.uses_reference or not columns:
+            return [""] * len(features)
+        share = np.exp(features[:, columns])
+        muscles = [self.schema.columns[k].split()[1] for k in columns]
+        return [
+            f"EMG of {muscles[k]} is {row[k]:.1f} times its greatest effort's: is the reference right?"
+            if row[k] > _MOST_EFFORT
+            else ""
+            for row, k in zip(share, share.argmax(axis=1), strict=True)
         ]
 
 

@@ -140,9 +140,16 @@ def test_what_cannot_be_judged_is_said_and_never_raised(model, lifters):
 
 def test_signals_of_something_else_are_refused_as_unlike(model, lifters):
     r, rng = lifters[0], np.random.default_rng(0)
-    verdict = model.assess(1e-3 * rng.normal(size=r.emg.shape), r.acc, r.gyro, r.reference)
+    verdict = model.assess(2e-5 * rng.normal(size=r.emg.shape), r.acc, r.gyro, r.reference)
     assert verdict.abstained
     assert "unlike" in verdict.reason
+
+
+def test_more_than_the_greatest_effort_means_a_wrong_reference(model, lifters):
+    r = next(r for r in lifters if r.trial.startswith("High"))
+    verdict = model.assess(10.0 * r.emg, r.acc, r.gyro, r.reference)
+    assert verdict.abstained
+    assert "times its greatest effort's: is the reference right?" in verdict.reason
 
 
 def test_other_streams_are_refused_in_one_line(model):
