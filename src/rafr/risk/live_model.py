@@ -56,7 +56,7 @@ class Verdict(Protocol):
 
 
 class Model(Protocol):
-    """What `rafr.risk.model.load` returns."""
+    """What `rafr.risk.model_file.load` returns."""
 
     @property
     def schema(self) -> Schema: ...
