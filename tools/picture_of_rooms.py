@@ -4,7 +4,7 @@
 
 A room is a package below src/rafr (and `room.py`). Rooms stand above all that they import. What is also
 reached by way of other rooms has no line: everything below may be used. Imports for annotations alone
-(`TYPE_CHECKING`) do not count. Imports against the flow are dashed.
+(`TYPE_CHECKING`) do not count.
 """
 
 from __future__ import annotations
@@ -24,19 +24,7 @@ Edge = tuple[str, str]
 Spot = str | tuple[str, str, int]
 Graph = Mapping[str, frozenset[str]]
 
-# module -> module: imports against the flow; each is to go, none may come
-AGAINST: frozenset[Edge] = frozenset(
-    {
-        ("planning.pictures", "review.picture"),  # pictures of bones without a window
-        ("xray.picture", "review.lettering"),  # letters and legends in pictures
-        ("xray.series", "review.lettering"),
-        ("robot.driver", "control.wrist"),  # where the arm's table says how its wrist sensor is mounted
-        ("trajectory.measured", "control.live"),  # the live chain of transforms
-        ("trajectory.measured", "control.path"),  # a plan's path in metres
-        ("nodes.hardware_launching", "cli.sim_case"),  # whether a run's folder can be used
-    }
-)
-WIDTH, ROW, BOX_WIDTH, BOX_HEIGHT, BEND_WIDTH, BACK_WIDTH, MARGIN = 860, 62, 122, 30, 26, 60, 16  # px
+WIDTH, ROW, BOX_WIDTH, BOX_HEIGHT, BEND_WIDTH, MARGIN = 860, 62, 122, 30, 26, 16  # px
 _ROUNDS = 25
 _HEAD = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
@@ -46,7 +34,6 @@ _BOX = '<rect x="{x:.0f}" y="{y:.0f}" width="{w}" height="{h}" rx="6" fill="{fil
 _TEXT = '<text x="{x:.0f}" y="{y:.0f}" text-anchor="middle" fill="#1b2430">{text}</text>'
 _LINE = '<path d="M{x0:.0f},{y0:.0f} C{x0:.0f},{ym:.0f} {x1:.0f},{yn:.0f} {x1:.0f},{y1:.0f}" {style}/>'
 _ALONG = 'fill="none" stroke="#8497b0" stroke-width="1.4"'
-_BACK = 'fill="none" stroke="#c8553d" stroke-width="1.6" stroke-dasharray="5 4"'
 _FILLS = {"nodes": "#fde9d9", "cli": "#fde9d9"}
 
 
@@ -172,12 +159,11 @@ class Layout:
 
 def picture() -> str:
     """The SVG's text."""
-    graph = room_graph(imports() - AGAINST)
+    graph = room_graph(imports())
     layout = Layout(floors(graph), direct(graph))
     at = layout.points
-    back = sorted({(a.split(".")[0], b.split(".")[0]) for a, b in AGAINST})
     height = int(max(y for _, y in at.values()) + BOX_HEIGHT / 2 + MARGIN)
-    width = int(max(x for x, _ in at.values()) + BOX_WIDTH / 2 + BACK_WIDTH)
+    width = int(max(x for x, _ in at.values()) + BOX_WIDTH / 2 + MARGIN)
     parts = [_HEAD.format(width=width, height=height)]
     told = (f"{a}: {', '.join(sorted(graph[a]))}" for a in sorted(graph))
     parts.append(f"<desc>{escape('; '.join(told))}</desc>")
@@ -188,7 +174,6 @@ def picture() -> str:
         corner = {"x": x - BOX_WIDTH / 2 + 6, "y": y - BOX_HEIGHT / 2, "w": BOX_WIDTH - 12, "h": BOX_HEIGHT}
         parts.append(_BOX.format(**corner, fill=_FILLS.get(room, "#dce6f2")))
         parts.append(_TEXT.format(x=x, y=y + 5, text=room))
-    parts += [_bow(at[a], at[b]) for a, b in back]
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -196,14 +181,6 @@ def _line(start: tuple[float, float], end: tuple[float, float], style: str) -> s
     """From one row down to the next; bends let lines pass straight through their row."""
     middle = (start[1] + end[1]) / 2
     return _LINE.format(x0=start[0], y0=start[1], ym=middle, x1=end[0], yn=middle, y1=end[1], style=style)
-
-
-def _bow(start: tuple[float, float], end: tuple[float, float]) -> str:
-    """An import against the flow, on the right of both boxes."""
-    x0, x1 = (p[0] + BOX_WIDTH / 2 - 6 for p in (start, end))
-    out = max(x0, x1) + 14 + 0.18 * abs(end[1] - start[1])
-    way = f"M{x0:.0f},{start[1]:.0f} C{out:.0f},{start[1]:.0f} {out:.0f},{end[1]:.0f} {x1:.0f},{end[1]:.0f}"
-    return f'<path d="{way}" {_BACK}/>'
 
 
 if __name__ == "__main__":

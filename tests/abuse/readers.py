@@ -476,7 +476,7 @@ READERS: tuple[Reader, ...] = (
         "payload",
         "yaml",
         lambda f: plain(f, "payload.yaml", PAYLOAD),
-        _strict("", "rafr.control.wrist", "read_payload"),
+        _strict("", "rafr.robot.wrist", "read_payload"),
     ),
     Reader(
         "seeds",

@@ -42,10 +42,10 @@ def mean(messages):
 
 
 def test_the_weight_is_taken_out_recorded_and_found_again(bench, tmp_path):
-    from rafr.control.payload import identify_payload
     from rafr.control.posture_recording import read_postures, still_postures
-    from rafr.control.wrist import Wrist, described_payload
     from rafr.robot.driver import wrist_of
+    from rafr.robot.payload import identify_payload
+    from rafr.robot.wrist import Wrist, described_payload
 
     rng = np.random.default_rng(0)
     for _ in range(6):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from rafr.adjustment.bones import Bones
 from rafr.adjustment.poses import Poses
-from rafr.control.path import ReductionPath
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.path.chart import Chart
@@ -19,6 +18,7 @@ from rafr.planning.path.config import PathConfig
 from rafr.planning.path.load import Pull
 from rafr.planning.path.surroundings import Surroundings
 from rafr.planning.plan import ReductionPlan
+from rafr.trajectory.reduction_path import ReductionPath
 from rafr.units import to_metres, to_mm
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Terrain:
     @staticmethod
     def of_plan(case: Case, meshes: Mapping[str, BodyMesh], body: str, plan: ReductionPlan) -> Terrain:
         """A body's approved path among the other bodies as they stand when its turn comes."""
-        from rafr.control.live import surface_points
+        from rafr.cases.surface_points import surface_points
         from rafr.planning.reduction import pull_on
 
         goals = {b.name: b.T_reduced_displaced for b in plan.bodies}

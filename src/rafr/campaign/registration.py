@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from rafr.assessment import Assessment
 from rafr.cases.case import Case
 from rafr.cases.meshes import body_meshes
-from rafr.control.live import LiveChain
 from rafr.geometry import RigidTransform
 from rafr.registration import chain
 from rafr.registration.fiducials import locate_fiducials
+from rafr.registration.live import LiveChain
 from rafr.registration.register import register_case
 from rafr.registration.result import FiducialRegistration, RegistrationResult
 from rafr.registration.targets import TrackedLimits, judge_tracked, tracked_error

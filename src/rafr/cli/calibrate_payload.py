@@ -13,7 +13,7 @@ from rafr.errors import InfeasibleError
 from rafr.robot.description import ARMS
 
 if TYPE_CHECKING:
-    from rafr.control.payload import PayloadCalibration
+    from rafr.robot.payload import PayloadCalibration
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,11 +26,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     import numpy as np
 
-    from rafr.control.payload import identify_payload
     from rafr.control.posture_recording import read_postures, still_postures
-    from rafr.control.wrist import Wrist, described_down, described_payload, write_payload
     from rafr.robot.arm import ArmModel
     from rafr.robot.driver import wrist_of
+    from rafr.robot.payload import identify_payload
+    from rafr.robot.wrist import Wrist, described_down, described_payload, write_payload
 
     check_json_target(args.json)
     arm, config = ArmModel.named(args.arm), wrist_of(args.arm).config

@@ -145,7 +145,7 @@ def _facts(case: Case, progress: Progress) -> dict[str, Any]:
 def _draw(case: Case, folder: Path) -> Path:
     """Six views of all bodies; the picture's path."""
     from rafr.cases.meshes import body_meshes
-    from rafr.review.picture import save_views
+    from rafr.pictures.bones import save_views
 
     bodies = {name: body.mesh for name, body in body_meshes(case).items()}
     rows = [("", bodies)]

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from rafr.cases.case import FRACTURE_KINDS, Case
 from rafr.cli.output import add_json_option, check_json_target, write_json
-from rafr.cli.sim_case import DEFAULT_FRACTURE, check_folder, clean_folder, prepare_case, run_folder
+from rafr.cli.sim_case import DEFAULT_FRACTURE, clean_folder, prepare_case, run_folder
 from rafr.cli.sim_faults import SupervisedFault, fault_lines, split_faults
 from rafr.errors import InputError
+from rafr.files import check_folder
 from rafr.nodes.graph import GraphOptions, NodeSpec, build_companions, build_graph
 from rafr.nodes.launching import CONTROLS, check_control
 from rafr.robot.description import ARMS

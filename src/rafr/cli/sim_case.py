@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import os
 import shutil
-import tempfile
 from datetime import datetime
 from pathlib import Path
 
 from rafr.cases.case import CASE_FILE, FRACTURE_KINDS, Case, load_case, save_case
 from rafr.cli.output import progress_bar
 from rafr.errors import InputError
+from rafr.files import unusable
 
 DEFAULT_FRACTURE = "denis2"
 FOLDER = "patient"  # below the run's own folder
@@ -113,28 +112,6 @@ def run_folder(given: str | None) -> Path:
     return Path(given or Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")).resolve()
 
 
-def check_folder(folder: Path) -> None:
-    """Raise InputError if nothing could be written there; leaves nothing behind.
-
-    Asked before the work: found out afterwards, a run would be lost.
-    """
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise _unusable(folder, error) from None
-    finally:
-        for path in missing:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-
-
-def _unusable(folder: Path, error: OSError) -> InputError:
-    return InputError(folder, f"cannot be used ({error.strerror})", "a folder that can be written")
-
-
 def clean_folder(out: Path) -> None:
     """Make the folder of the run and take away what an earlier run left there, nothing else."""
     from rafr.review.recording import recordings
@@ -148,4 +125,4 @@ def clean_folder(out: Path) -> None:
             if any(recording.glob("*.mcap")):
                 shutil.rmtree(recording)
     except OSError as error:
-        raise _unusable(out, error) from None
+        raise unusable(out, error) from None

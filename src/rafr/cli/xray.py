@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _save(folder: Path, series: Series) -> None:
-    from rafr.review.picture import save_picture
+    from rafr.pictures.bones import save_picture
 
     try:
         for view, image in series.pictures().items():

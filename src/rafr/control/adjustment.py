@@ -11,9 +11,9 @@ from scipy.interpolate import PchipInterpolator
 from rafr.assessment import ACCEPTED, Assessment
 from rafr.control.config import ArmControlConfig
 from rafr.control.correction import displaced
-from rafr.control.path import ReductionPath
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.trajectory.reduction_path import ReductionPath
 
 _JUMP = (2e-4, 3e-3)  # m, rad by which the path may change where the fragment stands
 

@@ -13,7 +13,6 @@ from rafr.control.config import ArmControlConfig
 from rafr.control.course import Course
 from rafr.control.grip import Grip
 from rafr.control.joints import check_joint_trajectory
-from rafr.control.path import PathTiming
 from rafr.control.posture import Posture
 from rafr.control.reduction import Reduction
 from rafr.control.senses import Senses
@@ -25,7 +24,6 @@ from rafr.control.signals import (
     Finished,
     Moment,
     Step,
-    Tracking,
     not_allowed,
 )
 from rafr.control.tasks import Clamping, FreeMotion, Releasing, Task
@@ -35,10 +33,11 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.residual import residual
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
+from rafr.trajectory.reduction_path import PathTiming
 from rafr.trajectory.result import ArmTrajectory
 from rafr.units import to_metres
 
-__all__ = ["ArmCommand", "ArmControlConfig", "ArmController", "ArmInput", "ArmMode", "Finished", "Tracking"]
+__all__ = ["ArmCommand", "ArmControlConfig", "ArmController", "ArmInput", "ArmMode", "Finished"]
 
 
 _NO_SURFACE = np.full((1, 3), np.nan)  # m: the distance to the target stays unknown

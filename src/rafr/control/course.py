@@ -10,12 +10,12 @@ from rafr.control.adjustment import AdjustedPath
 from rafr.control.config import ArmControlConfig
 from rafr.control.expectation import Expectation
 from rafr.control.grip import Grip
-from rafr.control.path import PathTiming, ReductionPath, steady_timing, time_path
 from rafr.control.signals import ArmKinematics, Moment
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import BodyPlan
+from rafr.trajectory.reduction_path import PathTiming, ReductionPath, steady_timing, time_path
 from rafr.trajectory.result import ArmTrajectory
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rafr.control.path import ReductionPath
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import BodyPlan
+from rafr.trajectory.reduction_path import ReductionPath
 
 _LEVER = 0.05  # m: torques count as forces at this distance
 _FORGET = 8.0  # s, after which what was measured counts for little

@@ -13,12 +13,12 @@ from rafr.control.course import Course
 from rafr.control.force import about, force_speed
 from rafr.control.grip import Grip, GripMonitor, strained
 from rafr.control.joints import resolved_rate_step
-from rafr.control.path import PathTiming
 from rafr.control.signals import ArmKinematics, ArmMode, Moment, Step
 from rafr.control.tasks import PathClock
 from rafr.control.watch import Quantity, all_warnings, first_stop, following, load_on, motion_of, off_path
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.trajectory.reduction_path import PathTiming
 
 _CREEP = 0.02  # share of the planned speed below which, on the average, there is no progress
 _LAG = (2e-3, 0.02)  # m, rad the command may lag behind the path before the path waits

@@ -7,10 +7,11 @@ import numpy as np
 from rafr.control.config import ArmControlConfig
 from rafr.control.following import Following
 from rafr.control.force import ForceMonitor
-from rafr.control.signals import ArmInput, ArmKinematics, Moment, Tracking
+from rafr.control.signals import ArmInput, ArmKinematics, Moment
 from rafr.control.watch import MeasuredTwist
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.registration.live import Tracking
 
 MAX_DT = 0.02  # s: a late tick moves nothing further than two periods would
 _JUMP_MARGIN = 0.1  # rad

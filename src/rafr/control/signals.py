@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -11,6 +10,7 @@ import numpy as np
 
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.registration.live import Tracking
 from rafr.robot.urdf import JointLimits
 
 
@@ -46,21 +46,6 @@ class ArmMode(IntEnum):
     CLAMPED = 2
     REDUCING = 3
     HOLDING = 4
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tracking:
-    """What the tracker and the registration say together.
-
-    Attributes:
-        t: s, when the tracker's frame was exposed.
-        T_base_pelvis: m, or None while the chain is broken.
-        T_current_displaced: per moving body that is seen, m, reference body's CT frame.
-    """
-
-    t: float
-    T_base_pelvis: RigidTransform | None
-    T_current_displaced: Mapping[str, RigidTransform]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

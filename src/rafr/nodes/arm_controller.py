@@ -24,12 +24,12 @@ from std_msgs.msg import Float64MultiArray, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from rafr.cases.surface_points import surface_points
 from rafr.config import option
-from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode, Tracking
+from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode
 from rafr.control.bystander import BystanderConfig, Bystanders
 from rafr.control.deadline import DeadlineMonitor
 from rafr.control.feed import JointFeed
-from rafr.control.live import LiveChain, surface_points
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import (
@@ -48,6 +48,7 @@ from rafr.nodes.ends import Ends
 from rafr.nodes.long_goal import LongGoal
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
 from rafr.nodes.work import case_of
+from rafr.registration.live import LiveChain, Tracking
 from rafr.robot.arm import ArmModel
 from rafr.room import OperatingRoom
 

@@ -20,10 +20,10 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
 from rafr.config import option
-from rafr.control.wrist import Wrist, described_payload
 from rafr.nodes.runtime import LATCHED, RELIABLE, SENSOR, RafrNode, run_node
 from rafr.robot.arm import ArmModel
 from rafr.robot.driver import wrist_of
+from rafr.robot.wrist import Wrist, described_payload
 from rafr.simulation.base_drive import BaseDrive, BaseDriveConfig
 
 _PERIOD = 0.02  # s of wall time: of the base

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rafr.cases.case import load_case
-from rafr.cli.sim_case import check_folder
 from rafr.errors import InputError
+from rafr.files import check_folder
 from rafr.foreign import parse_yaml
 from rafr.nodes.graph import GraphOptions, HardwareOptions
 from rafr.nodes.launching import flag, integer

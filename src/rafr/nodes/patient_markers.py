@@ -13,7 +13,7 @@ from visualization_msgs.msg import Marker
 from rafr.cases.case import SchantzPin
 from rafr.geometry import RigidTransform, TriangleMesh, write_mesh
 from rafr.nodes.markers import colour, marker
-from rafr.review.picture import body_colours
+from rafr.pictures.bones import body_colours
 from rafr.review.stage import rotation_to
 from rafr.room import Table
 from rafr.units import METRES_PER_MM

@@ -27,8 +27,8 @@ from rafr_msgs.srv import AcquireCbct, ApprovePlan, FixBody, SetTraction
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
+from rafr.cases.surface_points import surface_points
 from rafr.config import option
-from rafr.control.live import surface_points
 from rafr.control.signals import ArmMode
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform

@@ -17,7 +17,6 @@ from sensor_msgs.msg import JointState
 
 from rafr.assessment import Assessment
 from rafr.config import option
-from rafr.control.live import LiveChain
 from rafr.errors import InfeasibleError, InputError
 from rafr.geometry import RigidTransform
 from rafr.nodes import work
@@ -31,6 +30,7 @@ from rafr.nodes.convert import (
 )
 from rafr.nodes.runtime import ERROR, LATCHED, SENSOR, RafrNode, run_node
 from rafr.planning.plan import ReductionPlan
+from rafr.registration.live import LiveChain
 from rafr.robot.description import urdf_text
 from rafr.robot.urdf import joint_chain
 from rafr.room import OperatingRoom

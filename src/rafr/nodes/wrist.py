@@ -18,13 +18,13 @@ from sensor_msgs.msg import JointState
 
 from rafr.config import check_config, option
 from rafr.control.posture_recording import columns
-from rafr.control.wrist import Wrist, described_payload, read_payload
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.nodes.convert import seconds, wrench_array
 from rafr.nodes.runtime import OK, SENSOR, WARN, RafrNode, run_node
 from rafr.robot.arm import ArmModel
 from rafr.robot.driver import wrist_of
+from rafr.robot.wrist import Wrist, described_payload, read_payload
 
 _SILENCE = 0.5  # s of wall time between two looks at whether anything comes
 _RECORD_PERIOD = 0.02  # s, at least, between two rows of the recording

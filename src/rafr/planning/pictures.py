@@ -20,7 +20,7 @@ _SHOWN = (0.0, 0.35, 0.7, 1.0)  # of a way, by poses
 
 def save_target_picture(path: Path, plan: ReductionPlan, meshes: Mapping[str, BodyMesh]) -> None:
     """AP, inlet and outlet view of the pelvis as displaced, above it as planned (PNG)."""
-    from rafr.review.picture import save_before_after
+    from rafr.pictures.bones import save_before_after
 
     before = {name: m.mesh for name, m in meshes.items()}
     goal = {b.name: meshes[b.name].mesh.transformed(b.T_reduced_displaced) for b in plan.bodies}
@@ -41,7 +41,7 @@ def save_path_picture(path: Path, plan: ReductionPlan) -> None:
 
 def save_way_pictures(folder: Path, plan: ReductionPlan, meshes: Mapping[str, BodyMesh]) -> None:
     """Every body on its way among the others, start to target, AP and lateral (`way-BODY.png`)."""
-    from rafr.review.picture import save_views
+    from rafr.pictures.bones import save_views
 
     goals = {b.name: b.T_reduced_displaced for b in plan.bodies}
     standing = {name: mesh.mesh for name, mesh in meshes.items()}

@@ -11,6 +11,55 @@ from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Tracking:
+    """What the tracker and the registration say together.
+
+    Attributes:
+        t: s, when the tracker's frame was exposed.
+        T_base_pelvis: m, or None while the chain is broken.
+        T_current_displaced: per moving body that is seen, m, reference body's CT frame.
+    """
+
+    t: float
+    T_base_pelvis: RigidTransform | None
+    T_current_displaced: Mapping[str, RigidTransform]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveChain:
+    """The constants of a registration.
+
+    Attributes:
+        reference: name of the reference body.
+        T_marker_ct: per body, its CT coordinates in its tool's marker frame, m; the reference's included.
+        T_base_marker: m, calibrated.
+    """
+
+    reference: str
+    T_marker_ct: Mapping[str, RigidTransform]
+    T_base_marker: RigidTransform
+
+    def tracking(self, t: float, T_tracker_tool: Mapping[str, RigidTransform]) -> Tracking | None:
+        """What one tracker frame says; None while the reference tool is not seen. t: its exposure, s."""
+        reference = T_tracker_tool.get(REFERENCE_TOOL)
+        if reference is None:
+            return None
+        T_tracker_pelvis = chain.tracker_from_pelvis(reference, self.T_marker_ct[self.reference])
+        base = T_tracker_tool.get(BASE_TOOL)
+        T_base_pelvis = (
+            None if base is None else chain.base_from_pelvis(self.T_base_marker, base, T_tracker_pelvis)
+        )
+        fragments = {
+            body: chain.current_from_displaced(
+                T_tracker_pelvis, T_tracker_tool[fragment_tool(body)], T_marker_ct
+            )
+            for body, T_marker_ct in self.T_marker_ct.items()
+            if body != self.reference and fragment_tool(body) in T_tracker_tool
+        }
+        return Tracking(t, T_base_pelvis, fragments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """One look at the room; all poses in m.
 

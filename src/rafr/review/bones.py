@@ -9,8 +9,8 @@ import numpy as np
 
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.pictures.bones import body_colours, bounds_of
 from rafr.planning.plan import ReductionPlan
-from rafr.review.picture import body_colours, bounds_of
 from rafr.review.stage import place
 from rafr.units import METRES_PER_MM
 

@@ -12,8 +12,8 @@ from rafr.files import written_whole
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.geometry.surface import Surface
-from rafr.review.picture import render_along
-from rafr.review.raycast import Painted
+from rafr.pictures.bones import render_along
+from rafr.pictures.raycast import Painted
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh

@@ -21,9 +21,9 @@ from rafr.errors import RafrError
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.imaging.resample import crop_to, resample
 from rafr.imaging.volume import Volume
+from rafr.pictures.lettering import Image
 from rafr.planning.pins import patient_axes
 from rafr.progress import Progress, part_of, silent
-from rafr.review.lettering import Image
 from rafr.xray.displacement import (
     FractureEdge,
     SeenDisplacement,

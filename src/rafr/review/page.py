@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from rafr.geometry import RigidTransform, TriangleMesh
+from rafr.pictures.bones import bounds_of
 from rafr.planning.plan import ReductionPlan
 from rafr.review.desk import Desk
 from rafr.review.gate import LOCAL, Gate, Rule
 from rafr.review.known import LIVE, Decision, Known
-from rafr.review.picture import bounds_of
 from rafr.review.readout import Numbers
 from rafr.review.stage import VIEW_BUTTONS, clinical, serve, set_first_camera
 from rafr.review.tension import legend_html

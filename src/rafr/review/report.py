@@ -242,8 +242,8 @@ def save_pictures(
 
     Outlines show where each fragment should be: by the truth where it is known, else by the plan.
     """
+    from rafr.pictures.bones import save_before_after
     from rafr.review.curves import save_curves
-    from rafr.review.picture import save_before_after
 
     written = []
     poses = record.truth[-1].T_current_displaced if record.truth else {}
@@ -268,7 +268,7 @@ def save_xrays(folder: Path, case: Case, record: RunRecord) -> None:
     """
     if record.plan is None:
         return
-    from rafr.review.picture import save_picture
+    from rafr.pictures.bones import save_picture
     from rafr.xray.displacement import GRADED_VIEWS
     from rafr.xray.of_case import series_of_case
     from rafr.xray.view import DEVICES

@@ -18,10 +18,10 @@ from rafr.errors import RafrError
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.volume import Volume
+from rafr.pictures.bones import body_colours, bounds_of
+from rafr.pictures.lettering import Image, Label, draw_text
 from rafr.review.cut import MeshCutter
 from rafr.review.grey import GreyVolume
-from rafr.review.lettering import Image, Label, draw_text
-from rafr.review.picture import body_colours, bounds_of
 
 CT, CBCT = "CT", "CBCT"
 _MARGIN_MM = 30.0  # shown around the bones as the CT has them

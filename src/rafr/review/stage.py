@@ -12,7 +12,7 @@ import numpy as np
 
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.review.picture import beam
+from rafr.pictures.bones import beam
 from rafr.units import METRES_PER_MM
 
 _FIELD_OF_VIEW = np.radians(30.0)  # vertical; narrow, so that near bones do not look large
@@ -21,7 +21,7 @@ ASPECT = 1.1  # width by height of what the panel leaves of a small window
 _LETTERS = {"R": (-1, 0, 0), "L": (1, 0, 0), "H": (0, 0, 1), "F": (0, 0, -1), "A": (0, -1, 0), "P": (0, 1, 0)}
 _GAP = 12.0  # mm between bones and letters
 _LETTER_SIZE = 0.013  # m
-# button -> view of rafr.review.picture
+# button -> view of rafr.pictures.bones
 VIEW_BUTTONS = {"AP": "anterior", "inlet": "inlet", "outlet": "outlet", "PA": "posterior"}
 SIDE_BUTTONS = {"from the right": "lateral-right", "from the left": "lateral-left"}
 

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rafr.control.wrist import WristConfig
 from rafr.errors import InputError
 from rafr.resources import resource_path
 from rafr.robot.description import ARMS
+from rafr.robot.wrist import WristConfig
 from rafr.strict import dataclass_from, read_yaml
 
 _INDEX = "share/ament_index/resource_index/packages"

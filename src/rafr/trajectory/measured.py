@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from rafr.assessment import Assessment
 from rafr.cases.case import Case
-from rafr.control.live import LiveChain
-from rafr.control.path import ReductionPath
 from rafr.errors import InfeasibleError, InputError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
+from rafr.registration.live import LiveChain
 from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
+from rafr.trajectory.reduction_path import ReductionPath
 from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
 from rafr.trajectory.watch import TrackedTools
 from rafr.units import METRES_PER_MM, to_metres, to_mm

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.review.lettering import Image, captioned, with_side_letters
+from rafr.pictures.lettering import Image, captioned, with_side_letters
 from rafr.xray.displacement import SeenDisplacement
 from rafr.xray.projector import FloatImage
 from rafr.xray.view import View

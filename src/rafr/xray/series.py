@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rafr.geometry import RigidTransform
+from rafr.pictures.lettering import Image
 from rafr.progress import Progress, silent
-from rafr.review.lettering import Image
 from rafr.xray.displacement import FractureEdge, SeenDisplacement, matta_on_views, seen_displacement
 from rafr.xray.patient import XrayPatient, moved_by
 from rafr.xray.picture import Tone, caption_of, picture, sheet, verdict_of

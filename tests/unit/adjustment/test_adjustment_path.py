@@ -10,12 +10,12 @@ from rafr.adjustment import AdjusterConfig, AdjustmentKeeper, Ball, PathAdjuster
 from rafr.control.adjustment import Adjustment, joined
 from rafr.control.config import ArmControlConfig
 from rafr.control.correction import displaced
-from rafr.control.path import ReductionPath
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform, TriangleMesh, screw_interpolate
 from rafr.planning.path import Pull
 from rafr.tissue.cables import Cable, Rider, TissueModel
 from rafr.tissue.tension import TensionLaw, TensionLaws
+from rafr.trajectory.reduction_path import ReductionPath
 from rafr.units import to_metres
 
 NOTHING = np.zeros(6)

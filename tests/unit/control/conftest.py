@@ -10,9 +10,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from rafr.assessment import ACCEPTED
-from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, Tracking
+from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput
 from rafr.geometry import Plane, RigidTransform, screw_interpolate
 from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
+from rafr.registration.live import Tracking
 from rafr.robot.urdf import JointLimits
 from rafr.trajectory.result import ArmTrajectory
 from rafr.units import to_metres

@@ -9,8 +9,8 @@ import pytest
 from rafr.control.adjustment import Adjustment
 from rafr.control.arm import ArmControlConfig, ArmMode
 from rafr.control.correction import displaced
-from rafr.control.path import ReductionPath
 from rafr.geometry import RigidTransform, screw_interpolate
+from rafr.trajectory.reduction_path import ReductionPath
 from rafr.units import to_metres
 
 TARGET_DISTANCE = 2e-4  # m: the bound for the final error of the fragment

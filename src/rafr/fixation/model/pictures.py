@@ -48,7 +48,7 @@ def save_model_picture(path: Path, model: PelvisModel, size: tuple[int, int] = (
 
 
 def _outside(model: PelvisModel, view: str, size: tuple[int, int]) -> Any:
-    from rafr.review.picture import body_colours, render
+    from rafr.pictures.bones import body_colours, render
 
     colours = body_colours(model.region_names)
     painted: list[tuple[Any, ...]] = [(p.surface, colours[p.name]) for p in model.pieces]
@@ -61,7 +61,7 @@ def _outside(model: PelvisModel, view: str, size: tuple[int, int]) -> Any:
 
 
 def _joints(model: PelvisModel, size: tuple[int, int]) -> Any:
-    from rafr.review.picture import render
+    from rafr.pictures.bones import render
 
     painted: list[tuple[Any, ...]] = [
         (_dots(c.on_first.points[c.play <= 0], 0.8), _KINDS[c.kind]) for c in model.contacts if c.touching > 0

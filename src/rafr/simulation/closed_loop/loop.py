@@ -10,14 +10,15 @@ import numpy as np
 
 from rafr.assessment import Assessment
 from rafr.cases.load import open_case
-from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode, Tracking
+from rafr.cases.surface_points import surface_points
+from rafr.control.arm import ArmCommand, ArmControlConfig, ArmController, ArmInput, ArmMode
 from rafr.control.feed import JointFeed
-from rafr.control.live import surface_points
 from rafr.control.safety import SafetyConfig, SafetyDecision, SafetySupervisor
 from rafr.control.traction import TractionWatch
 from rafr.errors import InfeasibleError
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.procedure.traction import TractionFollower
+from rafr.registration.live import Tracking
 from rafr.risk.blocks import Block
 from rafr.risk.estimate import PATIENT_SOURCE, RiskEstimate
 from rafr.risk.patient import PatientRisk

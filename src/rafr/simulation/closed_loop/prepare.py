@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from rafr.cases.load import open_case
-from rafr.control.live import LiveChain
 from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
+from rafr.registration.live import LiveChain
 from rafr.robot.mobile import floor_transform
 from rafr.simulation.closed_loop.loop import require
 from rafr.simulation.closed_loop.run import gripped

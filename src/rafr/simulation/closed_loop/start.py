@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rafr.control.live import LiveChain
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
+from rafr.registration.live import LiveChain
 from rafr.room import FloorPose, OperatingRoom
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.embedded import EmbeddedPlant

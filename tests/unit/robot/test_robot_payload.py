@@ -5,11 +5,11 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from rafr.control.payload import Payload, identify_payload
 from rafr.control.posture_recording import PostureRecording, columns, read_postures, still_postures
-from rafr.control.wrist import Wrist, WristConfig, described_payload, read_payload, write_payload
 from rafr.errors import InfeasibleError, InputError
 from rafr.robot.arm import ArmModel
+from rafr.robot.payload import Payload, identify_payload
+from rafr.robot.wrist import Wrist, WristConfig, described_payload, read_payload, write_payload
 
 ARM = ArmModel.named()
 CONFIG = WristConfig(frame="flange")

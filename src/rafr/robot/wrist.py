@@ -9,11 +9,11 @@ import numpy as np
 import yaml
 
 from rafr.config import option
-from rafr.control.payload import Payload
 from rafr.files import written_whole
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import TIP, ArmModel
+from rafr.robot.payload import Payload
 from rafr.robot.urdf import joint_chain, link_inertia
 from rafr.strict import read_dataclass
 

@@ -4,8 +4,8 @@ import trimesh
 
 from rafr.errors import RafrError
 from rafr.geometry import RigidTransform, TriangleMesh
-from rafr.review.picture import VIEWS, body_colours, bounds_of, render, save_before_after
-from rafr.review.raycast import Painted, Scene, ShadingConfig
+from rafr.pictures.bones import VIEWS, body_colours, bounds_of, render, save_before_after
+from rafr.pictures.raycast import Painted, Scene, ShadingConfig
 
 RED, BLUE = (1.0, 0.1, 0.1), (0.1, 0.1, 1.0)
 BOX = np.array([[-60.0, -60, -60], [60, 60, 60]])
@@ -107,7 +107,7 @@ def test_an_outline_is_drawn_over_what_hides_it():
     ],
 )
 def test_every_shading_setting_is_seen(change):
-    from rafr.review.picture import _camera
+    from rafr.pictures.bones import _camera
 
     # one ball far in front of two that touch: a depth step within a body, and a hollow
     pair = trimesh.util.concatenate(

@@ -17,8 +17,8 @@ from rafr.errors import RafrError
 from rafr.files import written_whole
 from rafr.geometry import TriangleMesh
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.review.lettering import Colour, Image, captioned, with_legend, with_side_letters
-from rafr.review.raycast import Camera, Painted, Scene, silhouette_lines
+from rafr.pictures.lettering import Colour, Image, captioned, with_legend, with_side_letters
+from rafr.pictures.raycast import Camera, Painted, Scene, silhouette_lines
 
 _TILT = np.radians(40.0)  # beam tilt of the inlet and outlet views (Pennal 1980)
 # view -> (beam direction, label on the picture's left, on its right); LPS: x left, y posterior, z superior

@@ -1,0 +1,1 @@
+"""Pictures of bones without a window: ray-cast on the CPU, lettered."""
