@@ -9,7 +9,7 @@ UNIT = "tests/unit"
 # beginning of a command, with options it must have -> the test file that runs it
 RUN_BY = (
     ("rafr bench", UNIT + "/bench/test_cli_bench.py"),
-    ("rafr calibrate payload", UNIT + "/control/test_robot_payload.py"),
+    ("rafr calibrate payload", UNIT + "/robot/test_robot_payload.py"),
     ("rafr calibrate pivot", UNIT + "/tracking/test_tracking_calibrate_command.py"),
     ("rafr campaign", UNIT + "/cli/test_cli_campaign.py"),
     ("rafr case new", UNIT + "/cases/test_cases_cli.py"),
