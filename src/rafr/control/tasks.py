@@ -138,7 +138,8 @@ class Clamping:
             self.T_fragment_clamp = mean_transform(self._samples)
             return Step(q, 1.0, done=f"clamped, measured from {len(self._samples)} samples")
         if held > config.clamp_timeout:
-            return Step(q, stop="clamped, but the fragment is not tracked")
+            why = "the tracker does not see pelvis, base and fragment together; does the robot hide a tool?"
+            return Step(q, stop=f"clamped, but {why}")
         return Step(q)
 
 
