@@ -14,7 +14,7 @@ from rafr.simulation.faults import FaultConfig
 
 def at_the_pins(folder: Path, file: Path, seed: int = 1) -> Start:
     """The base docked, the arm at the pins, the reduction's trajectory found."""
-    return prepare(str(folder), ReductionPlan.from_json(json.loads(file.read_text())), seed)
+    return prepare(str(folder), ReductionPlan.from_json(json.loads(file.read_text(encoding="utf-8"))), seed)
 
 
 def reduce(start: Start, fault: str = "") -> ReductionRun:

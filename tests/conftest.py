@@ -149,7 +149,7 @@ def _page_socket(profile: Path) -> str:
     deadline = time.monotonic() + 60.0
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, StopIteration, IndexError):
-            port = (profile / "DevToolsActivePort").read_text().splitlines()[0]
+            port = (profile / "DevToolsActivePort").read_text(encoding="utf-8").splitlines()[0]
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=5) as answer:
                 return next(t["webSocketDebuggerUrl"] for t in json.load(answer) if t["type"] == "page")
         time.sleep(0.1)

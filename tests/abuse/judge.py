@@ -107,7 +107,7 @@ def limits() -> Iterator[None]:
         raise TooSlowError
 
     before = resource.getrlimit(resource.RLIMIT_AS)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     old = signal.signal(signal.SIGPROF, late)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MOST_BYTES, before[1]))
     signal.setitimer(signal.ITIMER_PROF, MOST_SECONDS)

@@ -198,7 +198,8 @@ def vsd(folder: Path) -> Path:
     from scipy.io import savemat
 
     names = {"left_hip": "Hip_L", "right_hip": "Hip_R", "sacrum": "Sacrum"}
-    bones = np.empty(3, dtype=object)
+    bones = np.empty(4, dtype=object)
+    bones[3] = {"name": "Femur_L", "mesh": np.empty((0, 0))}  # as in some files of the collection
     for k, (name, centre) in enumerate(BONES.items()):
         mesh = ball(centre)
         bones[k] = {

@@ -74,7 +74,7 @@ def test_json_holds_finite_numbers_and_every_key_once(content, tmp_path):
 def test_a_value_cannot_write_over_the_terminal_or_fill_it(tmp_path):
     reader = BY_NAME["case.yaml"]
     path = reader.make(tmp_path)
-    data = yaml.safe_load(path.read_text())
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
     path.write_text(yaml.safe_dump(data | {"\x1b[2J\nlost": "x" * 100_000}))
     assert "unknown key" in refusal(reader, path)
     path.write_text(yaml.safe_dump(data | {"patient_mass_kg": ["x" * 100_000] * 9}))
@@ -254,7 +254,7 @@ def test_what_an_unclosed_recording_holds_up_to_the_cut_is_read(tmp_path):
 )
 def test_a_number_missing_in_a_muscle_model_is_one_line(old, new, tmp_path):
     path = seeds.opensim(tmp_path)
-    path.write_text(path.read_text().replace(old, new))
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new))
     refusal(BY_NAME["muscles .osim"], path)
 
 
@@ -294,13 +294,15 @@ def test_an_nrrd_that_would_end_the_process_is_refused(field, tmp_path):
 @pytest.mark.parametrize("place", [None, [1.0, 2.0], [1.0, None, 2.0]])
 def test_a_landmark_that_is_no_place_is_refused(place, tmp_path):
     path = seeds.truth(tmp_path)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"landmarks_mm": {"asis": place}}))
+    path.write_text(
+        json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"landmarks_mm": {"asis": place}})
+    )
     refusal(BY_NAME["truth"], path)
 
 
 def test_a_screw_without_an_end_is_refused(tmp_path):
     path = seeds.case_file(tmp_path)
-    data = yaml.safe_load(path.read_text())
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
     data["screws"][0]["tip_mm"][2] = float("nan")
     path.write_text(yaml.safe_dump(data))
     assert "screws[0].tip_mm" in refusal(BY_NAME["case.yaml"], path)
@@ -318,7 +320,7 @@ def test_a_transform_that_ends_the_library_is_one_line(tmp_path, capfd):
 def test_a_name_no_file_can_have_is_one_line(tmp_path):
     path = seeds.case_file(tmp_path)
     for name in ("x" * 5000, "a\0b"):
-        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"labels": name}))
+        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text(encoding="utf-8")) | {"labels": name}))
         assert "no such file" in refusal(BY_NAME["case.yaml"], path)
 
 
@@ -334,13 +336,13 @@ def test_a_trajectory_message_has_a_value_for_every_joint_in_every_point():
 @pytest.mark.parametrize("number", ["1e30", "0.5", "-1e17"])
 def test_a_frame_number_is_a_whole_number(number, tmp_path):
     path = seeds.sequence(tmp_path)
-    path.write_text(path.read_text().replace("FrameNumber = 2", f"FrameNumber = {number}"))
+    path.write_text(path.read_text(encoding="utf-8").replace("FrameNumber = 2", f"FrameNumber = {number}"))
     assert "FrameNumber of frame 2" in refusal(BY_NAME["tracker sequence"], path)
 
 
 def test_a_report_whose_numbers_are_texts_is_one_line(tmp_path):
     path = seeds.report(tmp_path)
-    report = json.loads(path.read_text())
+    report = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(report | {key: "x" for key, v in report.items() if isinstance(v, float)}))
     refusal(BY_NAME["operation report"], path)
 
@@ -363,4 +365,4 @@ def test_a_definition_of_many_lines_is_complained_of_in_one(tmp_path):
 
 def test_the_seeds_of_the_images_are_what_their_names_say(tmp_path):
     assert sitk.ReadImage(str(seeds.volume(tmp_path, "image.mha"))).GetSize() == (5, 6, 7)
-    assert json.loads(seeds.plan(tmp_path).read_text())["hash"] == seeds.reduction_plan().hash
+    assert json.loads(seeds.plan(tmp_path).read_text(encoding="utf-8"))["hash"] == seeds.reduction_plan().hash

@@ -50,7 +50,11 @@ def finished(case_folder, tmp_path_factory):
     result = subprocess.run(
         sim(case_folder, out, "--auto-approve"), capture_output=True, text=True, timeout=1500, check=False
     )
-    report = json.loads((out / "report.json").read_text()) if (out / "report.json").exists() else None
+    report = (
+        json.loads((out / "report.json").read_text(encoding="utf-8"))
+        if (out / "report.json").exists()
+        else None
+    )
     assert report is not None, result.stdout[-3000:] + result.stderr[-3000:]
     return result, out, report
 
@@ -132,7 +136,7 @@ def test_ctrl_c_ends_every_node_and_leaves_a_report(case_folder, tmp_path):
     while nodes_running(out) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert nodes_running(out) == []
-    report = json.loads((out / "report.json").read_text())
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert report["outcome"] == "aborted"
     assert report["auto_approved"] is False
     assert report["approval"]["approver"] == ""

@@ -42,14 +42,17 @@ def tutorial(folders):
 def test_what_the_tutorial_tells_to_run_leaves_what_it_says(tutorial):
     for name in ("case/overview.png", "pictures/target.png", "radiographs/ap.png"):
         assert (tutorial / name).stat().st_size > 10_000, name
-    assert json.loads((tutorial / "registration.json").read_text())["assessment"]["accepted"]
-    plan = json.loads((tutorial / "plan.json").read_text())
+    assert json.loads((tutorial / "registration.json").read_text(encoding="utf-8"))["assessment"]["accepted"]
+    plan = json.loads((tutorial / "plan.json").read_text(encoding="utf-8"))
     assert plan["assessment"]["accepted"]
-    assert json.loads((tutorial / "exchange/export.json").read_text())["plan_hash"] == plan["hash"]
+    assert (
+        json.loads((tutorial / "exchange/export.json").read_text(encoding="utf-8"))["plan_hash"]
+        == plan["hash"]
+    )
 
 
 def test_the_plans_target_is_as_near_to_the_truth_as_it_expects(tutorial):
-    plan = ReductionPlan.from_json(json.loads((tutorial / "plan.json").read_text()))
+    plan = ReductionPlan.from_json(json.loads((tutorial / "plan.json").read_text(encoding="utf-8")))
     error = import_module("02_plan").errors(tutorial / "case", plan)["left_iliac_wing"]
     assert error["mean_mm"] < 1.0
     assert error["mean_mm"] < 2.0 * plan.body("left_iliac_wing").expected_error_mm

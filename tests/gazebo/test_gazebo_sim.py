@@ -20,7 +20,7 @@ def test_the_procedure_ends_reduced(case, tmp_path):
         check=False,
     )
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    report = json.loads((out / "report.json").read_text())
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert report["outcome"] == "reduced"
     for body in report["bodies"].values():
         assert body["residual_to_plan_mm"]["mean"] < 1.0

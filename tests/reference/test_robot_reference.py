@@ -76,9 +76,9 @@ _Loader.add_constructor("!degrees", lambda loader, node: float(loader.construct_
 @pytest.mark.parametrize("name", DH)
 def test_config_is_a_true_transcript_of_the_manufacturers_tables(robots_folder, name):
     def table(file):
-        return yaml.load((robots_folder / "ur" / "config" / name / file).read_text(), _Loader)
+        return yaml.load((robots_folder / "ur" / "config" / name / file).read_text(encoding="utf-8"), _Loader)
 
-    ours = yaml.safe_load(resource_path(f"config/{name}.yaml").read_text())
+    ours = yaml.safe_load(resource_path(f"config/{name}.yaml").read_text(encoding="utf-8"))
     joints = {joint["link"].removesuffix("_link"): joint for joint in ours["joints"].values()}
     for link, values in table("default_kinematics.yaml")["kinematics"].items():
         if link != "hash":
@@ -106,8 +106,11 @@ def test_config_is_a_true_transcript_of_the_manufacturers_tables(robots_folder, 
 @pytest.mark.data
 def test_the_franka_is_a_true_transcript_of_the_manufacturers_tables(robots_folder):
     folder = robots_folder / "franka" / "robots" / "fr3"
-    theirs = {t: yaml.safe_load((folder / f"{t}.yaml").read_text()) for t in ("kinematics", "joint_limits")}
-    ours = yaml.safe_load(resource_path("config/fr3.yaml").read_text())
+    theirs = {
+        t: yaml.safe_load((folder / f"{t}.yaml").read_text(encoding="utf-8"))
+        for t in ("kinematics", "joint_limits")
+    }
+    ours = yaml.safe_load(resource_path("config/fr3.yaml").read_text(encoding="utf-8"))
     poses = [(joint["origin"], f"joint{i + 1}") for i, joint in enumerate(ours["joints"].values())]
     for got, name in [*poses, (ours["flange"], "joint8")]:
         values = theirs["kinematics"][name]["kinematic"]
@@ -116,7 +119,9 @@ def test_the_franka_is_a_true_transcript_of_the_manufacturers_tables(robots_fold
     for i, joint in enumerate(ours["joints"].values()):
         limit = theirs["joint_limits"][f"joint{i + 1}"]["limit"]
         assert {k: joint["limit"][k] for k in limit} == limit
-    for i, (link, inertial) in enumerate(yaml.safe_load((folder / "inertials.yaml").read_text()).items()):
+    for i, (link, inertial) in enumerate(
+        yaml.safe_load((folder / "inertials.yaml").read_text(encoding="utf-8")).items()
+    ):
         got = list(ours["links"].values())[i]["inertia"]
         assert link == f"link{i}"
         assert got["mass"] == inertial["mass"]
@@ -127,8 +132,8 @@ def test_the_franka_is_a_true_transcript_of_the_manufacturers_tables(robots_fold
 @pytest.mark.data
 def test_the_lbrs_ranges_and_speeds_are_a_true_transcript(robots_folder):
     path = robots_folder / "lbr" / "lbr_description" / "urdf" / "med14" / "joint_limits.yaml"
-    ours = yaml.safe_load(resource_path("config/lbr_med14.yaml").read_text())
-    for name, values in yaml.safe_load(path.read_text()).items():
+    ours = yaml.safe_load(resource_path("config/lbr_med14.yaml").read_text(encoding="utf-8"))
+    for name, values in yaml.safe_load(path.read_text(encoding="utf-8")).items():
         got = ours["joints"][f"lbr_{name}"]["limit"]
         theirs = [values[k] for k in ("lower", "upper", "velocity")]
         assert [got[k] for k in ("lower_deg", "upper_deg", "velocity_deg_s")] == theirs

@@ -50,7 +50,7 @@ class Lab:
         return process
 
     def log(self, executable):
-        return (self._logs / f"{executable}.log").read_text()
+        return (self._logs / f"{executable}.log").read_text(encoding="utf-8")
 
     def listen(self, message_type, topic, qos=10):
         self.node.create_subscription(message_type, topic, self.received[topic].append, qos)

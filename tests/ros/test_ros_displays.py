@@ -27,7 +27,7 @@ def case_folder(tmp_path_factory):
 
 def displays():
     """[(class, settings)] of the configuration."""
-    listed = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Displays"]
+    listed = yaml.safe_load(RVIZ.read_text(encoding="utf-8"))["Visualization Manager"]["Displays"]
     return [(d["Class"].split("/")[1], d) for d in listed]
 
 

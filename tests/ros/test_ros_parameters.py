@@ -36,7 +36,7 @@ def configs(executable):
         executable, executable
     )
     module = importlib.import_module(f"rafr.nodes.{executable}")
-    tree = ast.parse((FOLDER / f"{executable}.py").read_text())
+    tree = ast.parse((FOLDER / f"{executable}.py").read_text(encoding="utf-8"))
     names = [
         node.args[0].id
         for node in ast.walk(tree)
@@ -94,7 +94,7 @@ def bare(ros_domain):
 
 
 def test_every_node_declares_all_its_parameters_from_configs():
-    declaring = [p.stem for p in FOLDER.glob("*.py") if "declare_parameter" in p.read_text()]
+    declaring = [p.stem for p in FOLDER.glob("*.py") if "declare_parameter" in p.read_text(encoding="utf-8")]
     assert declaring == ["runtime"]
     assert len(executables()) > 14
     assert all(configs(name) for name in executables())

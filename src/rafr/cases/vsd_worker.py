@@ -2,8 +2,8 @@
 
     python -m rafr.cases.vsd_worker FILE.mat OUT.npz
 
-OUT gets `<name> vertices` (n, 3) and `<name> faces` (m, 3) of every bone as the file has them; exit code 1
-and one line on standard output where it is no such file.
+OUT gets `<name> vertices` (n, 3) and `<name> faces` (m, 3) of every bone that has a mesh, as the file has
+them; exit code 1 and one line on standard output where it is no such file.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def main(source: str, target: str) -> int:
         arrays = {
             f"{bone.name} {part}": np.asarray(getattr(bone.mesh, part), dtype=float)
             for bone in np.atleast_1d(content["B"])
+            if np.size(bone.mesh)  # some files lack a femur's
             for part in ("vertices", "faces")
         }
     except Exception as error:  # SciPy and a struct of another make raise many kinds

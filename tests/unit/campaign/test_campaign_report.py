@@ -26,7 +26,7 @@ def test_the_document_holds_goals_worst_cases_and_pictures(tmp_path, config, red
     for result in results:
         folder.keep(Finished(result, {"before_after.png": picture} if result.outcome == "refused" else {}))
     save_report(folder, config, results, summary(results))
-    html = (folder.path / "campaign.html").read_text()
+    html = (folder.path / "campaign.html").read_text(encoding="utf-8")
     assert "Campaign of 5 virtual patients" in html
     assert "not reached" in html
     assert LEFT_OUT["loop"].split(".")[0] in html
@@ -34,14 +34,14 @@ def test_the_document_holds_goals_worst_cases_and_pictures(tmp_path, config, red
     assert html.count("data:image/jpeg") == 2  # the charts, and the one patient with a picture
     assert "http" not in html.replace("http-equiv", "")
     assert html.index("Patient 4: ") < html.index("Patient 3: ") < html.index("Patient 0: ")
-    assert json.loads((folder.path / "statistics.json").read_text())["n"] == 5
+    assert json.loads((folder.path / "statistics.json").read_text(encoding="utf-8"))["n"] == 5
 
 
 def test_a_campaign_without_anyone_reduced_has_a_report(tmp_path, config, refused):
     folder = CampaignFolder.opened(tmp_path / "c", config)
     results = [refused(0), refused(1, "process killed", outcome="failed")]
     save_report(folder, config, results, summary(results))
-    assert "failed at plan: process killed" in (folder.path / "campaign.html").read_text()
+    assert "failed at plan: process killed" in (folder.path / "campaign.html").read_text(encoding="utf-8")
 
 
 def test_the_cause_of_a_residual_is_its_largest_part(reduced, refused):

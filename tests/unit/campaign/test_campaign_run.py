@@ -100,7 +100,7 @@ def test_other_settings_or_foreign_files_are_refused(tmp_path, config, well):
     with pytest.raises(InputError, match="holds no campaign"):
         CampaignFolder.opened(tmp_path / "other", config)
     damaged = folder.of(0) / "patient.json"
-    data = json.loads(damaged.read_text())
+    data = json.loads(damaged.read_text(encoding="utf-8"))
     for text in ("{", json.dumps({**data, "outcome": "dead"}), json.dumps({**data, "patient": {}})):
         damaged.write_text(text)
         with pytest.raises(InputError, match=r"patient\.json: (is no result|not valid JSON)"):

@@ -127,7 +127,7 @@ def test_show_draws_the_case_and_gives_its_facts(case, capfd, tmp_path):
 
 def test_show_refuses_a_yaml_typo_and_an_absent_label(case, capfd):
     path = case.folder / CASE_FILE
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("bodies:", "bodys:"))
     assert "'bodies'" in refused(capfd, "case", "show", case.folder)
     path.write_text(text.replace("left_hip: [11]", "left_hip: [14]"))

@@ -112,7 +112,7 @@ def test_a_damaged_cbct_is_refused(case):
 
 def test_a_yaml_typo_gets_a_hint(case):
     path = case.folder / CASE_FILE
-    path.write_text(path.read_text().replace("labels: labels", "lables: labels"))
+    path.write_text(path.read_text(encoding="utf-8").replace("labels: labels", "lables: labels"))
     assert "'labels'" in refusal(case.folder)
 
 

@@ -214,7 +214,9 @@ def test_the_same_seed_makes_the_same_case_and_another_seed_another(folder, pelv
         first, again = (read_volume(d / file).array for d in (folder, tmp_path / "again"))
         assert np.array_equal(first, again)
     truth, other = read_truth(folder), read_truth(tmp_path / "other")
-    assert (tmp_path / "again" / "truth.json").read_text() == (folder / "truth.json").read_text()
+    assert (tmp_path / "again" / "truth.json").read_text(encoding="utf-8") == (
+        folder / "truth.json"
+    ).read_text(encoding="utf-8")
     assert not np.allclose(truth.T_cbct_marker.matrix, other.T_cbct_marker.matrix)
 
 

@@ -40,7 +40,7 @@ def campaign(folder, *options):
 def test_goals_reached_end_with_0_and_missed_ones_with_1(done, tmp_path, capsys):
     out = tmp_path / "statistics.json"
     assert campaign(done(0.5), "--json", str(out)) == 0
-    found = json.loads(out.read_text())
+    found = json.loads(out.read_text(encoding="utf-8"))
     assert found["reached"]
     assert found["quantities"]["residual_mm"]["mean"] == pytest.approx(0.5)
     assert "3 patients: 3 reduced" in capsys.readouterr().out

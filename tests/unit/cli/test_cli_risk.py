@@ -38,14 +38,14 @@ def test_people_are_simulated_trained_on_evaluated_and_monitored(tmp_path, capsy
     assert main(["risk", "simulate", "-o", str(folder), *small]) == 2  # never mixed with others
     files = sorted(str(p) for p in folder.glob("*.csv"))
     assert len(files) == 2 * 3
-    assert "No person was measured" in (folder / "SYNTHETIC.txt").read_text()
+    assert "No person was measured" in (folder / "SYNTHETIC.txt").read_text(encoding="utf-8")
     options = ["--window", "1.5", "--step", "0.25", "--model", "logistic", "--least", "0"]
     report = tmp_path / "report.json"
     assert main(["risk", "train", *files, *options, "-o", str(model), "--json", str(report)]) == 0
-    assert json.loads(report.read_text())["schema"]["synthetic"]
+    assert json.loads(report.read_text(encoding="utf-8"))["schema"]["synthetic"]
     out = ["-o", str(tmp_path / "pictures"), "--json", str(report), "--importance"]
     assert main(["risk", "evaluate", *files, *options, *out]) == 0
-    result = json.loads(report.read_text())
+    result = json.loads(report.read_text(encoding="utf-8"))
     for source in ("emg", "imu", "fusion"):
         assert 0.0 <= result[source]["leave_one_subject_out"]["balanced_accuracy"] <= 1.0
         assert result[source]["random_split"]["windows_sharing_samples_with_training"] > 0.9
@@ -55,7 +55,7 @@ def test_people_are_simulated_trained_on_evaluated_and_monitored(tmp_path, capsy
     assert (tmp_path / "pictures" / "people.png").stat().st_size > 5000
     capsys.readouterr()
     code = main(["risk", "monitor", str(model), *files[:3], "--json", str(report)])
-    events = json.loads(report.read_text())["events"]
+    events = json.loads(report.read_text(encoding="utf-8"))["events"]
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == events
     assert code == (0 if any(e["kind"] in ("heavy", "light") for e in events) else 1)
     assert events

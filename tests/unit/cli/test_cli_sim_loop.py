@@ -171,7 +171,7 @@ def test_a_hung_node_does_nothing_more_is_no_death_and_still_ends_with_the_run(m
     pid = follower.supervisor.pid("arm_controller")
     follower.run()
     assert follower.record.lost == []
-    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     assert state == "T"
     follower.supervisor.stop()
     assert not Path(f"/proc/{pid}").exists()

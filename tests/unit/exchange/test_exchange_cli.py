@@ -35,8 +35,10 @@ def test_without_a_choice_everything_is_written(tmp_path, case, plan, plan_file,
         "meshes/achieved/left_hip.stl",
         "transforms/planned/left_ischium.tfm",
     ):
-        assert (out / name).stat().st_size == json.loads((tmp_path / "e.json").read_text())["files"][name]
-    index = json.loads((out / "export.json").read_text())
+        assert (out / name).stat().st_size == json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))[
+            "files"
+        ][name]
+    index = json.loads((out / "export.json").read_text(encoding="utf-8"))
     assert index["plan_hash"] == plan.hash
     assert np.allclose(index["T_achieved_displaced"]["left_hip"], goals["left_hip"].matrix)
     read = read_targets(out / "transforms" / "planned", case)
@@ -126,4 +128,6 @@ def test_a_plan_is_made_to_the_targets_of_the_files(tmp_path, case, plan, goals,
     assert main(["plan", str(case.folder), "--targets", str(folder), "--json", str(tmp_path / "p.json")]) == 0
     assert np.abs(asked["left_hip"].matrix - goals["left_hip"].matrix).max() < 1e-12
     assert np.array_equal(asked["left_ischium"].matrix, np.eye(4))
-    assert json.loads((tmp_path / "p.json").read_text())["method"].startswith("given: left_hip;")
+    assert json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))["method"].startswith(
+        "given: left_hip;"
+    )

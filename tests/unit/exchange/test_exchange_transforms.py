@@ -159,7 +159,13 @@ def test_targets_that_are_not_there_are_refused(tmp_path, case):
 
 def test_the_example_of_the_documentation(tmp_path):
     write_motion(tmp_path / "left_hip.tfm", RigidTransform.from_translation([10.0, 0.0, 5.0]))
-    parameters = (tmp_path / "left_hip.tfm").read_text().split("Parameters: ")[1].split("\n")[0].split()
+    parameters = (
+        (tmp_path / "left_hip.tfm")
+        .read_text(encoding="utf-8")
+        .split("Parameters: ")[1]
+        .split("\n")[0]
+        .split()
+    )
     assert [float(p) for p in parameters[9:]] == [-10.0, 0.0, -5.0]
     itk = sitk.ReadTransform(str(tmp_path / "left_hip.tfm"))
     reduced = itk.GetInverse().TransformPoint((1.0, 2.0, 3.0))

@@ -148,7 +148,7 @@ def test_companions_bring_the_description_the_manager_and_the_controllers(arm, s
 def test_every_controller_spawned_is_configured_and_its_sensor_described(arm):
     manager, sensor = {}, ""
     for name in ("controllers.yaml", f"controllers_{arm}.yaml", f"hardware_{arm}.yaml"):
-        parameters = yaml.safe_load(resource_path(f"config/{name}").read_text())
+        parameters = yaml.safe_load(resource_path(f"config/{name}").read_text(encoding="utf-8"))
         manager |= parameters.get("/rafr/controller_manager", {}).get("ros__parameters", {})
         broadcaster = parameters.get("/rafr/force_torque_sensor_broadcaster", {})
         sensor = broadcaster.get("ros__parameters", {}).get("sensor_name", sensor)

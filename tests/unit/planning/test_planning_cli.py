@@ -53,9 +53,9 @@ def test_a_missing_case_is_one_line_and_exit_code_2(tmp_path, capsys):
 def test_an_accepted_plan_exits_0_and_its_json_reads_back(planned, tmp_path, capsys):
     planned(plan(ACCEPTED))
     assert main(["plan", "CASE", "--json", str(tmp_path / "plan.json")]) == 0
-    read = ReductionPlan.from_json(json.loads((tmp_path / "plan.json").read_text()))
+    read = ReductionPlan.from_json(json.loads((tmp_path / "plan.json").read_text(encoding="utf-8")))
     assert read.hash == plan(ACCEPTED).hash
-    assert "planned" in json.loads((tmp_path / "plan.json").read_text())["pelvis"]
+    assert "planned" in json.loads((tmp_path / "plan.json").read_text(encoding="utf-8"))["pelvis"]
     assert "accepted" in capsys.readouterr().out
 
 

@@ -41,7 +41,7 @@ def test_good_cbct_gives_json_table_and_picture(folder, tmp_path, capsys, phanto
     out = tmp_path / "result.json"
     code = main(["register", str(folder), "--json", str(out), "-o", str(tmp_path / "pictures")])
     assert code == 0
-    data = json.loads(out.read_text())
+    data = json.loads(out.read_text(encoding="utf-8"))
     assert list(data["bodies"]) == ["reference", "fragment"]
     assert data["assessment"] == {"accepted": True, "reasons": []}
     assert data["seconds"] > 0

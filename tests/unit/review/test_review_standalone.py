@@ -39,10 +39,13 @@ def test_a_decision_is_kept_with_the_plan_it_is_about(review):
     review.show(plan)
     assert not review.folder.exists()  # nothing is written before somebody decides
     review._decide(BY_WHO)
-    kept = json.loads((review.folder / DECISION).read_text())
+    kept = json.loads((review.folder / DECISION).read_text(encoding="utf-8"))
     assert kept["plan_hash"] == plan.hash
     assert (kept["approve"], kept["approver"], kept["reason"]) == (True, "Dr. Who", "fits")
-    assert ReductionPlan.from_json(json.loads((review.folder / PLAN).read_text())).hash == plan.hash
+    assert (
+        ReductionPlan.from_json(json.loads((review.folder / PLAN).read_text(encoding="utf-8"))).hash
+        == plan.hash
+    )
     assert "Approved by Dr. Who" in status(review)
     assert not review.page._known.decidable
 

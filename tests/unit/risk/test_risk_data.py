@@ -29,7 +29,7 @@ def path(tmp_path):
 
 
 def change(path, edit):
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join(edit(lines)) + "\n")
 
 
@@ -47,7 +47,7 @@ def replaced(lines, where, cell):
 
 
 def test_a_trigno_export_has_56_columns_and_reads_back_in_si(path):
-    assert len(path.read_text().split("\n", 1)[0].split(",")) == 56
+    assert len(path.read_text(encoding="utf-8").split("\n", 1)[0].split(",")) == 56
     written, read = short(), read_recording(path)
     assert (read.subject, read.trial, read.intervals[0].label) == ("P1", "High 1", "High")
     np.testing.assert_allclose(read.emg, written.emg, rtol=1e-5)  # six digits

@@ -43,14 +43,14 @@ def test_floor_poses_and_transforms_are_inverse(x, y, theta):
 
 
 def test_a_negative_wheel_radius_is_an_input_error(tmp_path):
-    text = resource_path("config/mobile_base.yaml").read_text()
+    text = resource_path("config/mobile_base.yaml").read_text(encoding="utf-8")
     path = tmp_path / "base.yaml"
     path.write_text(text.replace("radius: 0.10", "radius: -0.10"))
     with pytest.raises(InputError, match="wheel: wheel radius and track must be positive"):
         DifferentialDrive.from_yaml(path)
 
 
-MECANUM = resource_path("config/mecanum_base.yaml").read_text()
+MECANUM = resource_path("config/mecanum_base.yaml").read_text(encoding="utf-8")
 
 
 @given(RATE, RATE, RATE)

@@ -211,7 +211,7 @@ def test_a_posture_shorter_than_asked_for_is_none():
 def test_a_bad_recording_is_one_clear_line(tmp_path, edit, words):
     _, readings, q = postures(n=2)
     path = record(tmp_path / "r.csv", q, readings)
-    path.write_text("\n".join(edit(path.read_text().splitlines())))
+    path.write_text("\n".join(edit(path.read_text(encoding="utf-8").splitlines())))
     with pytest.raises(InputError, match=words):
         read_postures(path, ARM.joint_names)
 
@@ -225,7 +225,7 @@ def test_the_command_writes_payload_and_json_for_a_good_recording(tmp_path, caps
     path = record(tmp_path / "r.csv", q, readings)
     out, result = tmp_path / "out", tmp_path / "r.json"
     assert main(["calibrate", "payload", str(path), "-o", str(out), "--json", str(result)]) == 0
-    data = json.loads(result.read_text())
+    data = json.loads(result.read_text(encoding="utf-8"))
     assert data["mass_kg"] == pytest.approx(TRUE.mass, abs=0.02)
     assert data["postures"] == 8
     assert data["assessment"]["accepted"] is True

@@ -12,7 +12,7 @@ from rafr.geometry import RigidTransform
 from rafr.resources import resource_path
 from rafr.room import Box, Disc, OperatingRoom, side_of
 
-TEXT = resource_path("config/operating_room.yaml").read_text()
+TEXT = resource_path("config/operating_room.yaml").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -42,14 +42,14 @@ def wait_until(condition, seconds=10.0):
 
 def alive(pid: int) -> bool:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
         return False
     return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def up(logs: Path, *names: str) -> bool:
-    return wait_until(lambda: all((logs / f"{n}.log").read_text().strip() for n in names))
+    return wait_until(lambda: all((logs / f"{n}.log").read_text(encoding="utf-8").strip() for n in names))
 
 
 def test_a_dying_program_is_reported_once_by_name_with_its_last_words(tmp_path):
@@ -83,7 +83,7 @@ def test_stop_ends_programs_that_ignore_polite_signals(tmp_path):
 def test_grandchildren_end_too(tmp_path):
     with Supervisor([program("parent", PARENT)], tmp_path, config=QUICK):
         assert up(tmp_path, "parent")
-        grandchild = int((tmp_path / "parent.log").read_text())
+        grandchild = int((tmp_path / "parent.log").read_text(encoding="utf-8"))
         assert alive(grandchild)
     assert wait_until(lambda: not alive(grandchild))
 
@@ -104,7 +104,7 @@ def test_a_program_may_close_its_files_when_asked_to_end(tmp_path):
     )
     with Supervisor([program("recorder", code)], tmp_path, config=QUICK):
         assert up(tmp_path, "recorder")
-    assert "closed the file" in (tmp_path / "recorder.log").read_text()
+    assert "closed the file" in (tmp_path / "recorder.log").read_text(encoding="utf-8")
 
 
 MAIN = """
@@ -155,7 +155,7 @@ def test_a_dead_or_hung_program_can_be_started_again_and_its_log_goes_on(tmp_pat
         if end == "kill":
             assert wait_until(supervisor.deaths)
         supervisor.restart("node")
-        assert wait_until(lambda: (tmp_path / "node.log").read_text().split() == ["up", "up"])
+        assert wait_until(lambda: (tmp_path / "node.log").read_text(encoding="utf-8").split() == ["up", "up"])
         assert not alive(first)
         assert alive(supervisor.pid("node"))
         assert supervisor.deaths() == []

@@ -85,7 +85,7 @@ def test_pivot_gives_json_tables_and_picture(recording, tmp_path, capsys):
         )
         == 0
     )
-    data = json.loads(out.read_text())
+    data = json.loads(out.read_text(encoding="utf-8"))
     assert data["tip_mm"] == pytest.approx(TIP, abs=0.1)
     assert data["assessment"] == {"accepted": True, "reasons": []}
     assert [d["frames"] for d in data["dwells"]] == FRAMES.split(",")
@@ -115,7 +115,7 @@ def test_phantom_gives_json_tables_and_picture(tip, recording, landmarks, tmp_pa
     out = tmp_path / "phantom.json"
     options = ["--frames", FRAMES, *tip, "--targets", landmarks, "--json", str(out), "-o", str(tmp_path)]
     assert main(["calibrate", "phantom", recording, landmarks, *options]) == 0
-    data = json.loads(out.read_text())
+    data = json.loads(out.read_text(encoding="utf-8"))
     assert data["fre_mm"] < 0.1
     assert data["fle_mm"] == pytest.approx(data["fre_mm"] * np.sqrt(2))  # four landmarks
     assert np.allclose(data["T_reference_phantom"], T_REFERENCE_PHANTOM.matrix, atol=0.1)
@@ -137,7 +137,7 @@ def test_hand_eye_gives_json_tables_and_picture(arm_recording, tmp_path, capsys)
     out = tmp_path / "hand_eye.json"
     options = ["--tool", "Tool", "--reference", "BaseMarker", "--json", str(out), "-o", str(tmp_path)]
     assert main(["calibrate", "hand-eye", path, *options]) == 0
-    data = json.loads(out.read_text())
+    data = json.loads(out.read_text(encoding="utf-8"))
     assert np.allclose(data["T_flange_tool"], X.matrix, atol=0.2)
     assert np.allclose(data["T_base_marker"], Z.matrix, atol=0.2)
     assert data["sd"]["T_base_marker"]["sd_mm"] < 0.2

@@ -21,9 +21,9 @@ CONFIGS = (
 
 
 def test_every_parameter_of_the_file_is_one_of_the_nodes():
-    parameters = yaml.safe_load(resource_path("config/tracker.yaml").read_text())["/rafr/tracker"][
-        "ros__parameters"
-    ]
+    parameters = yaml.safe_load(resource_path("config/tracker.yaml").read_text(encoding="utf-8"))[
+        "/rafr/tracker"
+    ]["ros__parameters"]
     assert parameters.pop("use_sim_time") is False
     assert parameters.pop("driver") in DEVICES
     assert ToolNames.parse(parameters.pop("tools")).missing >= {"reference", "base"}

@@ -35,7 +35,7 @@ def test_pixels_behind_the_header_are_not_looked_at(write_sequence):
 
 def test_header_of_another_writer_is_read_the_same(write_sequence):
     path = write_sequence({"StylusToTracker": poses()})
-    lines = path.read_text().replace(" = ", "=").splitlines()
+    lines = path.read_text(encoding="utf-8").replace(" = ", "=").splitlines()
     path.write_text("\r\n".join(["NDims=3", f"{lines[3]}", *lines[4:], ""]), newline="")
     assert len(read_recording(path)) == 4
 
@@ -43,7 +43,7 @@ def test_header_of_another_writer_is_read_the_same(write_sequence):
 def test_devices_own_frame_numbers_are_kept(write_sequence):
     path = write_sequence({"StylusToTracker": poses(2)})
     path.write_text(
-        path.read_text().replace(
+        path.read_text(encoding="utf-8").replace(
             "DimSize", "Seq_Frame0000_FrameNumber = 77\nSeq_Frame0001_FrameNumber = 79\nDimSize"
         )
     )
@@ -66,7 +66,7 @@ def test_matrix_with_few_digits_becomes_the_nearest_rotation(write_sequence):
     path = write_sequence({"StylusToTracker": [pose, pose]})
     exact = " ".join(f"{x:.17g}" for x in pose.matrix.ravel())
     rounded = " ".join(f"{x:.3f}" for x in pose.matrix.ravel())
-    path.write_text(path.read_text().replace(exact, rounded))
+    path.write_text(path.read_text(encoding="utf-8").replace(exact, rounded))
     found = read_recording(path).poses("StylusToTracker")[0]
     assert same(found, pose, 2e-3)  # three digits
 
@@ -74,7 +74,7 @@ def test_matrix_with_few_digits_becomes_the_nearest_rotation(write_sequence):
 def test_nonsense_in_an_invalid_frame_is_nobodys_concern(write_sequence):
     path = write_sequence({"StylusToTracker": [*poses(2), None]})
     last = "Seq_Frame0002_StylusToTrackerTransform ="
-    path.write_text(path.read_text().replace(f"{last} 1 0", f"{last} nan 0"))
+    path.write_text(path.read_text(encoding="utf-8").replace(f"{last} 1 0", f"{last} nan 0"))
     assert read_recording(path).poses("StylusToTracker")[2] is None
 
 
@@ -130,7 +130,7 @@ BAD = {
 def test_bad_file_is_refused_naming_file_and_frame(name, write_sequence):
     edit, words = BAD[name]
     path = write_sequence({"StylusToTracker": [RigidTransform.from_translation([k, 0, 0]) for k in range(4)]})
-    path.write_text(edit(path.read_text()))
+    path.write_text(edit(path.read_text(encoding="utf-8")))
     with pytest.raises(InputError, match=words) as error:
         read_recording(path)
     assert str(path) in str(error.value)

@@ -94,7 +94,9 @@ def test_our_own_recording_is_replayed_from_the_raw_topic(tmp_path):
     types = typestore()
     folder = ROOT / "ros2_ws" / "src" / "rafr_msgs" / "msg"
     for name in ("ToolPose", "ToolPoses"):
-        types.register(get_types_from_msg((folder / f"{name}.msg").read_text(), f"rafr_msgs/msg/{name}"))
+        types.register(
+            get_types_from_msg((folder / f"{name}.msg").read_text(encoding="utf-8"), f"rafr_msgs/msg/{name}")
+        )
     message = tool_messages(types)
     recording = Recording(tmp_path / "recording", types)
     for topic in ("/rafr/tracker/raw", "/rafr/tracker/tools"):

@@ -66,7 +66,7 @@ def test_a_plan_becomes_docking_and_arm_motions_within_limits(folder, plan_file,
     result, out = tmp_path / "trajectory.json", tmp_path / "pictures"
     code = main(["trajectory", str(folder), "--plan", str(plan_file), "--json", str(result), "-o", str(out)])
     assert code == 0
-    data = json.loads(result.read_text())
+    data = json.loads(result.read_text(encoding="utf-8"))
     assert set(data["base"]) == {"t", "x", "y", "theta", "v", "omega", "wheel"}
     assert set(data["arm"]) == {"joint_names", "t", "q", "qd", "qdd", "qddd"}
     assert data["assessment"]["accepted"]
@@ -86,7 +86,7 @@ def test_a_mecanum_base_docks_with_a_sideways_speed_for_every_time(folder, plan_
     result = tmp_path / "trajectory.json"
     arguments = ["--plan", str(plan_file), "--base", "mecanum", "--json", str(result)]
     assert main(["trajectory", str(folder), *arguments]) == 0
-    base = json.loads(result.read_text())["base"]
+    base = json.loads(result.read_text(encoding="utf-8"))["base"]
     assert np.shape(base["wheel"]) == (len(base["t"]), 4)
     assert max(np.abs(base["lateral"])) > 0.01  # m/s; forward is as quick, so it is used little
 
@@ -96,7 +96,7 @@ def test_another_arm_has_motions_of_its_own(folder, plan_file, tmp_path):
     result = tmp_path / "trajectory.json"
     arguments = ["--plan", str(plan_file), "--arm", "lbr_med14", "--json", str(result)]
     assert main(["trajectory", str(folder), *arguments]) == 0
-    data = json.loads(result.read_text())
+    data = json.loads(result.read_text(encoding="utf-8"))
     assert np.shape(data["arm"]["q"]) == (len(data["arm"]["t"]), 7)
 
 
@@ -105,7 +105,7 @@ def test_together_the_arm_is_before_the_pins_when_the_base_arrives(folder, plan_
     result, out = tmp_path / "trajectory.json", tmp_path / "pictures"
     arguments = ["--plan", str(plan_file), "--together", "free", "--json", str(result), "-o", str(out)]
     assert main(["trajectory", str(folder), *arguments]) == 0
-    data = json.loads(result.read_text())
+    data = json.loads(result.read_text(encoding="utf-8"))
     together, stages = data["together"], data["bodies"]["left_hip"]
     assert together["base"]["t"] == together["arm"]["t"]
     assert together["duration_s"] == together["arm"]["t"][-1] < together["sequential_duration_s"]
@@ -121,7 +121,7 @@ def test_pins_nobody_can_reach_give_exit_code_1_and_the_reasons(folder, plan_fil
     save(folder, np.array([0.0, -1.0, 0.0]))  # from below the table
     result = tmp_path / "trajectory.json"
     assert main(["trajectory", str(folder), "--plan", str(plan_file), "--json", str(result)]) == 1
-    data = json.loads(result.read_text())
+    data = json.loads(result.read_text(encoding="utf-8"))
     assert data["base"] is None
     assert any("no base pose on the left side" in reason for reason in data["assessment"]["reasons"])
     assert data["assessment"]["cause"] == "collision"

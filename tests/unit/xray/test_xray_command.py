@@ -61,7 +61,7 @@ def test_the_achieved_reduction_is_measured_and_judged(case, plan, tmp_path, shi
     poses = str(achieved(tmp_path, shift))
     command = ["xray", str(case.folder), "--plan", str(plan), "--achieved", poses, "-o", str(tmp_path / "p")]
     assert main([*command, "--json", str(facts), *SMALL]) == code
-    found = json.loads(facts.read_text())
+    found = json.loads(facts.read_text(encoding="utf-8"))
     assert found["assessment"]["accepted"] == (code == 0)
     matta = found["states"]["achieved"]["matta"]
     assert matta["grade"] == grade
@@ -129,7 +129,9 @@ def test_bad_options_give_one_line_and_no_folder(case, tmp_path, capsys, options
 
 
 def test_a_bad_screw_in_the_case_gives_one_line(case, tmp_path, capsys):
-    text = (case.folder / "case.yaml").read_text() + "screws: [{head_mm: [0, 0, 0], tip_mm: here}]\n"
+    text = (case.folder / "case.yaml").read_text(
+        encoding="utf-8"
+    ) + "screws: [{head_mm: [0, 0, 0], tip_mm: here}]\n"
     copy = tmp_path / "copy"
     copy.mkdir()
     for name in ("ct.nii.gz", "labels.nii.gz"):
