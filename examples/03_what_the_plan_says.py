@@ -12,7 +12,7 @@ from rafr.planning.plan import ReductionPlan
 
 def answers(file: Path) -> dict[str, dict[str, float]]:
     """By body: how far it moves and may be wrong, mm; least room, mm, and largest force, N, on its path."""
-    plan = ReductionPlan.from_json(json.loads(file.read_text(encoding="utf-8")))  # refused where content and hash disagree
+    plan = ReductionPlan.from_json(json.loads(file.read_text(encoding="utf-8")))  # its hash is checked
     return {
         body.name: {
             "moves_mm": body.before["mean_mm"],
