@@ -55,12 +55,15 @@ def measure(pid: int, seconds: float) -> dict[str, Any]:
 
     from rafr.nodes.convert import time_message
     from rafr.nodes.runtime import RELIABLE, SENSOR
-    from rafr.simulation.wearables import (
-        EMG_CHANNELS,
+    from rafr.risk.data.columns import TRIGNO_EMG_RATE, TRIGNO_IMU_RATE
+    from rafr.simulation.assistant import (
         INERTIAL_CHANNELS,
         LIFTING_CHANNELS,
         AssistantConfig,
         AssistantSensors,
+    )
+    from rafr.simulation.wearables import (
+        EMG_CHANNELS,
         EmgConfig,
         EmgSensor,
     )
@@ -83,16 +86,16 @@ def measure(pid: int, seconds: float) -> dict[str, Any]:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and not all(o.get_subscription_count() for o in outputs.values()):
         executor.spin_once(timeout_sec=0.05)
-    rng, room = np.random.default_rng(0), AssistantConfig()
-    patient, assistant = EmgSensor(EmgConfig(), rng), AssistantSensors(room, rng)
+    rng = np.random.default_rng(0)
+    patient, assistant = EmgSensor(EmgConfig(), rng), AssistantSensors(AssistantConfig(), rng)
     begin, count = time.time(), round(seconds / BLOCK)
     used, wall = _processor(pid), time.monotonic()
     for k in range(count):
         (_, lifting), (_, inertial) = assistant.read(BLOCK)
         blocks = (
             ("patient_emg", EmgConfig().rate, EMG_CHANNELS, patient.read(k * BLOCK, BLOCK, 40.0)),
-            ("assistant_emg", room.emg_rate, LIFTING_CHANNELS, lifting),
-            ("assistant_imu", room.imu_rate, INERTIAL_CHANNELS, inertial),
+            ("assistant_emg", TRIGNO_EMG_RATE, LIFTING_CHANNELS, lifting),
+            ("assistant_imu", TRIGNO_IMU_RATE, INERTIAL_CHANNELS, inertial),
         )
         while time.time() < begin + (k + 1) * BLOCK:
             executor.spin_once(timeout_sec=0.002)

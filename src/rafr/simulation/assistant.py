@@ -13,7 +13,7 @@ import numpy as np
 from rafr.config import option
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.data.columns import MUSCLES, TRIGNO_EMG_RATE, TRIGNO_IMU_RATE
-from rafr.risk.lifting.movement import Movement, lift_boxes, stand
+from rafr.risk.lifting.movement import Movement, lift_boxes, minimum_jerk, stand
 from rafr.risk.lifting.person import draw_person
 from rafr.risk.lifting.wearer import ARM, SIDES, dressed, drive_at_emg, emg_samples, shaken_at_emg
 
@@ -130,8 +130,7 @@ def _part(movement: Movement, first: int, last: int) -> Movement:
 
 def _blended(before: Movement, after: Movement, overlap: int) -> Movement:
     """`after`, reached from `before` within its first `overlap` samples, with minimum jerk."""
-    x = np.linspace(0.0, 1.0, overlap)
-    blend = x**3 * (10.0 - 15.0 * x + 6.0 * x**2)
+    blend = minimum_jerk(np.linspace(0.0, 1.0, overlap))
 
     def mixed(name: str) -> FloatArray:
         old, new = getattr(before, name), getattr(after, name)

@@ -55,7 +55,7 @@ def lift_boxes(
     phase = np.clip(np.searchsorted(times, t, "right") - 1, 0, len(times) - 2)
     x = (t - times[phase]) / (times[phase + 1] - times[phase])
     x = np.clip(x, 0.0, 1.0)
-    blend = (x**3 * (10.0 - 15.0 * x + 6.0 * x**2))[:, None]
+    blend = minimum_jerk(x)[:, None]
     joints = (1.0 - blend) * postures[phase] + blend * postures[phase + 1]
     weight = np.interp(t, times, held)  # linear while the box is taken or let go
     shaken = person.shaking * (0.35 + 1.2 * effort * weight)
@@ -74,6 +74,12 @@ def stand(seconds: float, rate: float, rng: np.random.Generator) -> Movement:
     trunk, sink, arm, elbow, yaw = np.repeat(np.array(_STANDING)[:, None], n, axis=1)
     sway = [0.08 * _noise(n, _SWAY_BAND, rate, rng) for _ in range(2)]
     return Movement(trunk, sink, arm, elbow, yaw + sway[0], 0.15 + sway[1], np.zeros(n))
+
+
+def minimum_jerk(x: FloatArray) -> FloatArray:
+    """Share of the way (0..1) at shares `x` of the time, from rest to rest (Flash and Hogan, 1985)."""
+    way: FloatArray = x**3 * (10.0 - 15.0 * x + 6.0 * x**2)
+    return way
 
 
 def relative_load(person: Person, load: float) -> float:
