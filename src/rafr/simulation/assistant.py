@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from rafr.config import option
+from rafr.geometry.minimum_jerk import minimum_jerk
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.data.columns import MUSCLES, TRIGNO_EMG_RATE, TRIGNO_IMU_RATE
-from rafr.risk.lifting.movement import Movement, lift_boxes, minimum_jerk, stand
+from rafr.risk.lifting.movement import Movement, lift_boxes, stand
 from rafr.risk.lifting.person import draw_person
 from rafr.risk.lifting.wearer import ARM, SIDES, dressed, drive_at_emg, emg_samples, shaken_at_emg
 

@@ -17,6 +17,7 @@ from rafr.config import option
 from rafr.errors import InputError
 from rafr.fixation.implants.catalogue import DrillTool
 from rafr.geometry import RigidTransform
+from rafr.geometry.minimum_jerk import minimum_jerk
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.units import METRES_PER_MM
 
@@ -126,12 +127,12 @@ class DrillingHand:
         """m of the tip along the pin from its entry; None once the drill is out of sight."""
         c, t, depth = self._config, self._into, pin.depth_mm * METRES_PER_MM
         if t < c.reach:
-            return -c.above * (1.0 - _smooth(t / c.reach))
+            return -c.above * (1.0 - minimum_jerk(t / c.reach))
         t -= c.reach + c.wait
         if t < depth / c.feed:
             return max(0.0, t * c.feed)
         t -= depth / c.feed
-        return depth - (depth + c.above) * _smooth(t / c.leave) if t < c.leave else None
+        return depth - (depth + c.above) * minimum_jerk(t / c.leave) if t < c.leave else None
 
     def _seen(self, pin: SchantzPin, seconds: float) -> RigidTransform | None:
         depth = self._depth(pin)
@@ -152,11 +153,6 @@ def true_drill(calibrated: DrillTool, rng: np.random.Generator) -> DrillTool:
     x, y, z = tip.tolist()
     u, v, w = turn.rotate(np.array(calibrated.axis)).tolist()
     return DrillTool((x, y, z), (u, v, w), calibrated.tip_sd, calibrated.axis_sd)
-
-
-def _smooth(share: float) -> float:
-    """Minimum jerk from 0 to 1."""
-    return share**3 * (10.0 - 15.0 * share + 6.0 * share**2)
 
 
 def _turning(axis: tuple[float, float, float], onto: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ from scipy.interpolate import PchipInterpolator
 
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform, screw_interpolate
+from rafr.geometry.minimum_jerk import minimum_jerk
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import BodyPlan
 from rafr.units import to_metres
@@ -108,7 +109,7 @@ class PathTiming:
 def steady_timing(path: ReductionPath, start: float, end: float, speed: float) -> PathTiming:
     """From one share of a path to another with a largest speed (m/s), smoothly begun and ended."""
     s = np.linspace(0.0, 1.0, 21)
-    smooth = s**3 * (10.0 - 15.0 * s + 6.0 * s**2)
+    smooth = minimum_jerk(s)
     duration = max(1.875 * path.length * abs(end - start) / speed, 0.1)
     return PathTiming(duration, PchipInterpolator(duration * s, start + (end - start) * smooth))
 

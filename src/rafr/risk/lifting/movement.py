@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import butter, sosfilt
 
+from rafr.geometry.minimum_jerk import minimum_jerk
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.lifting.person import Person
 
@@ -74,12 +75,6 @@ def stand(seconds: float, rate: float, rng: np.random.Generator) -> Movement:
     trunk, sink, arm, elbow, yaw = np.repeat(np.array(_STANDING)[:, None], n, axis=1)
     sway = [0.08 * _noise(n, _SWAY_BAND, rate, rng) for _ in range(2)]
     return Movement(trunk, sink, arm, elbow, yaw + sway[0], 0.15 + sway[1], np.zeros(n))
-
-
-def minimum_jerk(x: FloatArray) -> FloatArray:
-    """Share of the way (0..1) at shares `x` of the time, from rest to rest (Flash and Hogan, 1985)."""
-    way: FloatArray = x**3 * (10.0 - 15.0 * x + 6.0 * x**2)
-    return way
 
 
 def relative_load(person: Person, load: float) -> float:
