@@ -21,12 +21,14 @@ def anchors(page):
 
 
 def broken(page):
+    """Those of a page of the site also where they leave it: the site has docs/ alone."""
     for link in LINK.findall(CODE.sub("", text_of(page))):
         if re.match(r"[a-z]+:", link):
             continue
         name, _, anchor = link.partition("#")
         target = (page.parent / name).resolve() if name else page
-        if not target.exists() or (anchor and anchor not in anchors(target)):
+        left = (ROOT / "docs") in page.parents and (ROOT / "docs") not in target.parents
+        if left or not target.exists() or (anchor and anchor not in anchors(target)):
             yield link
 
 
@@ -53,6 +55,15 @@ def test_a_broken_link_would_be_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# One\n[a](none.md) [b](#one) [c](#two) [d](https://x.org) `[e](f)`\n")
     assert list(broken(page)) == ["none.md", "#two"]
+
+
+def test_a_link_out_of_the_site_would_be_found(monkeypatch, tmp_path):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("# One\n")
+    page = tmp_path / "docs" / "page.md"
+    page.write_text("[a](../README.md) [b](page.md)\n")
+    assert list(broken(page)) == ["../README.md"]
 
 
 def test_whoever_cites_finds_the_version_and_licence_of_the_package():
