@@ -250,6 +250,11 @@ def side_of(T_world_clamp: RigidTransform) -> str:
     return "right" if T_world_clamp.translation[1] >= 0 else "left"
 
 
+def other_side(side: str) -> str:
+    """Of the table."""
+    return "left" if side == "right" else "right"
+
+
 def _plain(value: Any) -> Any:
     """Tuples as lists, numpy's numbers as Python's."""
     if isinstance(value, dict):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from rafr.cases.case import Case, SchantzPin
 from rafr.cases.reference_marker import place_reference_marker
 from rafr.geometry import RigidTransform, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.imaging.cbct import CbctConfig
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.simulation.live import LivePlant
 from rafr.tracking.tools import BASE_TOOL, FIDUCIALS_MM, REFERENCE_TOOL, fragment_tool
@@ -28,6 +31,14 @@ _SKIN_MM = 50.0  # in front of the foremost bone
 _LONGEST_MM = 180.0  # of the pin outside the bone
 _CLAMP_MM = 450.0  # of the line along the Schantz pins that clamp and wrist will take, from the bone
 _PIN_IN_BONE_MM = 25.0
+_ALONG = np.linspace(0.0, 1.0, 60)[:, None]  # of a line, whose points are looked at
+# how far left and cranial of its usual place the reference tool may stand, the nearest first
+_SHIFTS_MM = (0.0, 30.0, -30.0, 60.0, -60.0, 90.0, -90.0)
+_ASIDE_MM = sorted(itertools.product(_SHIFTS_MM, _SHIFTS_MM), key=lambda by: math.hypot(*by))
+_FREE_MM = 120.0  # from its line of sight to where clamp and wrist will be
+_APART_MM = 80.0  # of two tools
+_CBCT = CbctConfig()
+_IMAGE_MARGIN_MM = 30.0  # of what it sees: patients lie askew in it
 _BASE_CALIBRATION_M = 2e-4
 _BASE_CALIBRATION_RAD = 5e-4
 
@@ -76,7 +87,7 @@ def mount_markers(
     reference = case.reference.name
     pelvis = merge_meshes([m.mesh for m in meshes.values()])
     fiducials = FIDUCIALS_MM if case.fiducials_mm is None else case.fiducials_mm
-    mounts_mm = {reference: place_reference_marker(meshes[reference].mesh, pelvis, fiducials)}
+    mounts_mm = {}
     axes = patient_axes(case)
     for body in case.moving:
         place = _tool_place(
@@ -84,6 +95,12 @@ def mount_markers(
         )
         place = place + rng.uniform(-10, 10, 3)
         mounts_mm[body.name] = RigidTransform.from_rotvec(np.radians(20.0) * rng.uniform(-1, 1, 3), place)
+    fragments = np.concatenate([meshes[body].mesh.vertices for body in mounts_mm])
+    places = [place_reference_marker(meshes[reference].mesh, pelvis, fiducials, by) for by in _ASIDE_MM]
+    places[1:] = [T for T in places[1:] if _in_one_image(T.apply(fiducials), fragments)]
+    clamps = [_clamp(pins) for pins in schantz_pins.values() if pins]
+    tools = [T.translation for T in mounts_mm.values()]
+    mounts_mm[reference] = _reference_place(places, fiducials, clamps, tools, eye_mm[reference])
     pins = {name: _carrier(meshes[name].mesh.vertices, T.translation) for name, T in mounts_mm.items()}
     error = RigidTransform.from_rotvec(
         _BASE_CALIBRATION_RAD * rng.standard_normal(3), _BASE_CALIBRATION_M * rng.standard_normal(3)
@@ -99,15 +116,51 @@ def _tool_place(
     places = _places(vertices, axes)
     if not pins:
         return max(places, key=lambda p: float(p @ axes.anterior))
-    along = np.linspace(0.0, 1.0, 60)[:, None]
+    clamp = _clamp(pins)
+    return max(places, key=lambda place: _clearance(place, eye, clamp))
+
+
+def _reference_place(
+    places: Sequence[RigidTransform],
+    fiducials: FloatArray,
+    clamps: Sequence[FloatArray],
+    tools: Sequence[FloatArray],
+    eye: FloatArray,
+) -> RigidTransform:
+    """The first place that is clear of every clamp, as is its line to the tracker, and of the other tools.
+
+    Where none is, the one that lacks least. All mm, in the reference's CT.
+    """
+
+    def shortfall(T: RigidTransform) -> float:
+        middle = T.apply(fiducials.mean(axis=0))
+        lacks = [_FREE_MM - _clearance(middle, eye, clamp) for clamp in clamps]
+        lacks += [_APART_MM - float(np.linalg.norm(middle - tool)) for tool in tools]
+        return max([0.0, *lacks])
+
+    return min(places, key=shortfall)
+
+
+def _in_one_image(spheres: FloatArray, fragments: FloatArray) -> bool:
+    """Whether one CBCT shows all spheres and all fragments (n, 3), mm, the patient a little askew."""
+    both = np.concatenate([spheres, fragments])
+    extent = both.max(axis=0) - both.min(axis=0)
+    seen = np.array([_CBCT.diameter_mm, _CBCT.length_mm]) - _IMAGE_MARGIN_MM
+    return bool(np.hypot(*extent[:2]) <= seen[0] and extent[2] <= seen[1])
+
+
+def _clamp(pins: Sequence[SchantzPin]) -> FloatArray:
+    """(n, 3) mm on the line that clamp and wrist will take along planned pins."""
     entry = np.mean([p.entry_mm for p in pins], axis=0)
-    clamp = entry - along * _CLAMP_MM * np.mean([p.direction for p in pins], axis=0)
+    inward = np.mean([p.direction for p in pins], axis=0)
+    line: FloatArray = entry - _ALONG * _CLAMP_MM * inward
+    return line
 
-    def clearance(place: FloatArray) -> float:
-        line = place + along**2 * (eye - place)  # densest near the tool
-        return float(np.linalg.norm(line[:, None] - clamp, axis=2).min())
 
-    return max(places, key=clearance)
+def _clearance(place: FloatArray, eye: FloatArray, clamp: FloatArray) -> float:
+    """mm between a clamp and the line from a place to the tracker."""
+    line = place + _ALONG**2 * (eye - place)  # densest near the place
+    return float(np.linalg.norm(line[:, None] - clamp, axis=2).min())
 
 
 def _places(vertices: FloatArray, axes: PatientAxes) -> list[FloatArray]:

@@ -79,10 +79,35 @@ def test_the_base_stands_where_the_parked_arm_hides_no_tool_either(robot, path):
     assert not watch.hidden(floor_transform(base), parked, path[:1])
 
 
+class HiddenFrom:
+    """A watch whose one tool is hidden by whoever stands on a side of the table."""
+
+    def __init__(self, sign):
+        self.sign = sign
+
+    def hidden(self, T_world_base, q, poses):
+        return frozenset({"reference"} if self.sign * T_world_base.translation[1] > 0 else ())
+
+
+@pytest.mark.slow
+def test_a_robot_that_hides_a_tool_wherever_it_stands_goes_to_the_other_side(robot):
+    down = np.diag([1.0, -1.0, -1.0])  # pins from straight in front, near the midline
+    path = [RigidTransform(down, np.array([0.0, -0.002, 1.05 + 0.001 * k])) for k in range(8)]
+    usual, _ = choose_docking_pose(robot.arm, path, robot.room)
+    watch = HiddenFrom(np.sign(usual[1]))
+    base, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch)
+    assert base[1] * usual[1] < 0
+    assert not any("hides" in reason for reason in assessment.reasons)
+    side = "right" if usual[1] > 0 else "left"
+    asked, assessment = choose_docking_pose(robot.arm, path, robot.room, side, watch=watch)
+    assert asked[1] * usual[1] > 0  # a side asked for is kept
+    assert any("hides" in reason for reason in assessment.reasons)
+
+
 @pytest.mark.slow
 def test_where_a_tool_is_always_hidden_the_surgeon_is_told(robot, path):
     inside = path[0].translation  # the clamp's own place: hidden from anywhere
     watch = Watch(robot.arm, tools(inside), path[0])
     _, assessment = choose_docking_pose(robot.arm, path, robot.room, watch=watch)
     assert assessment.accepted
-    assert any("move the tracker" in reason for reason in assessment.reasons)
+    assert any("move the tracker or mount" in reason for reason in assessment.reasons)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
 from rafr.assessment import Assessment
+from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.robot.mobile import DifferentialDrive, Drive
-from rafr.room import OperatingRoom, side_of
+from rafr.room import OperatingRoom, other_side, side_of
 from rafr.trajectory.placement.candidates import candidates
 from rafr.trajectory.placement.diagnosis import diagnosed
 from rafr.trajectory.placement.examine import Examiner
@@ -43,7 +46,8 @@ def choose_docking_pose(
 
     Args:
         T_world_clamp_path: poses of the clamp in `world`, from the pins' grip to the reduced position.
-        side: "left" or "right" of the patient; by default that of the first clamp pose.
+        side: "left" or "right" of the patient; by default that of the first clamp pose, and the other one
+            where the robot would hide a tool wherever it stood on that side.
         load: (n, 6) wrench that acts on the clamp at each pose of the path, N and N m, axes of `world`,
             torque about the clamp's origin; None: not known, places count by what they hold in any direction.
         watch: what the tracker is to see; None: not known.
@@ -54,11 +58,11 @@ def choose_docking_pose(
             say by how much it is missed and count what failed.
     """
     request = _request(arm, T_world_clamp_path, room, side, load, watch, drive, config)
-    examiner = Examiner(request)
-    served, refused = _searched(request, examiner)
-    if not served:
-        raise diagnosed(request, examiner, refused)
-    best = _improved(request, examiner, served)
+    best = _best_on(request)
+    if side is None and best.service.hides:
+        across = replace(request, side=other_side(request.side))
+        with suppress(InfeasibleError):
+            best = max(best, _best_on(across), key=lambda s: s.rank)
     return best.base, Assessment(True, _remarks(best.service, load is not None))
 
 
@@ -106,6 +110,19 @@ def _request(
         watch,
         config,
     )
+
+
+def _best_on(request: Request) -> Served:
+    """The best place on the request's side.
+
+    Raises:
+        InfeasibleError: there is none.
+    """
+    examiner = Examiner(request)
+    served, refused = _searched(request, examiner)
+    if not served:
+        raise diagnosed(request, examiner, refused)
+    return _improved(request, examiner, served)
 
 
 def _searched(request: Request, examiner: Examiner) -> tuple[list[Served], list[Refused]]:
@@ -174,5 +191,6 @@ def _remarks(service: Service, loaded: bool) -> tuple[str, ...]:
         f"{service.share:.0%} of their torque and keep {np.degrees(service.margin):.0f} deg from their ends",
     ]
     if service.hides:
-        remarks.append("wherever the base stands, the robot hides a tool from the tracker: move the tracker")
+        hidden = "wherever the base stands, the robot hides a tool from the tracker"
+        remarks.append(f"{hidden}: move the tracker or mount the tool elsewhere")
     return tuple(remarks)
