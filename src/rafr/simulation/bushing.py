@@ -75,6 +75,12 @@ class Load:
     damping: FloatArray
 
 
+def half_skew(turn: FloatArray) -> FloatArray:
+    """(3,) vector of the skew part of a rotation matrix: its rotation vector where that is small."""
+    (_, b, c), (d, _, f), (g, h, _) = turn.tolist()
+    return np.array([0.5 * (h - f), 0.5 * (c - g), 0.5 * (d - b)])
+
+
 def bushing_load(
     bushing: Bushing,
     holder: RigidTransform,
@@ -90,20 +96,20 @@ def bushing_load(
         relative_twist: (6,) of the held body (at its centroid) relative to the holder there.
     """
     R = holder.rotation
-    turn = R.T @ held.rotation
-    angle = 0.5 * np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
+    angle = half_skew(R.T @ held.rotation)
     arm = held.translation - centroid
     # to_local: small motion about the centroid -> deviation at the held frame in the holder's axes
     to_local = np.zeros((6, 6))
     to_local[:3, :3] = to_local[3:, 3:] = R.T
     to_local[:3, 3:] = -R.T @ skew(arm)
     deviation = np.concatenate([R.T @ (held.translation - holder.translation), angle])
-    within = np.clip(deviation[:3], -bushing.play, bushing.play)
-    deviation[:3] -= within
-    gripping = np.ones(6)
+    along = bushing.stiffness
     if bushing.play:
+        deviation[:3] -= np.clip(deviation[:3], -bushing.play, bushing.play)
+        gripping = np.ones(6)
         gripping[:3] = deviation[:3] != 0.0
-    weighted = to_local.T * (bushing.stiffness * gripping)
+        along = along * gripping
+    weighted = to_local.T * along
     stiffness = weighted @ to_local
     damping = stiffness * bushing.damping_time
     return Load(-weighted @ deviation - damping @ relative_twist, stiffness, damping)

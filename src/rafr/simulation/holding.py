@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from rafr.config import option
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.simulation.bushing import Load
+from rafr.simulation.bushing import Load, half_skew
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,9 @@ class HoldingDevice:
             place: its rotation and centroid in the room.   twist: (6,), axes of the room.
         """
         (R, point), back = place, place[0].T
-        turn = self._rotation.T @ R
         off, local = np.empty(6), np.empty(6)
         off[:3] = back @ (point - self._point)
-        off[3:] = (
-            0.5 * (turn[2, 1] - turn[1, 2]),
-            0.5 * (turn[0, 2] - turn[2, 0]),
-            0.5 * (turn[1, 0] - turn[0, 1]),
-        )
+        off[3:] = half_skew(self._rotation.T @ R)
         local[:3], local[3:] = back @ twist[:3], back @ twist[3:]
         wrench = -self._stiffness * off - self._damping * local
         return Load(wrench, self._K, self._D), local

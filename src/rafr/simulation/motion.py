@@ -9,6 +9,7 @@ import numpy as np
 
 from rafr.geometry import RigidTransform, skew
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.tissue.cables import cross
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,12 +46,9 @@ class Observer:
 
     def twist_of(self, twist: FloatArray, at: FloatArray) -> FloatArray:
         """Relative twist (6,) of a body whose frame is `at` here and which the room sees moving."""
-        arm, w = at - self.centre, self._spin
+        w = self._spin
         seen = np.empty(6)
-        seen[:3] = self._back @ twist[:3] - self._velocity
-        seen[0] -= w[1] * arm[2] - w[2] * arm[1]
-        seen[1] -= w[2] * arm[0] - w[0] * arm[2]
-        seen[2] -= w[0] * arm[1] - w[1] * arm[0]
+        seen[:3] = self._back @ twist[:3] - self._velocity - cross(w, at - self.centre)
         seen[3:] = self._back @ twist[3:] - w
         return seen
 
@@ -73,15 +71,9 @@ def relative_pose(motions: Mapping[str, Motion], name: str, other: str) -> Rigid
 
 def carried(twist: FloatArray, arm: FloatArray) -> FloatArray:
     """The twist (6,) of a rigid body at a point `arm` away from where it is given."""
-    v, w = twist[:3], twist[3:]
-    return np.array(
-        [
-            v[0] + w[1] * arm[2] - w[2] * arm[1],
-            v[1] + w[2] * arm[0] - w[0] * arm[2],
-            v[2] + w[0] * arm[1] - w[1] * arm[0],
-            *w,
-        ]
-    )
+    vx, vy, vz, wx, wy, wz = twist.tolist()
+    x, y, z = arm.tolist()
+    return np.array([vx + wy * z - wz * y, vy + wz * x - wx * z, vz + wx * y - wy * x, wx, wy, wz])
 
 
 def rotator(rotation: FloatArray) -> FloatArray:

@@ -71,7 +71,7 @@ class TensionLaws:
 
     def tension(self, x: FloatArray) -> FloatArray:
         """N, (n,), at elongations (n,)."""
-        x = np.clip(x, 0.0, self.yields_at)
+        x = np.minimum(np.maximum(x, 0.0), self.yields_at)  # np.clip costs thrice as much, which 1 kHz feels
         in_toe = np.minimum(x, self.toe)
         curved = np.minimum(x, self.straight)
         grown = np.exp(self.growth * curved)

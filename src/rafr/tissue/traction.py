@@ -85,10 +85,10 @@ class TractionDevice:
 
     def advance(self, dt: float, T_current_displaced: RigidTransform) -> None:
         """Reel for `dt` s towards the tension asked for; quick motions stretch the cord meanwhile."""
-        wanted = self._cord(T_current_displaced)[1] - self._command / self.config.stiffness
+        length = self._cord(T_current_displaced)[1]
+        wanted = length - self._command / self.config.stiffness
         step = self._haste * self.config.rate / self.config.stiffness * dt
         self._slack_length += min(max(wanted - self._slack_length, -step), step)
-        length = self._cord(T_current_displaced)[1]
         turned = self._friction + (length - self._length) / self.config.hysteresis_travel
         self._friction, self._length = min(max(turned, -1.0), 1.0), length
 

@@ -21,14 +21,19 @@ class MujocoEngine:
         import mujoco
 
         spec = build_world(arrangement.urdf, arrangement.inertias, arrangement.poses)
+        self._mujoco: Any = mujoco
         self._model: Any = spec.compile()
         self._data: Any = mujoco.MjData(self._model)
+        # views of what MuJoCo keeps: asking for them costs, which 1 kHz feels
+        self._rotations, self._origins = self._data.xmat.reshape(-1, 3, 3), self._data.xpos
+        self._wrenches, self._generalised = self._data.xfrc_applied, self._data.qfrc_applied
         model, data = self._model, self._data
         moving = [j for j in joint_chain(arrangement.urdf, "arm_base", CLAMP) if j.moves]
         self.joint_names: tuple[str, ...] = tuple(j.name for j in moving)
         self._qpos, self._dof = self._addresses(self.joint_names)
         self._base_qpos, _ = self._addresses(BASE_JOINTS)
         self._ids = {name: int(model.body(name).id) for name in (CLAMP, *map(bone, arrangement.inertias))}
+        self._kind = mujoco.mjtObj.mjOBJ_XBODY
         self._velocity, self._acceleration, self._torque = np.empty(6), np.zeros(model.nv), np.zeros(model.nv)
         self.effort: FloatArray = np.array(
             [model.jnt_actfrcrange[model.joint(n).id, 1] for n in self.joint_names]
@@ -46,17 +51,13 @@ class MujocoEngine:
     # ---- time ---------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        import mujoco
-
-        mujoco.mj_step1(self._model, self._data)
-        self._data.qfrc_applied[:] = 0.0
-        self._data.xfrc_applied[:] = 0.0
+        self._mujoco.mj_step1(self._model, self._data)
+        self._generalised[:] = 0.0
+        self._wrenches[:] = 0.0
 
     def finish(self) -> None:
         """Integrate."""
-        import mujoco
-
-        mujoco.mj_step2(self._model, self._data)
+        self._mujoco.mj_step2(self._model, self._data)
 
     def fastest(self) -> float:
         data = self._data
@@ -68,25 +69,22 @@ class MujocoEngine:
 
     def place(self, body: str) -> tuple[FloatArray, FloatArray]:
         i = self._ids[body]
-        return self._data.xmat[i].reshape(3, 3), self._data.xpos[i]
+        return self._rotations[i], self._origins[i]
 
     def twist(self, body: str) -> FloatArray:
-        import mujoco
-
-        found = self._velocity
-        kind = mujoco.mjtObj.mjOBJ_XBODY
-        mujoco.mj_objectVelocity(self._model, self._data, kind, self._ids[body], found, 0)
-        return np.concatenate([found[3:], found[:3]])
+        found, twist = self._velocity, np.empty(6)
+        self._mujoco.mj_objectVelocity(self._model, self._data, self._kind, self._ids[body], found, 0)
+        twist[:3], twist[3:] = found[3:], found[:3]
+        return twist
 
     def push(self, body: str, force: FloatArray, torque: FloatArray) -> None:
-        import mujoco
-
-        data, i = self._data, self._ids[body]
+        i = self._ids[body]
         if body == CLAMP:  # its frame is not where MuJoCo applies body forces
-            mujoco.mj_applyFT(self._model, data, force, torque, data.xpos[i], i, data.qfrc_applied)
+            point = self._origins[i]
+            self._mujoco.mj_applyFT(self._model, self._data, force, torque, point, i, self._generalised)
             return
-        data.xfrc_applied[i, :3] += force
-        data.xfrc_applied[i, 3:] += torque
+        self._wrenches[i, :3] += force
+        self._wrenches[i, 3:] += torque
 
     def link(self, name: str) -> RigidTransform:
         i = self._model.body(name).id
@@ -98,10 +96,8 @@ class MujocoEngine:
         return self._data.qpos[self._qpos], self._data.qvel[self._dof]
 
     def joint_torque(self, acceleration: FloatArray) -> FloatArray:
-        import mujoco
-
         self._acceleration[self._dof] = acceleration
-        mujoco.mj_mulM(self._model, self._data, self._torque, self._acceleration)
+        self._mujoco.mj_mulM(self._model, self._data, self._torque, self._acceleration)
         torque: FloatArray = self._torque[self._dof] + self._data.qfrc_bias[self._dof]
         return torque
 
