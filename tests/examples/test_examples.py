@@ -32,6 +32,7 @@ def test_registration_is_as_good_as_it_says_of_itself(case):
         assert true < 2.0 * expected
 
 
+@pytest.mark.slow
 def test_the_screws_of_a_scheme_keep_a_corridor_of_bone():
     found = import_module("07_screws").lengths_and_margins("SDS1EDS2")["SDS1EDS2"]
     assert set(found) == {"S1 standard left", "S2 extended left"}

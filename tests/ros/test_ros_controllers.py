@@ -350,6 +350,7 @@ class Floor:
         return False
 
 
+@pytest.mark.slow
 def test_base_docks_on_odometry_with_released_brakes_and_brakes_again(lab):
     from rafr_msgs.action import DockBase
     from rafr_msgs.msg import BaseTrajectory
@@ -441,6 +442,7 @@ def test_an_emergency_stop_latches_is_stiff_and_is_not_undone_by_letting_go(lab)
     assert states[-1].state == SafetyState.STOPPED
 
 
+@pytest.mark.slow
 def test_the_end_of_a_node_stops_at_once_and_by_name(lab):
     from rafr_msgs.msg import ArmState, Heartbeat, SafetyState
 

@@ -111,6 +111,7 @@ def test_every_number_is_bounded(name):
     assert unbounded == []
 
 
+@pytest.mark.slow
 def test_what_is_out_of_range_or_no_number_is_refused_at_the_start(bare):
     node, refused = bare(), 0
     for _, config in CONFIGS.values():

@@ -29,6 +29,7 @@ def forces(messages):
     return [m.force for m in messages]
 
 
+@pytest.mark.slow
 def test_a_recording_reads_back_with_every_message(lab, tmp_path):
     from rafr.nodes.recorder import rafr_messages
     from rafr.review.recording import read_recording, typestore

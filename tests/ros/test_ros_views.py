@@ -61,6 +61,7 @@ def test_markers_name_a_mesh_per_bone_and_show_target_and_path(lab, box_case, bo
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_the_page_is_served_and_survives_a_plan_that_is_not_what_it_says(lab, box_case, box_plan):
     from diagnostic_msgs.msg import DiagnosticArray
 

@@ -83,9 +83,9 @@ class TriangleMesh:
     @property
     def vertex_normals(self) -> FloatArray:
         """(n, 3) area-weighted unit outward normals."""
-        normals = np.zeros_like(self.vertices)
+        normals, area_vectors = np.zeros_like(self.vertices), self.area_vectors
         for corner in range(3):
-            np.add.at(normals, self.faces[:, corner], self.area_vectors)
+            np.add.at(normals, self.faces[:, corner], area_vectors)
         norm = np.linalg.norm(normals, axis=1, keepdims=True)
         unit: FloatArray = np.divide(normals, norm, out=np.zeros_like(normals), where=norm > 0)
         return unit

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rafr.cases.case import Case, SchantzPin
-from rafr.cases.reference_marker import place_reference_marker
+from rafr.cases.reference_marker import reference_marker_places
 from rafr.geometry import RigidTransform, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.imaging.cbct import CbctConfig
@@ -96,7 +96,7 @@ def mount_markers(
         place = place + rng.uniform(-10, 10, 3)
         mounts_mm[body.name] = RigidTransform.from_rotvec(np.radians(20.0) * rng.uniform(-1, 1, 3), place)
     fragments = np.concatenate([meshes[body].mesh.vertices for body in mounts_mm])
-    places = [place_reference_marker(meshes[reference].mesh, pelvis, fiducials, by) for by in _ASIDE_MM]
+    places = reference_marker_places(meshes[reference].mesh, pelvis, fiducials, _ASIDE_MM)
     places[1:] = [T for T in places[1:] if _in_one_image(T.apply(fiducials), fragments)]
     clamps = [_clamp(pins) for pins in schantz_pins.values() if pins]
     tools = [T.translation for T in mounts_mm.values()]

@@ -7,12 +7,14 @@ area and the pressure k * depth (Winkler foundation), so the force has a closed 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rafr.config import check_config, option
+from rafr.content import content_key
 from rafr.geometry import RigidTransform, SignedDistanceGrid, TriangleMesh, exact_signed_distance
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.tissue.cables import resultant, skew_all
@@ -180,26 +182,50 @@ def build_contact(
     """
     p = params or ContactParams()
     check_config(p, "contact")
-    points_mm, areas_mm2 = surface_points(moving, p.point_spacing / METRES_PER_MM)
+    pair = _Pair(content_key(moving, other), moving, other)
+    points, areas, grid = _shapes(pair, p.point_spacing, p.reach, p.grid_spacing)
+    return ContactModel(points, areas, grid, moving.centroid * METRES_PER_MM, p)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A moving body and another, LPS mm; pairs of the same content are equal."""
+
+    content: str
+    moving: TriangleMesh = field(compare=False)
+    other: TriangleMesh = field(compare=False)
+
+
+@lru_cache(maxsize=4)
+def _shapes(
+    pair: _Pair, point_spacing: float, reach: float, grid_spacing: float
+) -> tuple[FloatArray, FloatArray, SignedDistanceGrid]:
+    """Points (n, 3), areas (n,) and distance grid of a contact, SI.
+
+    They are kept: one operation builds the same room for its trajectory, its grip and its reduction.
+    """
+    moving, other = pair.moving, pair.other
+    points_mm, areas_mm2 = surface_points(moving, point_spacing / METRES_PER_MM)
     distance = exact_signed_distance(other, points_mm)
-    near = distance < p.reach / METRES_PER_MM
+    near = distance < reach / METRES_PER_MM
     points_mm, areas_mm2 = points_mm[near], areas_mm2[near]
-    margin_mm = 0.5 * p.reach / METRES_PER_MM
+    margin_mm = 0.5 * reach / METRES_PER_MM
     if len(points_mm):
         grid_mm = local_distance_grid(
             other,
             np.maximum(points_mm.min(axis=0) - margin_mm, other.vertices.min(axis=0) - 5.0),
             np.minimum(points_mm.max(axis=0) + margin_mm, other.vertices.max(axis=0) + 5.0),
-            p.grid_spacing / METRES_PER_MM,
+            grid_spacing / METRES_PER_MM,
         )
     else:
         grid_mm = SignedDistanceGrid(np.zeros(3), 1.0, np.full((2, 2, 2), 1e3))
+    points, areas = points_mm * METRES_PER_MM, areas_mm2 * METRES_PER_MM**2
     grid = SignedDistanceGrid(
         grid_mm.origin * METRES_PER_MM, grid_mm.spacing * METRES_PER_MM, grid_mm.values * METRES_PER_MM
     )
-    return ContactModel(
-        points_mm * METRES_PER_MM, areas_mm2 * METRES_PER_MM**2, grid, moving.centroid * METRES_PER_MM, p
-    )
+    for array in (points, areas, grid.origin, grid.values):
+        array.setflags(write=False)
+    return points, areas, grid
 
 
 def surface_points(mesh: TriangleMesh, spacing: float) -> tuple[FloatArray, FloatArray]:

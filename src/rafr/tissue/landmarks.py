@@ -68,10 +68,9 @@ def pubic_tubercle(hip: TriangleMesh, hip_centre: FloatArray, side: str) -> Floa
     return extreme_patch(body, (0.0, -1.0, 1.0), 0.1)
 
 
-def ischial_spine(hip: TriangleMesh, side: str) -> FloatArray:
+def ischial_spine(hip: TriangleMesh, hip_centre: FloatArray, side: str) -> FloatArray:
     """Most medial point (3,) behind the acetabulum, at its height."""
-    centre = hip_centre(hip, side)
-    offset = hip.vertices - centre
+    offset = hip.vertices - hip_centre
     near = (np.abs(offset[:, 2]) < 15.0) & (offset[:, 1] > 15.0)
     if near.sum() < 10:  # a fragment without the spine: its most posterior-medial part stands in
         return extreme_patch(hip.vertices, (-side_sign(side), 1.0, 0.0))

@@ -105,14 +105,16 @@ def strands_of(pelvis: Pelvis) -> list[Strand]:
     for side in SIDES:
         hip = pelvis.hip(side)
         if hip is not None and sacrum is not None:
-            strands += _sacral_strands(hip, sacrum, side)
+            strands += _sacral_strands(hip, pelvis.hip_centres[side], sacrum, side)
     left, right = (pelvis.hip(side) for side in SIDES)
     if left is not None and right is not None:
         strands += _pubic_strands(left, right)
     return strands
 
 
-def _sacral_strands(hip: TriangleMesh, sacrum: TriangleMesh, side: str) -> list[Strand]:
+def _sacral_strands(
+    hip: TriangleMesh, hip_centre: FloatArray, sacrum: TriangleMesh, side: str
+) -> list[Strand]:
     """Ligaments between a hip bone and the sacrum (or L5, taken 30 mm above the sacrum's top)."""
     lateral = np.array([landmarks.side_sign(side), 0.0, 0.0])
     border = landmarks.sacral_border(sacrum, side)
@@ -120,7 +122,7 @@ def _sacral_strands(hip: TriangleMesh, sacrum: TriangleMesh, side: str) -> list[
     back = landmarks.posterior_superior_spine(hip)
     crest = landmarks.sacral_crest(sacrum, side)
     strands = [
-        Strand("sacrospinous", landmarks.ischial_spine(hip, side), border),
+        Strand("sacrospinous", landmarks.ischial_spine(hip, hip_centre, side), border),
         Strand("sacrotuberous", landmarks.ischial_tuberosity(hip), border),
         Strand("iliolumbar", landmarks.iliac_crest_posterior(hip), lumbar, on_spine=True),
         Strand("long-posterior-sacroiliac", back, crest),

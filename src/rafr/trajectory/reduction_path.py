@@ -9,7 +9,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from rafr.errors import InfeasibleError
-from rafr.geometry import RigidTransform, screw_interpolate
+from rafr.geometry import RigidTransform
 from rafr.geometry.minimum_jerk import minimum_jerk
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import BodyPlan
@@ -37,6 +37,8 @@ class ReductionPath:
         share = steps / total if total > 1e-9 else np.full(len(steps), 1.0 / len(steps))
         self._u = np.concatenate([[0.0], np.cumsum(share)])
         self._u[-1] = 1.0
+        pairs = zip(self._poses[:-1], self._poses[1:], strict=True)
+        self._screws = [(goal @ start.inverse()).log() for start, goal in pairs]
 
     @staticmethod
     def of_plan(plan: BodyPlan, pivot: FloatArray) -> ReductionPath:
@@ -68,7 +70,7 @@ class ReductionPath:
         i = min(int(np.searchsorted(self._u, u, side="right")) - 1, len(self._poses) - 2)
         width = self._u[i + 1] - self._u[i]
         fraction = (u - self._u[i]) / width if width > 0 else 1.0
-        return screw_interpolate(self._poses[i], self._poses[i + 1], [fraction])[0]
+        return RigidTransform.exp(fraction * self._screws[i]) @ self._poses[i]
 
     def project(self, pose: RigidTransform) -> tuple[float, float]:
         """(u of the nearest pose on the path, largest distance of a point to it in m)."""

@@ -114,6 +114,7 @@ def test_a_json_file_that_cannot_be_written_is_told_before_the_work(tmp_path, im
     assert not (tmp_path / "case").exists()
 
 
+@pytest.mark.slow
 def test_show_draws_the_case_and_gives_its_facts(case, capfd, tmp_path):
     code, out, err = run(capfd, "case", "show", case.folder, "-o", tmp_path / "pictures", "--json", "-")
     facts = json.loads(out)

@@ -66,6 +66,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(case, monkeypatch):
     assert body_meshes(case)["left_hip"].mesh.volume > 0
 
 
+@pytest.mark.slow
 def test_processes_that_build_at_once_agree_and_leave_whole_files(case):
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         one, two = pool.map(body_meshes, [case, case])

@@ -19,8 +19,11 @@ TARGET_ANGLE = np.radians(0.2)
 
 @pytest.mark.parametrize(
     ("seed", "pins"),
-    [(0, (6e4, 400.0)), (1, (2e4, 150.0)), (2, (1e6, 5e3))],
-    ids=["pins", "soft-pins", "stiff-pins"],
+    [
+        pytest.param(0, (6e4, 400.0), id="pins"),
+        pytest.param(1, (2e4, 150.0), id="soft-pins", marks=pytest.mark.slow),
+        pytest.param(2, (1e6, 5e3), id="stiff-pins", marks=pytest.mark.slow),
+    ],
 )
 def test_fragment_reaches_the_target_although_pins_give_way_and_the_tracker_is_noisy(tools, seed, pins):
     bench = tools.bench(seed=seed, pins=pins).reducing()
@@ -34,6 +37,7 @@ def test_fragment_reaches_the_target_although_pins_give_way_and_the_tracker_is_n
     assert finished.peak_force < bench.config.force_limit
 
 
+@pytest.mark.slow
 def test_without_the_correction_the_same_fragment_stays_short_of_its_target(tools):
     config = ArmControlConfig(
         correction_gain=0.05, settle_timeout=1.0, accept_distance=5e-3, accept_angle=0.1
@@ -75,6 +79,7 @@ def test_stiff_tissue_holds_at_the_force_limit_and_the_arm_then_stands_still(too
     assert np.array_equal(bench.command.q, held)
 
 
+@pytest.mark.slow
 def test_risk_slows_the_path_and_the_fragment_still_comes_home(tools):
     until = {}
     for slowing in (0.0, 0.5, 0.8):
@@ -96,6 +101,7 @@ def pulled(bench, force):
     bench.plant.start = shift @ bench.plant.start
 
 
+@pytest.mark.slow
 def test_a_held_fragment_gives_way_to_a_load_that_is_too_high_but_only_so_far_and_only_if_allowed(tools):
     forces, moved = {}, {}
     for allowed in (True, False):
@@ -114,6 +120,7 @@ def test_a_held_fragment_gives_way_to_a_load_that_is_too_high_but_only_so_far_an
     assert forces[True] < forces[False] - 10.0  # N: 8 mm against tissue of 5 N/mm
 
 
+@pytest.mark.slow
 def test_a_sudden_pull_meets_a_fragment_that_yields_and_comes_back(tools):
     peaks = {}
     for stiffness in (2e4, 1e7):
@@ -140,6 +147,7 @@ def test_after_yielding_the_reduction_still_ends_at_its_target(tools):
     assert bench.error()[0] < TARGET_DISTANCE
 
 
+@pytest.mark.slow
 def test_a_fragment_is_led_back_the_way_it_came(tools):
     bench = tools.bench().reducing()
     bench.run(3.0)
@@ -163,6 +171,7 @@ def test_a_fragment_is_led_back_the_way_it_came(tools):
     assert bench.command.state == ArmMode.CLAMPED
 
 
+@pytest.mark.slow
 def test_what_moves_faster_or_with_more_power_than_allowed_holds_with_its_own_reason(tools):
     for config, word in (
         (ArmControlConfig(linear_speed_limit=2e-3), "speed"),
@@ -175,6 +184,7 @@ def test_what_moves_faster_or_with_more_power_than_allowed_holds_with_its_own_re
         assert word in finished.message
 
 
+@pytest.mark.slow
 def test_warnings_come_before_the_limit(tools):
     bench = tools.bench(config=ArmControlConfig(force_limit=110.0)).reducing()
     seen = set()
@@ -187,6 +197,7 @@ def test_warnings_come_before_the_limit(tools):
     assert "force" in seen
 
 
+@pytest.mark.slow
 def test_an_adjusted_path_is_taken_up_without_a_jump_and_leads_to_its_own_end(tools):
     bench = tools.bench().reducing()
     bench.run(2.0)
@@ -257,6 +268,7 @@ def test_torque_about_the_fragments_centre_has_a_limit_of_its_own(tools):
     assert bench.plant.torque_at_centre == pytest.approx(3.0, rel=0.15)  # slowing, filter and lever's noise
 
 
+@pytest.mark.slow
 def test_the_lever_from_clamp_to_fragment_does_not_count_as_torque(tools):
     bench = tools.bench(tissue=(1e4, 5.0)).reducing()
     assert bench.run(60.0).success
@@ -295,6 +307,7 @@ def test_a_wrist_sensor_that_repeats_itself_holds_the_reduction(tools):
     assert bench.command.reason == "the wrist sensor repeats its last reading"
 
 
+@pytest.mark.slow
 def test_a_marker_that_slips_on_its_pin_holds_before_the_arm_has_followed_it_far(tools):
     bench = tools.bench().reducing()
     bench.run(1.0)
@@ -373,6 +386,7 @@ def test_lost_signals_hold_within_their_age_and_nothing_jumps(tools, what):
     assert np.isfinite(bench.command.q).all()
 
 
+@pytest.mark.slow
 def test_a_hold_stays_until_reset_and_the_reduction_then_goes_on_from_where_it_stands(tools):
     bench = tools.bench().reducing()
     bench.run(3.0)

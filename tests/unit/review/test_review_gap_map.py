@@ -39,6 +39,7 @@ def test_overlap_is_negative(meshes):
     assert gaps("left_hip", meshes, {"left_hip": RigidTransform.from_translation([-6.0, 0, 0])}).min() < -1.0
 
 
+@pytest.mark.slow
 def test_the_picture_shows_another_colour_once_the_gap_is_closed(meshes, tmp_path):
     body = SimpleNamespace(name="left_hip", T_reduced_displaced=BACK)
     save_gap_map(tmp_path / "gap.png", SimpleNamespace(bodies=[body], order=("left_hip",)), meshes)

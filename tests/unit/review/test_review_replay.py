@@ -286,6 +286,7 @@ def test_a_damaged_part_is_left_out_and_told(tmp_path, recorded_run, opened, cap
     assert "left out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_byte_that_is_wrong_is_told_or_does_no_harm(tmp_path, recorded_run, opened):
     file = recorded_run / "recording" / "recording.mcap"
     rng = np.random.default_rng(7)

@@ -107,6 +107,7 @@ def test_what_the_greatest_effort_was_is_told_muscle_by_muscle():
     assert "left_biceps" in said.reason
 
 
+@pytest.mark.slow
 def test_tiring_muscles_are_seen_in_their_spectrum():
     never = dataclasses.replace(
         AssistantRiskConfig(), overload_even=1.9, overload_sure=2.0, lifting_reference=1e-3

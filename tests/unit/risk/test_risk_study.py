@@ -45,6 +45,7 @@ def test_the_classifiers_are_the_studys():
     assert (forest.n_estimators, forest.random_state) == (100, 42)
 
 
+@pytest.mark.slow
 def test_the_random_split_flatters_and_the_pictures_are_drawn(lifters, tmp_path):
     from rafr.risk.study import pictures
 

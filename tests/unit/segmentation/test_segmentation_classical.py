@@ -32,7 +32,7 @@ def crescent():
     """(CT, labels) of a virtual pelvis at coarse spacing."""
     pelvis = virtual_pelvis(np.random.default_rng(3))
     fractured = fracture_pelvis(pelvis, "crescent", np.random.default_rng(3), solid_mm=1.5)
-    return draw_ct(fractured, np.random.default_rng(3), CtConfig(spacing_mm=2.4))
+    return draw_ct(fractured, np.random.default_rng(3), CtConfig(spacing_mm=3.0))
 
 
 def bone_ct(ct, labels):
@@ -120,7 +120,7 @@ def test_bones_and_fragment_are_found_in_a_patient_sampled_along_oblique_axes(cr
 
     ct, labels = bone_ct(*crescent), crescent[1]
     axes = Rotation.from_euler("xyz", [20, -15, 30], degrees=True).as_matrix()
-    size, spacing = np.array([160, 160, 160]), 2.3
+    size, spacing = np.array([128, 128, 128]), 2.9
     origin = ct.index_to_lps(0.5 * np.array(ct.size)) - axes @ (0.5 * spacing * size)
     grid = Volume(np.broadcast_to(np.uint8(0), tuple(size)), origin, np.full(3, spacing), axes)
     still = RigidTransform.identity()

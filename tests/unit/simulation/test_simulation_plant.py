@@ -140,6 +140,7 @@ def test_closing_the_clamp_pulls_at_nothing_even_with_misplaced_pins(blocks):
     assert np.linalg.norm(plant.wrench()[:3]) < 1.0  # N
 
 
+@pytest.mark.slow
 def test_a_fixed_fragment_keeps_its_place_when_the_clamp_opens(blocks):
     plant = blocks.clamped()
     plant.set_traction(80.0)
@@ -167,6 +168,7 @@ def test_a_fixed_fragment_much_heavier_than_its_pelvis_stays_calm(blocks):
     assert np.linalg.norm(after - before) < 2e-4
 
 
+@pytest.mark.slow
 def test_traction_pulls_the_fragment_towards_the_feet_at_its_rate(blocks):
     plant = blocks.plant()
     start = plant.fragment_pose("left").apply(blocks.meshes["left"].mesh.centroid)

@@ -34,6 +34,7 @@ def motion(arm, folded, reduction_path):
     return path_motion(arm, reduction_path, folded)
 
 
+@pytest.mark.slow
 def test_the_clamp_follows_the_path_from_end_to_end(arm, folded, reduction_path, motion):
     trajectory = motion.trajectory
     assert motion.assessment.accepted
@@ -113,6 +114,7 @@ def test_an_obstacle_on_the_path_is_refused(arm, folded, reduction_path):
         path_motion(arm, reduction_path, folded, collision=ArmCollision(arm, [block], margin=0.0))
 
 
+@pytest.mark.slow
 def test_the_approach_ends_straight_along_the_clamps_axis(arm, folded):
     down = np.diag([1.0, -1.0, -1.0])
     goal = RigidTransform(down, np.array([0.6, 0.2, 0.1]))
@@ -137,6 +139,7 @@ def test_free_motion_goes_round_an_obstacle(arm):
     assert all(collision.free(q) for q in motion.trajectory.q)
 
 
+@pytest.mark.slow
 def test_the_approach_chooses_a_branch_that_can_go_on(arm, folded):
     down = np.diag([1.0, -1.0, -1.0])
     goal = RigidTransform(down, np.array([0.5, 0.1, 0.1]))
@@ -161,6 +164,7 @@ def test_an_approach_that_cannot_be_says_why(arm, folded):
     assert caught.value.cause is Cause.COLLISION
 
 
+@pytest.mark.slow
 def test_the_retreat_backs_out_before_it_turns_away(arm, folded, motion):
     q = motion.trajectory.q[-1]
     goal = folded + np.radians([30.0, 0, 0, 0, 0, 0])

@@ -109,6 +109,7 @@ def test_a_door_lets_the_base_pass_when_it_is_wider_than_the_footprint(drive, wi
     assert passable(np.zeros(3), np.array([3.0, 0.0, 0.0]), door(width), drive) == passes
 
 
+@pytest.mark.slow
 def test_a_door_that_is_too_narrow_boxes_the_base_in_and_is_not_taken_for_a_failure_of_the_solver(drive):
     # the search for a route allows for the body's width of 0.6 m only, and its grid has a line at y = 0.041
     narrow = door(0.612, at=0.041)

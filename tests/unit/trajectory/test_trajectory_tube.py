@@ -144,6 +144,7 @@ def test_a_force_limit_that_the_tube_can_respect_is_respected(arm, folded, reduc
     assert peak_force(arm, load, motion.trajectory) <= limit
 
 
+@pytest.mark.slow
 def test_a_joint_too_weak_for_the_load_is_named(arm, folded, reduction_path, load, carried):
     q = carried.trajectory.q[-1]
     needed = np.abs(arm.gravity(q) - arm.jacobian(q).T @ load.on_clamp(arm.forward(q)))

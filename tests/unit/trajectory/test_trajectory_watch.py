@@ -65,6 +65,7 @@ def test_the_base_stands_where_no_tool_is_hidden(robot, path):
     assert not any("hides" in reason for reason in assessment.reasons)
 
 
+@pytest.mark.slow
 def test_the_base_stands_where_the_parked_arm_hides_no_tool_either(robot, path):
     blind, _ = choose_docking_pose(robot.arm, path, robot.room)
     q, T_world_base = joints_along(robot, blind, path), floor_transform(blind)

@@ -67,6 +67,7 @@ def test_where_together_fails_one_after_the_other_is_taken_and_said(robot, journ
     assert found.assessment.reasons == ("base and arm move one after the other", "together nothing goes")
 
 
+@pytest.mark.slow
 def test_where_both_fail_the_reasons_of_both_and_the_cause_are_given(robot, journey, monkeypatch):
     def blocked(*_, **__):
         raise InfeasibleError(("blocked",))
@@ -78,6 +79,7 @@ def test_where_both_fail_the_reasons_of_both_and_the_cause_are_given(robot, jour
     assert caught.value.reasons.count("together nothing goes") == 3  # neighbourhoods
 
 
+@pytest.mark.slow
 def test_one_after_the_other_the_arm_keeps_clear_of_whoever_stands_in_the_room(robot, journey):
     alone = reach(Refusing(robot), journey, "fixed", rng=np.random.default_rng(0)).arm
     T_world_armbase = floor_transform(DOCKED) @ robot.arm.T_base_armbase
