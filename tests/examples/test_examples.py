@@ -16,6 +16,7 @@ def case(tmp_path_factory):
     return import_module("01_virtual_case").virtual_case(tmp_path_factory.mktemp("examples") / "case")
 
 
+@pytest.mark.slow
 def test_the_virtual_patients_wing_is_displaced_as_its_seed_says(case):
     assert [b.name for b in case.bodies] == ["reference", "left_iliac_wing"]
     assert import_module("01_virtual_case").displacements(case) == pytest.approx(
@@ -24,6 +25,7 @@ def test_the_virtual_patients_wing_is_displaced_as_its_seed_says(case):
     )
 
 
+@pytest.mark.slow
 def test_registration_is_as_good_as_it_says_of_itself(case):
     found = import_module("04_registration").expected_and_true(case.folder)
     assert set(found) == {"reference", "left_iliac_wing"}

@@ -106,6 +106,7 @@ def test_the_target_does_not_overlap_the_bone_in_place(bones, planned):
     assert result.bodies[0].pushed_mm < 1.0
 
 
+@pytest.mark.slow
 def test_without_counterpart_or_fracture_face_the_target_is_not_accepted(bones):
     """Both hips loose: neither has an intact counterpart in place, nor a broken face."""
     parts = {

@@ -134,6 +134,7 @@ def move(driver, goal, ticks=400):
     pytest.fail("the goal did not end")
 
 
+@pytest.mark.slow
 def test_every_joint_state_is_answered_by_a_command_with_its_stamp_that_keeps_the_arm_still(driver):
     for _ in range(10):
         command = driver.tick()
@@ -167,6 +168,7 @@ def test_garbage_joint_states_and_tools_move_nothing_and_do_not_end_the_node(dri
     assert list(driver.tick().points[0].positions) == pytest.approx(HOME, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_free_motion_arrives_where_its_trajectory_ends(driver):
     driver.allow()
     for _ in range(40):
@@ -210,6 +212,7 @@ def begin(driver, goal):
     return driver.lab.wait_result(client.send_goal_async(goal)).get_result_async()
 
 
+@pytest.mark.slow
 def test_a_driver_whose_clock_leaps_or_that_falls_silent_ends_the_motion_and_is_named(driver):
     from rosgraph_msgs.msg import Clock
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-pytestmark = pytest.mark.ros
+pytestmark = [pytest.mark.ros, pytest.mark.slow]
 POSE = (0.1, 0.2, 1.5)
 
 
@@ -273,7 +273,6 @@ def test_a_plus_recording_is_replayed_on_the_hosts_clock(lab, tmp_path):
     assert lab.stop("tracker") == 0
 
 
-@pytest.mark.slow
 def test_bad_parameters_of_a_driver_end_the_node_with_one_line_and_exit_code_2(lab):
     for parameters, words in (
         ({"driver": "camera"}, "camera_intrinsics is empty"),

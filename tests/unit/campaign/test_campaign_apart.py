@@ -18,6 +18,7 @@ def hopeless(config):
     return replace(draw_patient(config, 0), pelvis="/nowhere/pelvis.mat")
 
 
+@pytest.mark.slow
 def test_a_defect_is_a_failure_with_its_reason_and_log(hopeless):
     finished = operate_apart(hopeless, 100.0)
     result = finished.result

@@ -28,6 +28,7 @@ def operation():
     return operate
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_no_patient(tmp_path, config):
     from distributed import LocalCluster
 

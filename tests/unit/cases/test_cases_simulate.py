@@ -20,7 +20,7 @@ SPACING = 2.0  # mm
 SOLID = 1.5  # mm
 
 
-QUICK_KINDS = ("denis2", "bilateral")
+QUICK_KINDS = ("bilateral",)
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys, arguments, words):
     assert complaint.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_people_are_simulated_trained_on_evaluated_and_monitored(tmp_path, capsys):
     folder, model = tmp_path / "lifts", tmp_path / "lifting.rafr-risk"
     small = ["--subjects", "2", "--trials", "1", "--seconds", "6", "--seed", "3"]

@@ -47,6 +47,7 @@ def test_without_the_correction_the_same_fragment_stays_short_of_its_target(tool
     assert bench.error()[0] > 2 * TARGET_DISTANCE
 
 
+@pytest.mark.slow
 def test_commands_never_outrun_the_joint_speed_limit_from_start_to_release(tools):
     bench = tools.bench().reducing()
     assert bench.run(60.0).success
@@ -339,6 +340,7 @@ def test_a_marker_that_is_bumped_holds_at_once_and_is_named(tools):
     assert bench.plant.t - began < 0.1  # s
 
 
+@pytest.mark.slow
 def test_a_short_loss_of_the_tracker_pauses_the_path_and_a_long_one_holds(tools):
     bench = tools.bench().reducing()
     bench.run(2.0)
@@ -354,6 +356,7 @@ def test_a_short_loss_of_the_tracker_pauses_the_path_and_a_long_one_holds(tools)
     assert "tracked" in bench.command.reason
 
 
+@pytest.mark.slow
 def test_one_wild_tracker_sample_does_not_move_the_fragment(tools):
     quiet, wild = tools.bench().reducing(), tools.bench().reducing()
     for bench in (quiet, wild):
@@ -469,6 +472,7 @@ def test_clamp_that_does_not_answer_counts_as_holding_the_fragment(tools):
     assert bench.controller.mode == ArmMode.IDLE
 
 
+@pytest.mark.slow
 def test_a_controller_started_beside_a_closed_clamp_measures_the_grip_and_goes_on(tools):
     first = tools.bench().reducing()
     first.run(2.0)

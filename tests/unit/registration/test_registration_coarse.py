@@ -28,6 +28,7 @@ def test_ball_starts_with_no_rotation_and_grows_with_its_radius() -> None:
     assert len(rotation_ball(20.0, 24.0)) < len(rotation_ball(45.0, 24.0)) < len(rotation_ball(45.0, 15.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_best_start_lies_within_the_reach_of_the_refinement(phantom, seed) -> None:
     rng = np.random.default_rng(seed)

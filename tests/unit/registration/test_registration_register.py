@@ -31,7 +31,7 @@ def error_mm(phantom, result: RegistrationResult, truth: dict[str, RigidTransfor
 @pytest.mark.parametrize(
     ("seed", "turn_deg", "shift_mm"),
     [
-        (0, 15.0, 40.0),
+        pytest.param(0, 15.0, 40.0, marks=pytest.mark.slow),
         pytest.param(1, 30.0, 60.0, marks=pytest.mark.slow),
         pytest.param(2, 40.0, 60.0, marks=pytest.mark.slow),
     ],

@@ -181,6 +181,7 @@ def test_an_aborted_run_reports_nothing_it_has_not_measured():
     json.dumps(report, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_pictures_and_curves_are_written_and_not_blank(tmp_path):
     from PIL import Image
 

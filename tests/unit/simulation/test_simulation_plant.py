@@ -382,6 +382,7 @@ def test_a_stuck_joint_does_not_follow(blocks):
     assert moved[0] == pytest.approx(0.05, abs=5e-3)
 
 
+@pytest.mark.slow
 def test_the_wrench_is_what_the_tissue_pulls(blocks, target):
     """Static: force of the fragment on the tool = tissue's wrench on the fragment (no contact)."""
     plant = blocks.clamped()

@@ -127,6 +127,7 @@ def test_prestrain_is_that_of_the_intact_pelvis(pelvis):
     assert slack.tensions(HERE)[slack.named(LIGAMENTS)].max() < 1e-6
 
 
+@pytest.mark.slow
 def test_contracture_is_what_resists_a_reduction(pelvis):
     reduced = displacement(pelvis, (0.0, 0.0, -25.0))
     case, meshes = patient(pelvis, "vertical-shear", reduced)

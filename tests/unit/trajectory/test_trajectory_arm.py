@@ -73,6 +73,7 @@ def test_a_path_with_a_corner_is_followed_within_tolerance(arm, folded):
     assert off.max() < 1e-3  # m: the configured half millimetre and the sampling of the check
 
 
+@pytest.mark.slow
 def test_a_start_a_little_off_the_path_is_blended_in(arm, folded, reduction_path):
     moved = [RigidTransform.from_translation((0.004, 0.0, 0.002)) @ T for T in reduction_path]
     trajectory = path_motion(arm, moved, folded).trajectory

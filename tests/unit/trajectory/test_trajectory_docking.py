@@ -81,6 +81,7 @@ def test_a_goal_inside_an_obstacle_is_named(drive):
     assert caught.value.cause is Cause.COLLISION
 
 
+@pytest.mark.slow
 def test_a_walled_off_goal_has_no_route(drive):
     ring = [
         Disc(f"d{k}", 5 + 1.6 * np.cos(a), 1.6 * np.sin(a), 0.45)
@@ -143,6 +144,7 @@ def test_the_least_change_that_frees_a_boxed_in_base_is_named(drive):
         optimise_docking(start, goal, twice, drive)
 
 
+@pytest.mark.slow
 def test_a_solver_that_gives_up_is_not_a_boxed_in_base(drive):
     hurried = DockingConfig(max_iterations=1)
     with pytest.raises(InfeasibleError) as caught:

@@ -40,7 +40,7 @@ def path_mm():
     return screw_interpolate(RigidTransform.identity(), target, np.linspace(0, 1, 20))
 
 
-@pytest.fixture(scope="module", params=[pytest.param("right", marks=pytest.mark.slow), "left"])
+@pytest.fixture(scope="module", params=[pytest.param(s, marks=pytest.mark.slow) for s in ("right", "left")])
 def planned(request, robot, T_world_pelvis, path_mm):
     pins = pins_from(request.param)
     base = robot.room.parking.pose

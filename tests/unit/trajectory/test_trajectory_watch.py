@@ -52,6 +52,7 @@ def test_a_tool_in_the_middle_of_the_arm_is_hidden_and_rides_with_the_clamp(robo
     assert watch.hidden(T_world_base, q, path) <= {"base"}
 
 
+@pytest.mark.slow
 def test_the_base_stands_where_no_tool_is_hidden(robot, path):
     blind, _ = choose_docking_pose(robot.arm, path, robot.room)
     q, T_world_base = joints_along(robot, blind, path), floor_transform(blind)

@@ -38,6 +38,7 @@ def configuration(*files):
     return merged
 
 
+@pytest.mark.slow
 def test_the_two_worlds_differ_in_the_arms_driver_only(worlds):
     _, own, controlled = worlds
     drivers = [
