@@ -249,10 +249,12 @@ def _run_in_bone(
     depths = np.arange(_DEPTH_STEP_MM, config.max_depth_mm + _DEPTH_STEP_MM / 2, _DEPTH_STEP_MM)
     if len(entries) == 0:
         return np.zeros(0), np.zeros(0)
-    points = entries[:, None] - depths[:, None] * out[:, None]
-    wall = -bone.signed_distance(points.reshape(-1, 3)).reshape(len(entries), len(depths))
     # oblique to the surface the first step is not in yet; half the wall is enough there
     needed = np.where(depths <= _DEPTH_STEP_MM, 0.5 * config.wall_mm, config.wall_mm)
+    wall, running = np.zeros((len(entries), len(depths))), np.arange(len(entries))
+    for k, depth in enumerate(depths):  # where an axis has left the bone, no more is asked
+        wall[running, k] = -bone.signed_distance(entries[running] - depth * out[running])
+        running = running[wall[running, k] >= needed[k]]
     inside = np.cumprod(wall >= needed, axis=1)
     count = inside.sum(axis=1)
     thickness = (wall * inside).sum(axis=1) / np.maximum(count, 1)
