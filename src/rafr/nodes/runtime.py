@@ -17,7 +17,6 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from rafr.config import check_config
@@ -144,12 +143,6 @@ def _described(field: Any, read_only: bool) -> ParameterDescriptor:
     bounds = [f"{name} {told[name]}" for name in ("lower", "upper") if told.get(name) is not None]
     text = ", ".join(filter(None, (told.get("doc", ""), told.get("unit", ""), *bounds)))
     return ParameterDescriptor(description=text, read_only=read_only)
-
-
-def use_sim_time(node: Node) -> bool:
-    """Whether the node follows `/clock`."""
-    parameter: Parameter = node.get_parameter("use_sim_time")
-    return bool(parameter.value)
 
 
 def run_node(factory: Callable[[], RafrNode], argv: list[str] | None = None) -> int:

@@ -52,9 +52,6 @@ class SurfaceProfiles:
     normals: FloatArray
     profiles: FloatArray
 
-    def subset(self, index: NDArray) -> SurfaceProfiles:
-        return SurfaceProfiles(self.points[index], self.normals[index], self.profiles[index])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:

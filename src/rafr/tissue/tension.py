@@ -66,7 +66,7 @@ class TensionLaws:
         columns["toe"] = np.maximum(columns["toe"], 1e-9)
         columns["yields_at"] = np.full(len(laws), _NEVER)
         unlimited = TensionLaws(**columns)
-        columns["yields_at"] = unlimited._yield_elongation()
+        columns["yields_at"] = unlimited.yield_elongation()
         return TensionLaws(**columns)
 
     def tension(self, x: FloatArray) -> FloatArray:
@@ -154,8 +154,8 @@ class TensionLaws:
         force: FloatArray = self.active * np.exp(-(((x - self.peak) / self.width) ** 2)) * (x > 0)
         return force
 
-    def _yield_elongation(self) -> FloatArray:
-        """By bisection of what grows: all but the active part."""
+    def yield_elongation(self) -> FloatArray:
+        """(n,) m at which the growing part, all but the active one, comes to its limit; by bisection."""
         lower, upper = np.zeros_like(self.limit), np.full_like(self.limit, _NEVER)
         relaxed = replace(self, active=np.zeros_like(self.active))
         for _ in range(80):

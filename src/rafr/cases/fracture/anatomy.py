@@ -24,7 +24,7 @@ class HipAnatomy:
         asis, psis, crest_top, ischium, tubercle: anterior and posterior superior iliac spine, highest point
             of the crest, lowest of the ischial tuberosity, most anterior of the pubis.
         symphysis: centre of the surface facing the other pubis.
-        si_centre: centre of the surface facing the sacrum.   si_points: (n, 3) that surface.
+        si_centre: centre of the surface facing the sacrum.
         acetabulum: centre of the socket.   acetabulum_radius: mm.
         obturator: centre of the obturator foramen.
     """
@@ -36,7 +36,6 @@ class HipAnatomy:
     tubercle: FloatArray
     symphysis: FloatArray
     si_centre: FloatArray
-    si_points: FloatArray
     acetabulum: FloatArray
     acetabulum_radius: float
     obturator: FloatArray
@@ -143,7 +142,6 @@ def _hip(
         tubercle=to_ct(_foremost(hip, 0.0, 0.45, 45.0)),
         symphysis=to_ct(_facing(front, other, 9.0).mean(axis=0)),
         si_centre=to_ct(si.mean(axis=0)),
-        si_points=to_ct(si),
         acetabulum=to_ct(centre),
         acetabulum_radius=radius,
         obturator=to_ct(_obturator(hip)),

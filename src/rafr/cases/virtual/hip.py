@@ -22,7 +22,7 @@ from rafr.geometry.rigid_transform import FloatArray
 
 LOW, HIGH = (-4.0, -84.0, -126.0), (152.0, 94.0, 116.0)
 _SYMPHYSIS_HALF_GAP = 2.3
-_SI_GAP = 2.0
+SI_GAP_MM = 2.0
 
 # Lateral view (y, z) of the ilium from the ASIS along the crest, behind and below, to the front again.
 _ILIUM = [
@@ -72,7 +72,7 @@ def hip_field(grid: Grid) -> FloatArray:
     field = smooth_max(field, -ball(grid, _SOCKET, _SOCKET_RADIUS), 1.5)
     field = smooth_max(field, -_socket_fossa(grid), 2.0)
     field = smooth_max(field, _SYMPHYSIS_HALF_GAP - grid.x, 2.0)
-    joint = sacroiliac_surface(grid) + 0.5 * _SI_GAP - 3.0 * np.maximum(-grid.z, 0.0)
+    joint = sacroiliac_surface(grid) + 0.5 * SI_GAP_MM - 3.0 * np.maximum(-grid.z, 0.0)
     return smooth_max(field, joint - grid.x, 2.0)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.spatial import cKDTree
 
-from rafr.cases.virtual.hip import _SI_GAP, sacroiliac_surface
+from rafr.cases.virtual.hip import SI_GAP_MM, sacroiliac_surface
 from rafr.cases.virtual.implicit import Grid, smooth_max, smooth_min, tube
 from rafr.geometry.rigid_transform import FloatArray
 
@@ -57,7 +57,7 @@ def sacrum_field(grid: Grid) -> FloatArray:
     field = smooth_max(field, -_canal(x, curve), 2.0)
     for share, at, radius in _FORAMINA:
         field = smooth_max(field, -_foramen(x, curve, share, at, radius), 2.5)
-    joint = x - (sacroiliac_surface(grid) - 0.5 * _SI_GAP)
+    joint = x - (sacroiliac_surface(grid) - 0.5 * SI_GAP_MM)
     return smooth_max(field, joint, 5.0)
 
 

@@ -97,11 +97,6 @@ class Anatomy:
     def bodies(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(p.body for p in self.pieces))
 
-    def surrounding(self, piece: Piece) -> TriangleMesh | None:
-        """Every other piece as one mesh; None where there is none."""
-        others = [p.mesh for p in self.pieces if p is not piece]
-        return merge_meshes(others) if others else None
-
 
 def _bone(pieces: tuple[Piece, ...], bone: str) -> TriangleMesh:
     return merge_meshes([p.mesh for p in pieces if p.bone == bone])

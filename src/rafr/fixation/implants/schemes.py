@@ -150,17 +150,3 @@ def _rod(
         way = f"{found.through_mm:.0f} mm of bone are in its way, bent or not"
         raise InfeasibleError((f"{name}: {way}",))
     return straight, (f"{name}: it touches bone",)
-
-
-def feasible_schemes(
-    planner: Planner, side: str = ""
-) -> tuple[dict[str, Scheme], dict[str, tuple[str, ...]]]:
-    """All of `SCHEMES` that this patient has room for, and why the others have none."""
-    found: dict[str, Scheme] = {}
-    refused: dict[str, tuple[str, ...]] = {}
-    for name in SCHEMES:
-        try:
-            found[name] = plan_scheme(name, planner.anatomy, side=side, planner=planner)
-        except InfeasibleError as error:
-            refused[name] = error.reasons
-    return found, refused

@@ -18,7 +18,6 @@ DISPLACEMENT_MM: dict[str, tuple[float, ...]] = {
     "L5EDS2": (0.613, 0.616, 0.723, 0.731, 0.659),
 }
 MAX_VON_MISES_MPA = {"SDS1EDS2": 219.0, "L5SDS1": 253.0, "L5EDS2": 198.0}
-YIELD_MPA = 1050.0  # of the titanium alloy
 WHY_NOT = (
     "The five values of a scheme are five places of one computed deformation: computed again they come out "
     "the same, so they have no sampling error, and are no sample of patients, screws or surgeons (n = 1 a "
