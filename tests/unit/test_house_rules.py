@@ -29,7 +29,7 @@ ROS_PACKAGES = {
 # who may know the truth of a simulated case: its maker, the plant, and the final measurement
 TRUTH_READERS = (
     "cases/truth.py",
-    "cases/case.py",
+    "cases/values.py",
     "cases/simulate",
     "simulation/",
     "nodes/or_simulator.py",

@@ -7,44 +7,43 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+from rafr.cases.values import (
+    CASE_FILE,
+    DEFAULT_MASS_KG,
+    FRACTURE_KINDS,
+    LIGAMENTS,
+    TRUTH_FILE,
+    Body,
+    Case,
+    SchantzPin,
+    Traction,
+)
 from rafr.errors import InputError, RafrError
 from rafr.files import written_whole
 from rafr.foreign import read_yaml
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 
-CASE_FILE = "case.yaml"
-TRUTH_FILE = "truth.json"
-FRACTURE_KINDS = (
-    "denis1",
-    "denis2",
-    "denis3",
-    "si-dislocation",
-    "crescent",
-    "iliac-wing",
-    "rami",
-    "open-book",
-    "vertical-shear",
-    "bilateral",
-)
-LIGAMENTS = (
-    "anterior-sacroiliac",
-    "interosseous-sacroiliac",
-    "long-posterior-sacroiliac",
-    "short-posterior-sacroiliac",
-    "sacrospinous",
-    "sacrotuberous",
-    "iliolumbar",
-    "superior-pubic",
-    "arcuate-pubic",
-)
+__all__ = [
+    "CASE_FILE",
+    "FRACTURE_KINDS",
+    "LIGAMENTS",
+    "TRUTH_FILE",
+    "Body",
+    "Case",
+    "SchantzPin",
+    "Traction",
+    "load_case",
+    "save_case",
+]
+
 _KEYS = (
     "id",
     "ct",
@@ -62,95 +61,7 @@ _KEYS = (
     "table_pose",
     "dicom",
 )
-_DEFAULT_MASS_KG = 75.0
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """Bone pieces that move as one: the label values of `labels.nii.gz` it is made of."""
-
-    name: str
-    labels: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SchantzPin:
-    """A threaded pin in the bone.
-
-    Attributes:
-        entry_mm: (3,) where it enters the cortex, LPS mm in the CT.
-        direction: (3,) unit vector into the bone.
-        depth_mm: length inside the bone.   length_mm: whole length.   diameter_mm: shaft.
-    """
-
-    entry_mm: FloatArray
-    direction: FloatArray
-    depth_mm: float = 60.0
-    length_mm: float = 200.0
-    diameter_mm: float = 5.0
-
-    @property
-    def tail_mm(self) -> FloatArray:
-        """(3,) the outer end, LPS mm."""
-        return self.entry_mm - self.direction * (self.length_mm - self.depth_mm)
-
-
-@dataclass(frozen=True, slots=True)
-class Traction:
-    """Skeletal traction on one leg: `side` left or right, `force_n` along the leg."""
-
-    side: str
-    force_n: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Case:
-    """One patient. `bodies[0]` is the reference, fixed to the table; the others move.
-
-    Attributes:
-        fiducials_mm: (n, 3) sphere centres in the reference tool's marker frame, or None for the
-            frame described in `rafr.tracking.tools`.
-        torn_ligaments: names among `LIGAMENTS`; None: what the kind of fracture tears.
-        table_pose: `T_table_ct` in mm (pose of the pelvis on the table), or None for supine, centred.
-        dicom: the folder of the DICOM series the CT came from, or None; it may be gone by now.
-    """
-
-    folder: Path
-    id: str
-    ct: Path
-    labels: Path
-    cbct: Path | None
-    bodies: tuple[Body, ...]
-    description: str = ""
-    fracture: str | None = None
-    patient_mass_kg: float = _DEFAULT_MASS_KG
-    traction: Traction | None = None
-    torn_ligaments: tuple[str, ...] | None = None
-    schantz_pins: tuple[tuple[str, tuple[SchantzPin, ...]], ...] = ()
-    screws: tuple[dict[str, Any], ...] = ()
-    fiducials_mm: FloatArray | None = None
-    table_pose: RigidTransform | None = None
-    dicom: Path | None = None
-
-    @property
-    def reference(self) -> Body:
-        return self.bodies[0]
-
-    @property
-    def moving(self) -> tuple[Body, ...]:
-        return self.bodies[1:]
-
-    @property
-    def truth_path(self) -> Path:
-        """Only the simulator and the final measurement may open it."""
-        return self.folder / TRUTH_FILE
-
-    def pins(self, body: str) -> tuple[SchantzPin, ...]:
-        """The Schantz pins the case gives for a body; empty where they are still to be proposed."""
-        return dict(self.schantz_pins).get(body, ())
-
-    def with_bodies(self, bodies: tuple[Body, ...]) -> Case:
-        return replace(self, bodies=bodies)
+_PIN_MM = {"depth_mm": (5.0, 200.0), "length_mm": (50.0, 500.0), "diameter_mm": (1.0, 12.0)}
 
 
 def load_case(folder: Path | str) -> Case:
@@ -176,36 +87,27 @@ def load_case(folder: Path | str) -> Case:
 
 def save_case(case: Case) -> None:
     """Write `case.yaml` into the case's folder (atomically)."""
-    data: dict[str, Any] = {
+    folder, pins, traction = case.folder, case.schantz_pins, case.traction
+    found = {
         "id": case.id,
-        "ct": _relative(case.ct, case.folder),
-        "labels": _relative(case.labels, case.folder),
+        "ct": _relative(case.ct, folder),
+        "labels": _relative(case.labels, folder),
+        "cbct": None if case.cbct is None else _relative(case.cbct, folder),
+        "description": case.description or None,
+        "fracture": case.fracture,
+        "patient_mass_kg": float(case.patient_mass_kg),
+        "bodies": {b.name: list(b.labels) for b in case.bodies} or None,
+        "traction": traction and {"side": traction.side, "force_n": float(traction.force_n)},
+        "torn_ligaments": None if case.torn_ligaments is None else list(case.torn_ligaments),
+        "schantz_pins": {body: [_pin_to_yaml(p) for p in of_body] for body, of_body in pins} or None,
+        "screws": [dict(s) for s in case.screws] or None,
+        "fiducials_mm": None if case.fiducials_mm is None else np.round(case.fiducials_mm, 4).tolist(),
+        "table_pose": None if case.table_pose is None else case.table_pose.tolist(),
+        "dicom": None if case.dicom is None else _relative(case.dicom, folder),
     }
-    if case.cbct is not None:
-        data["cbct"] = _relative(case.cbct, case.folder)
-    if case.description:
-        data["description"] = case.description
-    if case.fracture is not None:
-        data["fracture"] = case.fracture
-    data["patient_mass_kg"] = float(case.patient_mass_kg)
-    if case.bodies:
-        data["bodies"] = {b.name: list(b.labels) for b in case.bodies}
-    if case.traction is not None:
-        data["traction"] = {"side": case.traction.side, "force_n": float(case.traction.force_n)}
-    if case.torn_ligaments is not None:
-        data["torn_ligaments"] = list(case.torn_ligaments)
-    if case.schantz_pins:
-        data["schantz_pins"] = {name: [_pin_to_yaml(p) for p in pins] for name, pins in case.schantz_pins}
-    if case.screws:
-        data["screws"] = [dict(s) for s in case.screws]
-    if case.fiducials_mm is not None:
-        data["fiducials_mm"] = np.round(case.fiducials_mm, 4).tolist()
-    if case.table_pose is not None:
-        data["table_pose"] = case.table_pose.tolist()
-    if case.dicom is not None:
-        data["dicom"] = _relative(case.dicom, case.folder)
+    data = {key: value for key, value in found.items() if value is not None}
     text = yaml.safe_dump(data, sort_keys=False, default_flow_style=None, width=100)
-    with written_whole(case.folder / CASE_FILE) as temporary:
+    with written_whole(folder / CASE_FILE) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -249,7 +151,7 @@ class _CaseReader:
             description=self._text("description", default=""),
             fracture=fracture,
             patient_mass_kg=self._number(
-                self.data.get("patient_mass_kg", _DEFAULT_MASS_KG), "patient_mass_kg", 2.0, 400.0
+                self.data.get("patient_mass_kg", DEFAULT_MASS_KG), "patient_mass_kg", 2.0, 400.0
             ),
             traction=self._traction(),
             torn_ligaments=self._torn_ligaments(),
@@ -368,19 +270,18 @@ class _CaseReader:
         return tuple(self._pin(f"schantz_pins.{body}[{i}]", pin) for i, pin in enumerate(pins))
 
     def _pin(self, where: str, pin: dict[str, Any]) -> SchantzPin:
-        known = ("entry_mm", "direction", "depth_mm", "length_mm", "diameter_mm")
-        self._reject_unknown(pin, known, f"{where}.")
+        self._reject_unknown(pin, ("entry_mm", "direction", *_PIN_MM), f"{where}.")
         direction = self._vector(pin.get("direction"), f"{where}.direction")
         length = float(np.linalg.norm(direction))
         if length == 0:
             self._fail(f"{where}.direction", pin.get("direction"), "a vector that is not zero")
-        return SchantzPin(
-            self._vector(pin.get("entry_mm"), f"{where}.entry_mm"),
-            direction / length,
-            self._number(pin.get("depth_mm", 60.0), f"{where}.depth_mm", 5.0, 200.0),
-            self._number(pin.get("length_mm", 200.0), f"{where}.length_mm", 50.0, 500.0),
-            self._number(pin.get("diameter_mm", 5.0), f"{where}.diameter_mm", 1.0, 12.0),
-        )
+        sizes = {
+            key: self._number(pin[key], f"{where}.{key}", *bounds)
+            for key, bounds in _PIN_MM.items()
+            if key in pin
+        }
+        entry = self._vector(pin.get("entry_mm"), f"{where}.entry_mm")
+        return SchantzPin(entry, direction / length, **sizes)
 
     def _screws(self) -> tuple[dict[str, Any], ...]:
         value = self.data.get("screws", [])
