@@ -27,8 +27,9 @@ import numpy as np
 from rafr.bench.blocks import KINDS, make
 from rafr.errors import RafrError
 from rafr.fixation.fem import calculix
+from rafr.fixation.fem.problem import Settings
 from rafr.fixation.fem.solvers import Method
-from rafr.fixation.fem.statics import Settings, solve
+from rafr.fixation.fem.statics import solve
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from rafr.fixation.fem.constraints import fix
 from rafr.fixation.fem.contact import ContactPair, Layer
 from rafr.fixation.fem.loads import traction
 from rafr.fixation.fem.mesh import Faces, FloatArray, TetMesh, boundary_faces, merge
-from rafr.fixation.fem.statics import Problem
+from rafr.fixation.fem.problem import Problem
 
 SIDE = 50.0  # mm
 KINDS = ("linear", "contact", "bar", "bar-contact")

@@ -10,7 +10,8 @@ import pytest
 from rafr.errors import InputError
 from rafr.fixation.fem.blocks import block
 from rafr.fixation.fem.mesh import merge
-from rafr.fixation.fem.statics import Settings, System, solve
+from rafr.fixation.fem.problem import Settings
+from rafr.fixation.fem.statics import System, solve
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.implants.implant import Rod, Scheme, Screw
 from rafr.fixation.model.contact_pairs import FRACTURE, SACROILIAC, ContactPair

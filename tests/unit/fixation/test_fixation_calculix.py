@@ -13,8 +13,9 @@ from rafr.fixation.fem.contact import ContactPair, Layer
 from rafr.fixation.fem.loads import traction
 from rafr.fixation.fem.locate import Locator
 from rafr.fixation.fem.mesh import boundary_faces, merge
+from rafr.fixation.fem.problem import Problem
 from rafr.fixation.fem.springs import bars
-from rafr.fixation.fem.statics import Problem, solve
+from rafr.fixation.fem.statics import solve
 
 needs_ccx = pytest.mark.skipif(shutil.which("ccx") is None, reason="CalculiX (ccx) is not installed")
 

@@ -9,7 +9,8 @@ from rafr.fixation.fem.constraints import Reduction, Ties, embed, fix, join, joi
 from rafr.fixation.fem.elasticity import stiffness
 from rafr.fixation.fem.locate import Locator
 from rafr.fixation.fem.mesh import boundary_faces, merge
-from rafr.fixation.fem.statics import Problem, solve
+from rafr.fixation.fem.problem import Problem
+from rafr.fixation.fem.statics import solve
 
 
 def plane(mesh, axis, value):

@@ -9,9 +9,10 @@ from rafr.fixation.fem.constraints import fix, join
 from rafr.fixation.fem.contact import ContactPair, Layer, pair_up
 from rafr.fixation.fem.loads import traction
 from rafr.fixation.fem.mesh import boundary_faces, merge
+from rafr.fixation.fem.problem import Problem, Settings
 from rafr.fixation.fem.solvers import Method
 from rafr.fixation.fem.springs import ground
-from rafr.fixation.fem.statics import Problem, Settings, solve
+from rafr.fixation.fem.statics import solve
 
 SIDE, HIGH = 20.0, 10.0
 

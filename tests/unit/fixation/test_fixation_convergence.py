@@ -8,8 +8,9 @@ from rafr.fixation.fem.constraints import fix
 from rafr.fixation.fem.elasticity import body_force, mass, strain_gradients
 from rafr.fixation.fem.loads import traction
 from rafr.fixation.fem.mesh import boundary_faces, jacobians
+from rafr.fixation.fem.problem import Problem
 from rafr.fixation.fem.shapes import tet10, tet_rule
-from rafr.fixation.fem.statics import Problem, solve
+from rafr.fixation.fem.statics import solve
 
 YOUNG, POISSON = 1000.0, 0.3
 LAM, MU = YOUNG * POISSON / (1 + POISSON) / (1 - 2 * POISSON), YOUNG / 2 / (1 + POISSON)

@@ -11,8 +11,9 @@ from rafr.fixation.fem.constraints import fix, join
 from rafr.fixation.fem.elasticity import mass, stiffness, strain_energy, stress, to_nodes, von_mises
 from rafr.fixation.fem.loads import distribute, face_points, pressure, traction
 from rafr.fixation.fem.mesh import boundary_faces, merge, quadratic, quality, volumes
+from rafr.fixation.fem.problem import Problem
 from rafr.fixation.fem.shapes import tet10, tet10_gradients, tet_rule, tri6, tri6_gradients, triangle_rule
-from rafr.fixation.fem.statics import Problem, solve
+from rafr.fixation.fem.statics import solve
 
 
 def bent(nodes):

@@ -10,8 +10,9 @@ from rafr.fixation.fem.constraints import embed, fix
 from rafr.fixation.fem.contact import ContactPair, Layer
 from rafr.fixation.fem.locate import Locator
 from rafr.fixation.fem.mesh import boundary_faces, merge
+from rafr.fixation.fem.problem import Problem, Settings
 from rafr.fixation.fem.solvers import Method
-from rafr.fixation.fem.statics import Problem, Settings, System, solve
+from rafr.fixation.fem.statics import System, solve
 
 
 def bone_with_rod():

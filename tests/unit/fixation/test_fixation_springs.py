@@ -8,8 +8,9 @@ from rafr.fixation.fem.blocks import block
 from rafr.fixation.fem.constraints import fix
 from rafr.fixation.fem.locate import Locator
 from rafr.fixation.fem.mesh import merge
+from rafr.fixation.fem.problem import Problem
 from rafr.fixation.fem.springs import at_nodes, bars, ground
-from rafr.fixation.fem.statics import Problem, solve
+from rafr.fixation.fem.statics import solve
 
 STIFF = 1e7  # MPa: as good as rigid beside the springs
 

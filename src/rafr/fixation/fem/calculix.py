@@ -20,8 +20,8 @@ import numpy as np
 from rafr.errors import InfeasibleError, InputError
 from rafr.fixation.fem.contact import ContactPair, Interface
 from rafr.fixation.fem.mesh import Faces, FloatArray, IntArray
+from rafr.fixation.fem.problem import Problem
 from rafr.fixation.fem.springs import Springs
-from rafr.fixation.fem.statics import Problem
 
 _MOST_MATERIALS = 1000
 _LENGTH = 1e4  # mm, of the bars that stand for springs

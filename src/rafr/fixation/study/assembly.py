@@ -17,8 +17,8 @@ from rafr.fixation.fem.constraints import Ties, fix, join_ties
 from rafr.fixation.fem.contact import Interface, relative_motion, tangents
 from rafr.fixation.fem.locate import Located, Locator
 from rafr.fixation.fem.mesh import TetMesh, merge
+from rafr.fixation.fem.problem import Problem
 from rafr.fixation.fem.springs import Springs, bars
-from rafr.fixation.fem.statics import Problem
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.implants.implant import Rod, Scheme, Screw
 from rafr.fixation.implants.mesh import ImplantMesh, implant_mesh

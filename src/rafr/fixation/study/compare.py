@@ -10,7 +10,7 @@ import numpy as np
 from rafr.assessment import Assessment
 from rafr.cases.case import Case
 from rafr.errors import InfeasibleError
-from rafr.fixation.fem.statics import Settings
+from rafr.fixation.fem.problem import Settings
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.implants.implant import Scheme
 from rafr.fixation.model import ModelOptions, PelvisModel, build_model

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from rafr.content import content_key
 from rafr.fixation.fem.locate import Locator
-from rafr.fixation.fem.statics import Settings, System
+from rafr.fixation.fem.problem import Settings
+from rafr.fixation.fem.statics import System
 from rafr.fixation.implants.catalogue import Metal
 from rafr.fixation.implants.implant import Scheme
 from rafr.fixation.model import PelvisModel
