@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rafr_msgs.action import (
     RunProcedure,
 )
 from rafr_msgs.msg import Approval, ArmState, Plan, ProcedureState, Registration, SafetyState, ToolPoses
-from rafr_msgs.srv import AcquireCbct, ApprovePlan, FixBody, SetTraction
+from rafr_msgs.srv import AcquireCbct, ApprovePlan, FixBody
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectory
 
@@ -32,19 +33,19 @@ from rafr.config import option
 from rafr.control.signals import ArmMode
 from rafr.errors import InputError
 from rafr.geometry import RigidTransform
-from rafr.geometry.residual import residual
+from rafr.geometry.residual import Residual
 from rafr.nodes.calls import Calls, Done
 from rafr.nodes.convert import plan_from_message, transform_from_pose
+from rafr.nodes.leg_traction import LegTraction
 from rafr.nodes.long_goal import LongGoal
 from rafr.nodes.runtime import LATCHED, OK, RELIABLE, SENSOR, WARN, RafrNode, run_node
 from rafr.nodes.work import case_of
 from rafr.planning.plan import ReductionPlan
+from rafr.procedure.check import check_reduction
 from rafr.procedure.fixation import fixation_note
 from rafr.procedure.machine import ProcedureMachine, Request, Status
 from rafr.procedure.phases import Action
-from rafr.procedure.traction import TractionFollower
 from rafr.tracking.tools import REFERENCE_TOOL, fragment_tool
-from rafr.units import to_metres
 
 _TICK = 0.1  # s, wall time
 _STATE_PERIOD = 0.5  # s, wall time
@@ -72,8 +73,6 @@ class ProcedureNode(RafrNode):
         self._plan: ReductionPlan | None = None
         self._plan_message: Plan | None = None
         self._again: dict[str, Any] = {}
-        self._traction: TractionFollower | None = None
-        self._traction_asked = False
         self._fragment: RigidTransform | None = None
         self._arm_trajectory: JointTrajectory = JointTrajectory()
         self._base_trajectory: Any = None
@@ -84,6 +83,7 @@ class ProcedureNode(RafrNode):
         self._notes: list[str] = []
         self._published: Any = None
         self._calls = Calls(self)
+        self._traction = LegTraction(self._case, self._calls, partial(self.diagnose, WARN))
         self._table = self._actions()
         self._wire()
         self._goal = LongGoal(
@@ -103,7 +103,7 @@ class ProcedureNode(RafrNode):
         self.create_subscription(ToolPoses, "tracker/tools", self._take_tools, SENSOR)
         for kind, name in (
             (SetBool, "holding_device"), (AcquireCbct, "acquire_cbct"), (FixBody, "insert_pins"),
-            (FixBody, "fix_body"), (SetTraction, "traction"),
+            (FixBody, "fix_body"),
         ):  # fmt: skip
             self._calls.offer_service(kind, name)
         for kind, name in (
@@ -144,7 +144,7 @@ class ProcedureNode(RafrNode):
         self._machine.observe(arm=mode, held_body=held)
         self._fragment = transform_from_pose(message.fragment) if held and message.fragment_tracked else None
         if mode == ArmMode.REDUCING:
-            self._follow_with_traction()
+            self._traction.follow(self._fragment)
         if mode == ArmMode.HOLDING:
             self._machine.observe(stop_reason=f"the arm holds: {message.reason}")
 
@@ -284,12 +284,12 @@ class ProcedureNode(RafrNode):
             Action.APPROACH: move("approach"),
             Action.CLAMP: move("clamp", along=False),
             Action.MEASURE_GRIP: move("clamp", along=False),
-            Action.TRACTION_ON: lambda r, d: self._set_traction(r.body, d),
+            Action.TRACTION_ON: lambda r, d: self._pull(r.body, d),
             Action.OPTIMISE_REDUCTION: optimise("reduction", self._keep_arm),
             Action.REDUCE: move("reduction"),
             Action.FIX_BODY: lambda r, d: service("fix_body", FixBody.Request(body=r.body), d),
             Action.RELEASE: move("release", along=False),
-            Action.TRACTION_OFF: lambda _, d: self._set_traction(None, d),
+            Action.TRACTION_OFF: lambda _, d: self._traction.let_go(d),
             Action.OPTIMISE_RETREAT: optimise("retreat", self._keep_arm),
             Action.RETREAT: move("retreat"),
             Action.RECORD_FIXATION: lambda _, d: self._record_fixation(d),
@@ -351,37 +351,9 @@ class ProcedureNode(RafrNode):
             goal.trajectory = self._arm_trajectory
         return goal
 
-    def _set_traction(self, body: str | None, done: Done) -> None:
-        """Pull for a body as its plan has it where it lies, else as the case prescribes; None: let go."""
-        self._traction = None
-        traction = self._case.traction
-        if traction is None:
-            done(True, "the case prescribes no traction")
-            return
-        tension = 0.0
-        if body is not None:
-            assert self._plan is not None
-            pivot = surface_points(self._case)[body].mean(axis=0)
-            self._traction = TractionFollower(self._plan.body(body), pivot, traction.force_n)
-            tension = self._traction.ask(self._fragment) or 0.0
-        self._calls.service("traction", SetTraction.Request(tension=tension), done)
-
-    def _follow_with_traction(self) -> None:
-        """While a body moves the leg's cord pulls as its plan has it where the body is tracked."""
-        if self._traction is None or self._traction_asked:
-            return
-        tension = self._traction.ask(self._fragment)
-        if tension is None:
-            return
-        follower, self._traction_asked = self._traction, True
-
-        def answered(success: bool, message: str) -> None:
-            self._traction_asked = False
-            if not success:
-                follower.unanswered()
-                self.diagnose(WARN, f"traction does not follow: {message}")
-
-        self._calls.service("traction", SetTraction.Request(tension=tension), answered)
+    def _pull(self, body: str, done: Done) -> None:
+        assert self._plan is not None
+        self._traction.pull(self._plan.body(body), self._fragment, done)
 
     def _record_fixation(self, done: Done) -> None:
         note = fixation_note(self._case.fracture, tuple(self._machine.facts.order))
@@ -393,21 +365,15 @@ class ProcedureNode(RafrNode):
         assert self._registration is not None
         assert self._plan is not None
         poses = {b.name: transform_from_pose(b.cbct_from_ct) for b in self._registration.bodies}
-        reference = poses.get(self._case.reference.name)
-        points = surface_points(self._case)
-        failed = []
-        for name in self._plan.order:
-            pose = poses.get(name)
-            if reference is None or pose is None:
-                failed.append(f"{name} was not found in the CBCT")
-                continue
-            target = to_metres(self._plan.body(name).T_reduced_displaced)
-            measured = residual(reference.inverse() @ pose, target, points[name])
-            self._notes.append(f"xray_check: {name} {measured} from the plan")
-            limits = self._config.residual_limit, self._config.residual_angle
-            if measured.distance > limits[0] or measured.angle > limits[1]:
-                failed.append(f"{name} stands {measured} from the plan")
-        done(not failed, "; ".join(failed) or "; ".join(self._notes[-len(self._plan.order) :]))
+        check = check_reduction(
+            self._plan,
+            self._case.reference.name,
+            {name: pose for name, pose in poses.items() if pose is not None},
+            surface_points(self._case),
+            Residual(self._config.residual_limit, self._config.residual_angle),
+        )
+        self._notes += check.notes
+        done(not check.failed, check.message)
 
 
 def main() -> None:
