@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rafr.errors import InfeasibleError, InputError
-from rafr.fixation.fem import solvers, statics
+from rafr.fixation.fem import newton, solvers
 from rafr.fixation.fem.blocks import block
 from rafr.fixation.fem.constraints import embed, fix
 from rafr.fixation.fem.contact import ContactPair, Layer
@@ -148,7 +148,7 @@ def test_where_the_levels_fail_a_factorisation_takes_over(monkeypatch):
     problem, forces = plate()
     direct = solve(problem, forces, Settings(Method.DIRECT))
     monkeypatch.setattr(solvers, "_DIRECT", 0)
-    monkeypatch.setattr(statics, "_MOST_ITERATIONS", 20)
+    monkeypatch.setattr(newton, "_MOST_ITERATIONS", 20)
     solution = solve(problem, forces)
     assert 20 < solution.iterations < 30
     difference = np.abs(solution.displacement - direct.displacement).max()
