@@ -84,7 +84,7 @@ KNOWN: dict[tuple[str, str], tuple[Entity, ...]] = {
     ("wrist", "WrenchStamped, wrist.topic"): (
         Entity(SUBSCRIBES, _WRIST, "geometry_msgs/WrenchStamped", "sensor"),
     ),
-    ("arm_controller", "*_STREAMS[stream], RELIABLE"): _ARM_COMMANDS,
+    ("arm_outputs", "*_STREAMS[stream], RELIABLE"): _ARM_COMMANDS,
     ("risk", "MuscleSignals, topic"): tuple(
         Entity(SUBSCRIBES, topic, "rafr_msgs/MuscleSignals", "sensor")
         for topic in ("emg", "assistant/emg", "assistant/imu")

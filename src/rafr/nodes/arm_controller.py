@@ -17,12 +17,11 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import WrenchStamped
 from rafr_msgs.action import MoveArm
-from rafr_msgs.msg import Approval, ArmState, PathAdjustment, Plan, Registration, SafetyState, ToolPoses
+from rafr_msgs.msg import Approval, PathAdjustment, Plan, Registration, SafetyState, ToolPoses
 from rafr_msgs.srv import SetClamp
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Float64MultiArray, String
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from rafr.cases.surface_points import surface_points
 from rafr.config import option
@@ -32,14 +31,12 @@ from rafr.control.deadline import DeadlineMonitor
 from rafr.control.feed import JointFeed
 from rafr.errors import InputError
 from rafr.geometry.rigid_transform import FloatArray
+from rafr.nodes.arm_outputs import ArmOutputs
 from rafr.nodes.convert import (
     adjustment_from_message,
     arm_trajectory_from_message,
-    duration_message,
-    invalid_pose_message,
     number_of,
     plan_from_message,
-    pose_message,
     seconds,
     transform_from_pose,
     wrench_array,
@@ -56,10 +53,6 @@ _KINDS = ("approach", "clamp", "reduction", "release", "retrace", "retreat")
 _STATE_PERIOD = 0.05  # s, wall time
 _REPORT_PERIOD = 1.0  # s, wall time: deadlines in the diagnostics
 _PERIOD = 0.01  # s, nominal, of the loop
-_STREAMS: dict[str, tuple[Any, str]] = {
-    "joint_trajectory": (JointTrajectory, "joint_trajectory_controller/joint_trajectory"),
-    "position": (Float64MultiArray, "forward_position_controller/commands"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +119,8 @@ class ArmControllerNode(RafrNode):
         return surface_points(case_of(self._config.case)) if self._config.case else {}
 
     def _wire(self) -> None:
-        self._commands = self._command_publisher()
-        self._states = self.create_publisher(ArmState, "arm/state", RELIABLE)
+        config = self._config
+        self._outputs = ArmOutputs(self, self._arm.joint_names, config.stream, config.reach)
         self._clamp = self.create_client(SetClamp, "clamp")
         self.create_service(Trigger, "arm/reset", self._reset)
         self.create_subscription(JointState, "joint_states", self._tick, SENSOR)
@@ -144,12 +137,6 @@ class ArmControllerNode(RafrNode):
         self.create_wall_timer(_STATE_PERIOD, self._tick_in_silence)
         self.create_wall_timer(_STATE_PERIOD, self._publish_state)
         self.create_wall_timer(_REPORT_PERIOD, self._report_deadlines)
-
-    def _command_publisher(self) -> Any:
-        stream = self._config.stream
-        if stream not in _STREAMS:
-            raise InputError("node arm_controller", f"parameter stream is {stream!r}", " or ".join(_STREAMS))
-        return self.create_publisher(*_STREAMS[stream], RELIABLE)
 
     # -- inputs --------------------------------------------------------------------------------------
 
@@ -232,7 +219,7 @@ class ArmControllerNode(RafrNode):
             self._core.hold(self._feed.complaint)
         command = self._update(t, q)
         if command.q is not None:
-            self._send(command.q, message.header.stamp)
+            self._outputs.send(command.q, message.header.stamp)
 
     def _tick_in_silence(self) -> None:
         """Without joint states nothing is answered, but time passes: what waits for them must end."""
@@ -271,17 +258,6 @@ class ArmControllerNode(RafrNode):
         """Joint positions in the model's order; NaN where the message has none."""
         positions = dict(zip(message.name, message.position, strict=False))
         return np.array([positions.get(name, np.nan) for name in self._arm.joint_names])
-
-    def _send(self, q: FloatArray, stamp: Any) -> None:
-        if self._config.stream == "position":
-            self._commands.publish(Float64MultiArray(data=q.tolist()))
-            return
-        point = JointTrajectoryPoint(
-            positions=q.tolist(), time_from_start=duration_message(self._config.reach)
-        )
-        command = JointTrajectory(joint_names=list(self._arm.joint_names), points=[point])
-        command.header.stamp = stamp
-        self._commands.publish(command)
 
     def _ask_clamp(self, closed: bool, body: str) -> None:
         if not self._clamp.service_is_ready():
@@ -349,32 +325,8 @@ class ArmControllerNode(RafrNode):
         command = self._command
         if command is None:
             command = ArmCommand(None, ArmMode.IDLE, "", "no joint state yet", 0.0)
-        config = self._control_config
-        fragment = command.fragment
-        message = ArmState(
-            state=int(command.state),
-            body=command.body,
-            reason=command.reason,
-            progress=command.progress,
-            fragment_tracked=fragment is not None,
-            fragment=invalid_pose_message() if fragment is None else pose_message(fragment),
-            target_distance=command.target_distance,
-            target_angle=command.target_angle,
-            path_error=command.path_error,
-            force=command.force,
-            torque=command.torque,
-            force_limit=config.force_limit,
-            torque_limit=config.torque_limit,
-            loop_period_max=self._deadlines.worst_since_asked(),
-            warnings=list(command.warnings),
-            stiffness=command.stiffness,
-            expected_force=command.expected_force,
-            adjustment=command.adjustment,
-            adjustment_reason=self._adjustment_reason,
-        )
-        message.header.stamp = self.get_clock().now().to_msg()
-        message.header.frame_id = "pelvis"
-        self._states.publish(message)
+        now, longest = self.get_clock().now().to_msg(), self._deadlines.worst_since_asked()
+        self._outputs.say(command, self._control_config, now, longest, self._adjustment_reason)
         self._goal.feedback(MoveArm.Feedback(progress=command.progress))
 
 
