@@ -17,7 +17,8 @@ from rafr.planning.path import PathConfig, Pull, plan_path
 from rafr.planning.plan import BodyPlan, ReductionPlan, SymmetryPlane
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.estimate import IN_PLACE, Estimate
-from rafr.planning.target.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, PoseTerm
+from rafr.planning.target.evidence import MirrorTerm
+from rafr.planning.target.priors import AsymmetryTerm, MidlineTerm, PlaneTerm, PoseTerm
 from rafr.tissue.cables import Cable, Rider, TissueModel
 from rafr.tissue.tension import TensionLaw, TensionLaws
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rafr.fixation.fem.contact import ContactState
+from rafr.fixation.fem.friction import ContactState
 from rafr.fixation.fem.mesh import FloatArray
 from rafr.fixation.fem.springs import Springs
 

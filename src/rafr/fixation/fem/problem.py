@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rafr.fixation.fem.constraints import Fixed, Ties
-from rafr.fixation.fem.contact import ContactPair, ContactState, Interface
+from rafr.fixation.fem.contact import ContactPair, Interface
+from rafr.fixation.fem.friction import ContactState
 from rafr.fixation.fem.mesh import FloatArray, TetMesh
 from rafr.fixation.fem.solvers import Method
 from rafr.fixation.fem.springs import Springs

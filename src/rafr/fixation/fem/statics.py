@@ -2,7 +2,7 @@
 
 Springs that only pull and layers that only press make the equations piecewise smooth. Inside is Newton's
 method (`rafr.fixation.fem.newton`); round it the friction limit follows the pressure
-(`rafr.fixation.fem.contact`).
+(`rafr.fixation.fem.friction`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 
 from rafr.errors import InfeasibleError, InputError
 from rafr.fixation.fem.constraints import Reduction
-from rafr.fixation.fem.contact import ContactState, Interface, pair_up
+from rafr.fixation.fem.contact import Interface, pair_up
 from rafr.fixation.fem.elasticity import Assembler
+from rafr.fixation.fem.friction import ContactState
 from rafr.fixation.fem.joints import Joint, limit_friction
 from rafr.fixation.fem.mesh import FloatArray
 from rafr.fixation.fem.newton import Count, Newton

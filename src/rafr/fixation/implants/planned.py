@@ -9,34 +9,29 @@ transsacral screw fixation"); below it a corridor is refused.
 from __future__ import annotations
 
 import copy
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rafr.errors import InfeasibleError
 from rafr.fixation.implants.anatomy import Anatomy
 from rafr.fixation.implants.catalogue import Catalogue, ScrewKind
 from rafr.fixation.implants.corridor import Corridor, Lines, margin_of, search, walls_along
 from rafr.fixation.implants.implant import Screw
+from rafr.fixation.implants.starts import STARTS, FromBehind, InLevel, Near, draws_of, fan, uniform
 from rafr.fixation.implants.walls import Walls
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.registration.targets import pelvic_targets
 from rafr.tissue.landmarks import hip_centre, side_sign
 
-_STARTS = 1500
 _LENGTH_STEP_MM = 5.0
 _SHORT_OF_CORTEX_MM = 5.0  # the tip of an extended screw before it leaves the far ilium
 _MIDLINE_MM = 5.0  # how far a standard screw may end beyond the middle; its length comes in steps
-_CLEAR_OF_LEVEL_MM = 2.0
 _NO_WAY = 0.85  # of a radius: the axis itself comes that near to a wall, on one side of it or the other
 _SPINE_MM = 22.0  # of an entry from the spine or crest it is named after
 _CREST_MM = (15.0, 45.0)  # behind the anterior superior spine
-_FORWARDS, _LEVEL = -0.6, 0.5  # of a pedicle screw's direction: along y at most, along z at most
-_BODY_MM = (-5.0, 16.0)  # from the middle: where its tip may lie
 
 Screws = tuple[Screw, ...]
 
@@ -99,10 +94,10 @@ class Planner:
         kind = self.catalogue.kind("si-extended" if extended else "si-standard")
         sign = side_sign(side)
         up, down = self._between(level)
-        rng = _rng("sacroiliac", level, extended)
-        middle = _uniform(rng, (-1.0, 2.0, down), (1.0, 30.0, up))
+        rng = draws_of("sacroiliac", level, extended)
+        middle = uniform(rng, (-1.0, 2.0, down), (1.0, 30.0, up))
         width = 15.0 if extended else 40.0
-        lines = self._sacral_lines(middle, _fan(rng, (-1.0, 0.0, 0.0), np.radians(width)), sign)
+        lines = self._sacral_lines(middle, fan(rng, (-1.0, 0.0, 0.0), np.radians(width)), sign)
         T = self.anatomy.T_ct_sacrum
         corridor = Corridor(
             entry_bone=f"{side}_hip",
@@ -121,10 +116,10 @@ class Planner:
         """A pedicle screw of S1, from behind beside the canal into the body."""
         kind, sign = self.catalogue.kind("pedicle"), side_sign(side)
         up, down = self._between(1)
-        rng = _rng("pedicle")
-        points = _uniform(rng, (10.0, 5.0, down - 5.0), (26.0, 30.0, up + 3.0))
-        lines = self._sacral_lines(points, _fan(rng, (-0.35, -1.0, 0.2), np.radians(35.0)), sign)
-        behind = _FromBehind(self.anatomy, sign)
+        rng = draws_of("pedicle")
+        points = uniform(rng, (10.0, 5.0, down - 5.0), (26.0, 30.0, up + 3.0))
+        lines = self._sacral_lines(points, fan(rng, (-0.35, -1.0, 0.2), np.radians(35.0)), sign)
+        behind = FromBehind(self.anatomy, sign)
         corridor = Corridor("sacrum", kind.diameter_mm / 2, "length", allowed=behind, avoid=avoid)
         return self._laddered(f"S1 pedicle {side}", kind, corridor, lines, self.walls.neural.notes)
 
@@ -132,8 +127,8 @@ class Planner:
         """A screw from the posterior superior spine between the tables of the ilium, over the hip joint."""
         kind = self.catalogue.kind("iliac")
         spine, _, over_joint = self._hip_points(side)
-        lines = self._hip_lines(_rng("iliac"), side, spine, over_joint - spine, (8.0, 8.0, 14.0), 20.0)
-        near = _Near(spine, _SPINE_MM)
+        lines = self._hip_lines(draws_of("iliac"), side, spine, over_joint - spine, (8.0, 8.0, 14.0), 20.0)
+        near = Near(spine, _SPINE_MM)
         corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", allowed=near, avoid=avoid)
         return self._laddered(f"iliac {side}", kind, corridor, lines)
 
@@ -141,7 +136,7 @@ class Planner:
         """A pin from the anterior inferior spine above the hip joint towards the posterior superior spine."""
         kind = self.catalogue.kind("supra-acetabular")
         back, _, over_joint = self._hip_points(side)
-        rng = _rng("supra-acetabular")
+        rng = draws_of("supra-acetabular")
         lines = self._hip_lines(rng, side, over_joint, back - over_joint, (10.0, 8.0, 14.0), 20.0)
         corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", avoid=avoid)
         return self._laddered(f"supra-acetabular {side}", kind, corridor, lines)
@@ -154,8 +149,8 @@ class Planner:
         behind = vertices[:, 1] - front[1]
         stretch = vertices[(behind > _CREST_MM[0]) & (behind < _CREST_MM[1])]
         top = stretch[stretch[:, 2] > stretch[:, 2].max() - 10.0].mean(axis=0)
-        lines = self._hip_lines(_rng("crest"), side, top, over_joint - top, (10.0, 12.0, 5.0), 30.0)
-        near = _Near(top, _SPINE_MM)
+        lines = self._hip_lines(draws_of("crest"), side, top, over_joint - top, (10.0, 12.0, 5.0), 30.0)
+        near = Near(top, _SPINE_MM)
         corridor = Corridor(f"{side}_hip", kind.diameter_mm / 2, "length", allowed=near, avoid=avoid)
         return self._laddered(f"crest {side}", kind, corridor, lines)
 
@@ -174,9 +169,9 @@ class Planner:
         first, second = self.walls.neural.levels
         return (4.0, first + 2.0) if level == 1 else (first - 1.0, second + 1.0)
 
-    def _in_level(self, sign: float, level: int, both: bool) -> _InLevel:
+    def _in_level(self, sign: float, level: int, both: bool) -> InLevel:
         neural = self.walls.neural
-        return _InLevel(self.anatomy, neural.levels, neural.aside, (sign, -sign) if both else (sign,), level)
+        return InLevel(self.anatomy, neural.levels, neural.aside, (sign, -sign) if both else (sign,), level)
 
     def _sacral_lines(self, points: FloatArray, directions: FloatArray, sign: float) -> Lines:
         """Lines given for the left side in the sacrum's axes, on the side wanted."""
@@ -203,9 +198,9 @@ class Planner:
     ) -> Lines:
         """Lines about one through `start` along `along`, drawn for the left and reflected for the right."""
         mirror = np.array([side_sign(side), 1.0, 1.0])
-        points = start + mirror * rng.uniform(-1.0, 1.0, (_STARTS, 3)) * spread
+        points = start + mirror * rng.uniform(-1.0, 1.0, (STARTS, 3)) * spread
         axis = mirror * along
-        directions = _fan(rng, tuple(axis / np.linalg.norm(axis)), np.radians(fan_deg))
+        directions = fan(rng, tuple(axis / np.linalg.norm(axis)), np.radians(fan_deg))
         return Lines(points, mirror * directions)
 
     # -- what is found -------------------------------------------------------------------------------
@@ -262,84 +257,3 @@ class Planner:
             f"{name}: the widest way for {kind.diameter_mm:g} mm leaves {least:.1f} mm "
             f"(nearest: {nearest}), {self._config.min_margin_mm:g} mm is asked for"
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _InLevel:
-    """Whether axes pass the foramina on the right side of them."""
-
-    anatomy: Anatomy
-    levels: tuple[float, float]
-    aside: float
-    signs: tuple[float, ...]
-    level: int
-
-    def __call__(self, entries: FloatArray, tips: FloatArray) -> NDArray[np.bool_]:
-        T_sacrum_ct = self.anatomy.T_ct_sacrum.inverse()
-        start, end = T_sacrum_ct.apply(entries), T_sacrum_ct.apply(tips)
-        way = end - start
-        good = np.ones(len(entries), dtype=bool)
-        for sign in self.signs:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                z = start[:, 2] + (sign * self.aside - start[:, 0]) / way[:, 0] * way[:, 2]
-            if self.level == 1:
-                good &= z > self.levels[0] + _CLEAR_OF_LEVEL_MM
-            else:
-                good &= (z < self.levels[0] - _CLEAR_OF_LEVEL_MM) & (z > self.levels[1] + _CLEAR_OF_LEVEL_MM)
-        return good
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _FromBehind:
-    """Whether axes run from the back of one side into the body, not through the endplate below the disc."""
-
-    anatomy: Anatomy
-    sign: float
-
-    def __call__(self, entries: FloatArray, tips: FloatArray) -> NDArray[np.bool_]:
-        T_sacrum_ct = self.anatomy.T_ct_sacrum.inverse()
-        way = T_sacrum_ct.rotate(tips - entries)
-        way /= np.linalg.norm(way, axis=1, keepdims=True)
-        aside, end = (self.sign * T_sacrum_ct.apply(points)[:, 0] for points in (entries, tips))
-        medial = (end > _BODY_MM[0]) & (end < _BODY_MM[1]) & (aside > end)
-        return medial & (way[:, 1] < _FORWARDS) & (np.abs(way[:, 2]) < _LEVEL)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Near:
-    """Whether entries lie near a point (3,)."""
-
-    point: FloatArray
-    reach_mm: float
-
-    def __call__(self, entries: FloatArray, tips: FloatArray) -> NDArray[np.bool_]:
-        near: NDArray[np.bool_] = np.linalg.norm(entries - self.point, axis=1) < self.reach_mm
-        return near
-
-
-def _rng(*what: object) -> np.random.Generator:
-    """The same draws for the same kind of screw, on either side."""
-    return np.random.default_rng(zlib.crc32(repr(what).encode()))
-
-
-def _uniform(
-    rng: np.random.Generator, lower: tuple[float, float, float], upper: tuple[float, float, float]
-) -> FloatArray:
-    return rng.uniform(np.minimum(lower, upper), np.maximum(lower, upper), (_STARTS, 3))
-
-
-def _fan(rng: np.random.Generator, axis: tuple[float, ...], half_rad: float) -> FloatArray:
-    """(n, 3) unit directions within a cone about an axis."""
-    along = np.asarray(axis, dtype=float)
-    along = along / np.linalg.norm(along)
-    least = np.eye(3)[int(np.argmin(np.abs(along)))]
-    first = np.cross(along, least)
-    first /= np.linalg.norm(first)
-    second = np.cross(along, first)
-    angle, turn = half_rad * np.sqrt(rng.random(_STARTS)), 2 * np.pi * rng.random(_STARTS)
-    fan: FloatArray = (
-        np.cos(angle)[:, None] * along
-        + (np.sin(angle) * np.cos(turn))[:, None] * first
-        + (np.sin(angle) * np.sin(turn))[:, None] * second
-    )
-    return fan

@@ -12,10 +12,11 @@ from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.target.anatomy import MIRROR_BONE, Bone, Bones, whole_hips
 from rafr.planning.target.anchors import anchor_terms
 from rafr.planning.target.estimate import IN_PLACE, Estimate
-from rafr.planning.target.evidence import WHOLE, MidlineTerm, MirrorTerm, PoseTerm, Term
+from rafr.planning.target.evidence import WHOLE, MirrorTerm, Term
 from rafr.planning.target.faces import face_terms
 from rafr.planning.target.joints import joint_terms
 from rafr.planning.target.local_mirror import find_local_mirrors
+from rafr.planning.target.priors import MidlineTerm, PoseTerm
 from rafr.planning.target.rim import rim_terms
 from rafr.planning.target.shape_fit import ShapeTerm
 from rafr.planning.target.solve import Solution, solve

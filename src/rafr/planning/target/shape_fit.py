@@ -13,7 +13,8 @@ from rafr.geometry.rigid_transform import fit_rigid as fit_points
 from rafr.geometry.surface import Surface
 from rafr.planning.target.anatomy import Bone
 from rafr.planning.target.estimate import IN_PLACE, Estimate, twist_rows
-from rafr.planning.target.evidence import PoseTerm, Rows, robust
+from rafr.planning.target.evidence import Rows, robust
+from rafr.planning.target.priors import PoseTerm
 from rafr.planning.target.shape_model import ShapeModel
 
 _SIGMA_MM, _PATCH_MM2, _SCALE_MM = 1.5, 300.0, 8.0

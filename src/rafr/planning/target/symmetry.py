@@ -13,7 +13,8 @@ from rafr.imaging.segmentation import bone_of
 from rafr.planning.plan import SymmetryPlane
 from rafr.planning.target.anatomy import Bone, Bones, hip_middle, left_direction, whole_hips
 from rafr.planning.target.estimate import Estimate, tangents
-from rafr.planning.target.evidence import AsymmetryTerm, MidlineTerm, MirrorTerm, PlaneTerm, Rows, Term
+from rafr.planning.target.evidence import MirrorTerm, Rows, Term
+from rafr.planning.target.priors import AsymmetryTerm, MidlineTerm, PlaneTerm
 from rafr.planning.target.solve import Solution, solve
 
 _REACHES_MM = (25.0, 20.0, 15.0, 12.0, 9.0, 7.0, 5.0, 4.0)
