@@ -455,19 +455,23 @@ def test_the_end_of_a_node_stops_at_once_and_by_name(lab):
     lab.listen(SafetyState, "safety/state", LATCHED)
     arm = lab.node.create_publisher(ArmState, "arm/state", 10)
     beats = lab.node.create_publisher(Heartbeat, "heartbeat", 50)
-    nodes = {n: subprocess.Popen(["sleep", "60"]) for n in ("arm_controller", "recorder")}
+    nodes = {n: subprocess.Popen(["sleep", "600"]) for n in ("arm_controller", "recorder")}
 
     def beat():
         for name, process in nodes.items():
             beats.publish(Heartbeat(node=name, ready=True, pid=process.pid, machine=machine()))
 
-    lab.node.create_timer(0.05, lambda: arm.publish(ArmState(state=ArmState.MOVING)))
-    lab.node.create_timer(0.05, beat)
-    lab.start("safety", required_nodes="arm_controller")
-    lab.wait_ready("safety")
-    states = lab.received["safety/state"]
-    assert lab.wait(lambda: states and states[-1].state == SafetyState.OK)
     try:
+        lab.node.create_timer(0.05, lambda: arm.publish(ArmState(state=ArmState.MOVING)))
+        lab.start("safety", required_nodes="arm_controller")
+        lab.wait_ready("safety")
+        # a controller whose state is not heard yet would be stale with its first heartbeat
+        assert lab.wait(lambda: arm.get_subscription_count() > 0)
+        lab.wait(lambda: False, 0.3)
+        lab.node.create_timer(0.05, beat)
+        states = lab.received["safety/state"]
+        ready = lab.wait(lambda: states and states[-1].state == SafetyState.OK)
+        assert ready, [(s.state, s.reasons) for s in states]
         for name, process in nodes.items():
             lab.wait(lambda: False, 0.3)  # a heartbeat of every one was heard
             process.kill()
