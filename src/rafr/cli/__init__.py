@@ -1,1 +1,1 @@
-
+"""The command `rafr`: one module per command, with its output beside it."""

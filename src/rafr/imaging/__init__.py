@@ -1,1 +1,1 @@
-
+"""Volumes: reading, labels to surfaces and back, simulated CT and CBCT."""

@@ -1,1 +1,1 @@
-
+"""Where fragments belong, the path there, the pins that hold them; and how good a result is."""

@@ -1,1 +1,1 @@
-
+"""Where every body of the CT lies in the CBCT and behind the tracker."""

@@ -1,1 +1,1 @@
-
+"""What people look at: the page, pictures, recordings, the report."""

@@ -1,1 +1,1 @@
-
+"""Kinematic models of arm and mobile base, from one description."""

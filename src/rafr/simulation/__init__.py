@@ -1,1 +1,1 @@
-
+"""The simulated operating room: plant, sensors, faults, on two engines."""

@@ -1,1 +1,1 @@
-
+"""Soft tissue, traction and bone contact: what acts on a fragment."""

