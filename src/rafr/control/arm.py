@@ -13,6 +13,7 @@ from rafr.control.config import ArmControlConfig
 from rafr.control.course import Course
 from rafr.control.grip import Grip
 from rafr.control.joints import check_joint_trajectory
+from rafr.control.loaded import LoadedPlan
 from rafr.control.posture import Posture
 from rafr.control.reduction import Reduction
 from rafr.control.senses import Senses
@@ -30,17 +31,14 @@ from rafr.control.tasks import Clamping, FreeMotion, Releasing, Task
 from rafr.control.watch import first_stop, following, load_on
 from rafr.errors import InfeasibleError
 from rafr.geometry import RigidTransform
-from rafr.geometry.residual import residual
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
 from rafr.trajectory.reduction_path import PathTiming
 from rafr.trajectory.result import ArmTrajectory
-from rafr.units import to_metres
 
 __all__ = ["ArmCommand", "ArmControlConfig", "ArmController", "ArmInput", "ArmMode", "Finished"]
 
 
-_NO_SURFACE = np.full((1, 3), np.nan)  # m: the distance to the target stays unknown
 _REPEATS = "the arm repeats its joint state: it was stopped by its own safety, or its driver hangs"
 
 
@@ -74,7 +72,7 @@ class ArmController:
         self._T_base_armbase = T_base_armbase
         self._T_armbase_base = T_base_armbase.inverse()
         self._config = config
-        self._surfaces = dict(surfaces or {})
+        self._loaded = LoadedPlan(surfaces or {})
         self._senses = Senses(arm, config)
         self._mode = ArmMode.IDLE
         self._reason = ""
@@ -88,8 +86,6 @@ class ArmController:
         self._moment: Moment | None = None
         self._progress = 0.0
         self._peaks = (0.0, 0.0)
-        self._plan: ReductionPlan | None = None
-        self._plan_hash = ""
         self._pending_hold: str | None = None
 
     @property
@@ -103,10 +99,7 @@ class ArmController:
 
     def load_plan(self, plan: ReductionPlan | None) -> None:
         """Take the plan to execute; its hash is computed here, from its own content."""
-        before = self._plan_hash
-        self._plan = plan
-        self._plan_hash = "" if plan is None else plan.hash
-        if self._plan_hash != before:
+        if self._loaded.load(plan):
             self._course = None
 
     # -- requests ------------------------------------------------------------------------------------
@@ -131,7 +124,7 @@ class ArmController:
         refusal = self._refusal(needed, "clamping")
         if refusal is not None or self._q is None:
             return refusal or _refused("no joint state yet")
-        if self._plan is None or body not in {b.name for b in self._plan.bodies}:
+        if not self._loaded.has(body):
             return _refused(f"the loaded plan has no body {body!r}")
         if self._clamped and body != self._body:
             return _refused(f"the clamp holds {self._body!r}")
@@ -141,7 +134,7 @@ class ArmController:
         task.closed = self._closed
         self._grip = None
         self._start(task, body)
-        self._senses.watch(body, self._pivot(body))
+        self._senses.watch(body, self._loaded.pivot(body))
         return ACCEPTED
 
     def request_release(self) -> Assessment:
@@ -173,7 +166,7 @@ class ArmController:
         """Change the path of the reduction under way, within what its approval allows."""
         if not isinstance(self._task, Reduction) or self._body != body:
             return _refused(f"no reduction of {body!r} is under way")
-        if not plan_hash or plan_hash != self._plan_hash:
+        if not self._loaded.is_named_by(plan_hash):
             return _refused("the adjustment belongs to another plan")
         return self._task.adjust(adjustment)
 
@@ -262,8 +255,7 @@ class ArmController:
         if isinstance(task, Clamping):
             assert task.T_fragment_clamp is not None
             self._grip = Grip(self._body, task.T_fragment_clamp)
-            pivot = self._pivot(self._body, self._grip)
-            self._senses.force.centre = self._grip.centre(pivot)
+            self._senses.force.centre = self._grip.centre(self._loaded.pivot(self._body, self._grip))
         if isinstance(task, Releasing):
             self._clamped, self._closed, self._grip, self._course = False, False, None, None
             self._senses.force.centre = np.zeros(3)
@@ -276,7 +268,7 @@ class ArmController:
         config = self._config
         if self._task is None:
             return first_stop(load_on(now.force, now.torque, config)) if self._clamped else None
-        if self._task.mode == ArmMode.REDUCING and now.approved_hash != self._plan_hash:
+        if self._task.mode == ArmMode.REDUCING and not self._loaded.is_named_by(now.approved_hash):
             return "no live approval of exactly the loaded plan"
         if now.joint_age > config.joint_age:
             silent = f"no joint state for {now.joint_age:.2f} s"
@@ -326,7 +318,7 @@ class ArmController:
         refusal = self._refusal(ArmMode.CLAMPED, "reduction")
         if refusal is not None:
             return refusal
-        if self._plan is None or not approved_hash or approved_hash != self._plan_hash:
+        if not self._loaded.is_named_by(approved_hash):
             return _refused("no live approval of exactly the loaded plan")
         if self._grip is None or self._grip.body != body:
             return _refused(f"{body!r} is not clamped and measured")
@@ -334,28 +326,22 @@ class ArmController:
 
     def _lead(self, timing_of: Callable[[Course, Grip, Moment], PathTiming]) -> Assessment:
         """Begin to lead the body in the grip along its course."""
-        assert self._plan is not None
         assert self._grip is not None
         assert self._moment is not None
-        grip, config = self._grip, self._config
-        course = self._course or Course.of(self._plan.body(grip.body), self._pivot(grip.body, grip))
+        grip, loaded, config = self._grip, self._loaded, self._config
+        course = self._course or Course.of(loaded.body(grip.body), loaded.pivot(grip.body, grip))
         try:
             timing = timing_of(course, grip, self._moment)
         except InfeasibleError as error:
             return _refused(*error.reasons)
         self._course = course
-        task = Reduction(self._arm, self._T_armbase_base, grip, course, timing, self._plan_hash, config)
+        task = Reduction(self._arm, self._T_armbase_base, grip, course, timing, loaded.hash, config)
         self._start(task, grip.body)
         return ACCEPTED
 
     def _start(self, task: Task, body: str) -> None:
         self._task, self._mode, self._body = task, task.mode, body
         self._progress, self._peaks = 0.0, (0.0, 0.0)
-
-    def _pivot(self, body: str, grip: Grip | None = None) -> FloatArray:
-        if body in self._surfaces:
-            return np.asarray(self._surfaces[body].mean(axis=0), dtype=float)
-        return np.zeros(3) if grip is None else grip.T_fragment_clamp.translation
 
     def _held_q(self) -> FloatArray:
         if self._q is not None:
@@ -366,7 +352,7 @@ class ArmController:
         now = self._moment
         live = now is not None and now.tracker_age <= self._config.tracker_pause
         fragment = now.fragment if now is not None and live else None
-        distance, angle = self._to_target(fragment)
+        distance, angle = self._loaded.to_target(self._body, fragment)
         return ArmCommand(
             q=None if self._q is None else self._q.copy(),
             state=self._mode,
@@ -395,11 +381,3 @@ class ArmController:
         if course.expectation.stiffness is not None and forecast is not None:
             told |= {"stiffness": course.expectation.stiffness, "expected_force": forecast.force}
         return told
-
-    def _to_target(self, fragment: RigidTransform | None) -> tuple[float, float]:
-        nan = float("nan")
-        if fragment is None or self._plan is None or self._body not in {b.name for b in self._plan.bodies}:
-            return nan, nan
-        target = to_metres(self._plan.body(self._body).T_reduced_displaced)
-        found = residual(fragment, target, self._surfaces.get(self._body, _NO_SURFACE))
-        return found.distance, found.angle

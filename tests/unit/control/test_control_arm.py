@@ -410,12 +410,14 @@ def test_a_hold_stays_until_reset_and_the_reduction_then_goes_on_from_where_it_s
 
 
 def test_withdrawing_the_approval_or_loading_another_plan_stops_at_once(tools):
-    for change in ("withdraw", "other plan"):
+    for change in ("withdraw", "other plan", "no plan and withdraw"):
         bench = tools.bench().reducing()
         bench.run(1.0)
-        if change == "withdraw":
+        if "withdraw" in change:
             bench.approved = ""
-        else:
+        if change == "no plan and withdraw":
+            bench.controller.load_plan(None)
+        if change == "other plan":
             bench.controller.load_plan(tools.plan(shift_mm=(12.0, -8.0, 15.5)))
         before = bench.command.q
         bench.tick()
