@@ -87,38 +87,12 @@ def save_study(folder: Path, model: PelvisModel, study: Study, schemes: list[Sch
 
 
 def show_study(study: Study, data: dict[str, Any], folder: Path | None) -> None:
+    """Tables and remarks on the terminal; `data` of `study_data`, `folder`: where pictures are."""
     from rich.console import Console
-    from rich.table import Table
 
-    from rafr.fixation.study.published import DISPLACEMENT_MM, MAX_VON_MISES_MPA, POINTS
-
-    sinking = Table(title=f"{data['case']}: sinking under {data['load_n']:g} N on L4, mm")
-    holding = Table(title="implants and fracture")
-    for table, titles in (
-        (sinking, (*POINTS, "mean")),
-        (holding, ("metal, MPa", "safety", "N/mm", "opens, mm", "slips, mm")),
-    ):
-        table.add_column("scheme")
-        for title in titles:
-            table.add_column(title, justify="right")
-    for name, solved in study.solved.items():
-        r = solved.result
-        sinking.add_row(name, *(f"{v:.3f}" for v in (*r.displacement_mm.values(), r.mean_mm)))
-        holding.add_row(
-            name,
-            f"{r.max_von_mises_mpa:.0f}",
-            f"{r.safety_factor:.1f}",
-            f"{r.stiffness_n_per_mm:.0f}",
-            f"{max(r.fracture_gap_mm.values(), default=0.0):.3f}",
-            f"{max(r.fracture_slip_mm.values(), default=0.0):.3f}",
-        )
-    for name, values in DISPLACEMENT_MM.items():
-        cells = [f"{v:.3f}" for v in (*values, sum(values) / len(values))]
-        sinking.add_row(f"{name} (case report)", *cells, style="dim")
-        holding.add_row(f"{name} (case report)", f"{MAX_VON_MISES_MPA[name]:.0f}", style="dim")
     terminal = Console()
-    terminal.print(sinking)
-    terminal.print(holding)
+    for table in (_sinking(study, data), _holding(study)):
+        terminal.print(table)
     if data["sensitivity"]:
         terminal.print(_sensitivity(data["sensitivity"], next(iter(study.solved))))
     for name, why in data["refused"].items():
@@ -135,13 +109,53 @@ def show_study(study: Study, data: dict[str, Any], folder: Path | None) -> None:
     terminal.print(f"{data['seconds']:.0f} s, {data['memory_gb']:.1f} GB", style="dim")
 
 
-def _sensitivity(results: dict[str, Any], scheme: str) -> Table:
+def _sinking(study: Study, data: dict[str, Any]) -> Table:
+    from rafr.fixation.study.published import DISPLACEMENT_MM, POINTS
+
+    table = _table(f"{data['case']}: sinking under {data['load_n']:g} N on L4, mm", "scheme", *POINTS, "mean")
+    for name, solved in study.solved.items():
+        r = solved.result
+        table.add_row(name, *(f"{v:.3f}" for v in (*r.displacement_mm.values(), r.mean_mm)))
+    for name, values in DISPLACEMENT_MM.items():
+        cells = [f"{v:.3f}" for v in (*values, sum(values) / len(values))]
+        table.add_row(f"{name} (case report)", *cells, style="dim")
+    return table
+
+
+def _holding(study: Study) -> Table:
+    from rafr.fixation.study.published import MAX_VON_MISES_MPA
+
+    columns = ("metal, MPa", "safety", "N/mm", "opens, mm", "slips, mm")
+    table = _table("implants and fracture", "scheme", *columns)
+    for name, solved in study.solved.items():
+        r = solved.result
+        table.add_row(
+            name,
+            f"{r.max_von_mises_mpa:.0f}",
+            f"{r.safety_factor:.1f}",
+            f"{r.stiffness_n_per_mm:.0f}",
+            f"{max(r.fracture_gap_mm.values(), default=0.0):.3f}",
+            f"{max(r.fracture_slip_mm.values(), default=0.0):.3f}",
+        )
+    for name, stress in MAX_VON_MISES_MPA.items():
+        table.add_row(f"{name} (case report)", f"{stress:.0f}", style="dim")
+    return table
+
+
+def _table(title: str, named: str, *numbers: str) -> Table:
+    """No rows yet; a column of names, then columns of numbers."""
     from rich.table import Table
 
-    table = Table(title=f"{scheme} under other supports and loads")
-    table.add_column("")
-    for title in ("sinks, mm", "of as chosen", "metal, MPa", "of as chosen"):
-        table.add_column(title, justify="right")
+    table = Table(title=title)
+    table.add_column(named)
+    for column in numbers:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _sensitivity(results: dict[str, Any], scheme: str) -> Table:
+    columns = ("sinks, mm", "of as chosen", "metal, MPa", "of as chosen")
+    table = _table(f"{scheme} under other supports and loads", "", *columns)
     chosen = next(iter(results.values()))
     for name, result in results.items():
         row = []
