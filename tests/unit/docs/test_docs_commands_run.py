@@ -49,6 +49,7 @@ NOT_RUN = (
     ("make setup", "runs before every test, on a bare machine in continuous integration"),
     ("make sim", "tests/end_to_end runs rafr sim"),
     ("make test", "runs this"),
+    ("make test-fast", "runs this"),
     ("make check", "runs this"),
     ("make docs", "needs seconds of mkdocs; tests/unit/docs checks links and pages without it"),
     ("make audit", "needs PyPI"),
