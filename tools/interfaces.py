@@ -89,6 +89,7 @@ KNOWN: dict[tuple[str, str], tuple[Entity, ...]] = {
         Entity(SUBSCRIBES, topic, "rafr_msgs/MuscleSignals", "sensor")
         for topic in ("emg", "assistant/emg", "assistant/imu")
     ),
+    ("runtime", "msg_type, topic"): (),  # every node's own subscriptions pass there
     ("smoothed", "PoseWithCovarianceStamped, topic"): (
         Entity(PUBLISHES, "tracker/smoothed/*", "geometry_msgs/PoseWithCovarianceStamped", "sensor"),
     ),

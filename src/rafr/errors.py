@@ -24,16 +24,16 @@ class InputError(RafrError):
     """
 
     def __init__(self, source: str | Path, problem: str, expected: str) -> None:
-        self.source = _line(str(source))
-        self.problem = _line(problem)
-        self.expected = _line(expected)
+        self.source = one_line(str(source))
+        self.problem = one_line(problem)
+        self.expected = one_line(expected)
         super().__init__(f"{self.source}: {self.problem}; expected {self.expected}")
 
 
-def _line(text: str) -> str:
-    """Part of one line, whatever a foreign file put into it: no control characters, and an end."""
-    line = "".join(c if c.isprintable() else " " for c in " ".join(text[: 4 * _LONGEST].split()))
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """Part of one line, whatever a foreign file or message put into it: no control characters, and an end."""
+    line = "".join(c if c.isprintable() else " " for c in " ".join(text[: 4 * longest].split()))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 class Cause(StrEnum):
@@ -51,6 +51,6 @@ class InfeasibleError(RafrError):
     """A well-posed request that has no acceptable answer; `reasons` say why, `cause` sums them up."""
 
     def __init__(self, reasons: tuple[str, ...], cause: Cause = Cause.OTHER) -> None:
-        self.reasons = reasons
+        self.reasons = tuple(map(one_line, reasons))
         self.cause = cause
-        super().__init__("; ".join(reasons))
+        super().__init__("; ".join(self.reasons))

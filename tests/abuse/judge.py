@@ -19,7 +19,8 @@ import numpy as np
 from rafr.geometry import RigidTransform
 from rafr.imaging.volume import Volume
 
-from .mutations import changed_message, mutated
+from .message_mutations import changed_message
+from .mutations import mutated
 from .readers import Reader
 
 MOST_SECONDS = 5.0  # CPU, of one input

@@ -1,4 +1,4 @@
-"""Damaged inputs: bytes, texts, structured values and messages, each from a generator of its own."""
+"""Damaged inputs: bytes, texts and structured values, each from a generator of its own."""
 
 from __future__ import annotations
 
@@ -295,59 +295,3 @@ def _places(value: Any, where: str, found: list[Any]) -> list[Any]:
         found.append((value, key, path))
         _places(inner, path, found)
     return found
-
-
-def changed_message(message: Any, rng: Rng) -> tuple[str, Any]:
-    """A copy of a ROS message with one of its numbers, texts or lists changed to what its type allows."""
-    message = copy.deepcopy(message)
-    places: list[tuple[Any, str, str]] = []
-    _fields(message, "", places)
-    holder, name, where = places[rng.integers(len(places))]
-    old = getattr(holder, name)
-    if isinstance(old, bool):
-        new: Any = not old
-    elif isinstance(old, float):
-        new = (float("nan"), float("inf"), -1e308, 1e308, 0.0, -1.0, 1e6)[rng.integers(7)]
-    elif isinstance(old, int):
-        new = (0, 1, 2, 100)[rng.integers(4)]
-    elif isinstance(old, str):
-        texts = (
-            "",
-            "x" * 10_000,
-            "a\nb",
-            old[: len(old) // 2],
-            mutated(old.encode(), "text", rng)[1].decode(errors="replace"),
-        )
-        new = texts[rng.integers(len(texts))]
-    else:
-        new = _changed_list(list(old), rng)
-    setattr(holder, name, new)
-    return f"{where} = {str(new)[:30]!r}", message
-
-
-def _changed_list(values: list[Any], rng: Rng) -> list[Any]:
-    if not values or rng.random() < 0.2:
-        return []
-    at = int(rng.integers(len(values)))
-    if isinstance(values[0], float) and rng.random() < 0.6:
-        values[at] = (float("nan"), float("inf"), 1e308, -1.0, 0.0)[rng.integers(5)]
-    elif rng.random() < 0.5:
-        del values[at]
-    else:
-        values.insert(at, values[at])
-    return values
-
-
-def _fields(message: Any, where: str, found: list[tuple[Any, str, str]]) -> None:
-    for name in message.get_fields_and_field_types():
-        value, path = getattr(message, name), f"{where}.{name}"
-        if hasattr(value, "get_fields_and_field_types"):
-            _fields(value, path, found)
-            continue
-        if not isinstance(value, bytes):
-            found.append((message, name, path))
-        for k, inner in enumerate(
-            list(value)[:8] if not isinstance(value, str | bytes | float | int) else ()
-        ):
-            if hasattr(inner, "get_fields_and_field_types"):
-                _fields(inner, f"{path}[{k}]", found)

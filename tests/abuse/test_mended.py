@@ -366,3 +366,25 @@ def test_a_definition_of_many_lines_is_complained_of_in_one(tmp_path):
 def test_the_seeds_of_the_images_are_what_their_names_say(tmp_path):
     assert sitk.ReadImage(str(seeds.volume(tmp_path, "image.mha"))).GetSize() == (5, 6, 7)
     assert json.loads(seeds.plan(tmp_path).read_text(encoding="utf-8"))["hash"] == seeds.reduction_plan().hash
+
+
+@pytest.mark.parametrize("word", ["1e308", "nan", "inf", "x", "9" * 5000])
+def test_axes_that_itk_turns_without_end_are_refused_before_it_reads_them(word, tmp_path):
+    reader = BY_NAME["volume .mha"]
+    path = reader.make(tmp_path)
+    head = path.read_bytes().replace(b"TransformMatrix = -1", b"TransformMatrix = " + word.encode(), 1)
+    path.write_bytes(head)
+    assert "TransformMatrix" in refusal(reader, path)
+
+
+def test_an_image_of_more_voxels_than_there_can_be_is_one_line(tmp_path):
+    reader = BY_NAME["grid .mha"]
+    path = reader.make(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"DimSize = 5", b"DimSize = 2001-99-99", 1))
+    assert "voxels" in refusal(reader, path)
+
+
+def test_a_tag_without_a_number_is_one_line(tmp_path):
+    path = BY_NAME["tags"].make(tmp_path)
+    path.write_text(path.read_text().replace("id: 3", "id: .inf"))
+    refusal(BY_NAME["tags"], path)

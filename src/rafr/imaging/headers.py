@@ -12,6 +12,7 @@ _MOST_DIMENSIONS = 10  # places that MetaIO keeps for them; it counts on the hea
 _LONGEST_WORD = 80  # characters: more than any number, and less than NrrdIO's buffers
 _PLACES = ("Offset", "Position", "Origin", "CenterOfRotation")
 _PER_DIMENSION = ("DimSize", "ElementSpacing", "ElementSize", *_PLACES)
+_AXES = ("TransformMatrix", "Rotation", "Orientation")
 _FIELD = re.compile(rb"^[ \t]*(\w+)[ \t]*[=:][ \t]*([^\r\n]*)", re.MULTILINE)
 _WORDS_END = re.compile(rb"[\s,()]+")
 
@@ -50,6 +51,18 @@ def _check_metaimage(path: Path, head: bytes) -> None:
     for name in _PER_DIMENSION:
         if name in fields and len(fields[name]) != count:
             raise InputError(path, f"its {name} has {len(fields[name])} values", f"{count}, as NDims says")
+    for name in _AXES:
+        if not all(map(_of_axes, fields.get(name, []))):
+            shown = b" ".join(fields[name]).decode("ascii", "replace")[:80]
+            raise InputError(path, f"its {name} is {shown!r}", "three unit vectors at right angles")
+
+
+def _of_axes(word: bytes) -> bool:
+    """Whether it is a number that unit vectors may have: ITK turns axes without end for others."""
+    try:
+        return abs(float(word)) <= 2.0  # NaN is not, either
+    except ValueError:
+        return False
 
 
 def _check_nrrd(path: Path, head: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -21,6 +22,7 @@ from rafr.imaging.volume import Volume
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 _SPACING_MM = (1e-3, 1e3)
+_MOST_VOXELS = 1 << 34
 _FARTHEST_MM = 1e5  # from the scanner's own origin
 _ORTHONORMAL = 1e-3  # of D Dᵀ from the identity: NIfTI holds its axes in single precision
 _stderr_lock = threading.RLock()
@@ -121,7 +123,7 @@ def _read_header(path: Path) -> Any:
         raise InputError(
             path, f"has {reader.GetNumberOfComponents()} values per voxel", "one value per voxel"
         )
-    if len(size) != 3 or min(size) < 2:
+    if len(size) != 3 or min(size) < 2 or math.prod(size) > _MOST_VOXELS:
         raise InputError(path, f"has {' x '.join(map(str, size))} voxels", "a 3-D image")
     return reader
 

@@ -25,6 +25,7 @@ from rafr.nodes.worker import WorkerError, run_in_process
 from rafr.planning.plan import ReductionPlan
 from rafr.units import METRES_PER_MM
 
+_FARTHEST = 10.0  # m: what is further away is in nobody's way
 _HELD = (ArmState.CLAMPED, ArmState.REDUCING)
 
 
@@ -92,11 +93,10 @@ class AdjustmentNode(RafrNode):
 
     def _set_obstacle(self, request: Any, response: Any) -> Any:
         centre = np.array([request.centre.x, request.centre.y, request.centre.z])
-        if not request.name or not np.isfinite([*centre, request.radius]).all() or request.radius < 0.0:
-            response.success, response.message = (
-                False,
-                "expected a name, a finite centre and a radius of 0 or more",
-            )
+        near = np.abs(centre).max() <= _FARTHEST and 0.0 <= request.radius <= _FARTHEST  # NaN is not
+        if not request.name or not near:
+            expected = f"a name, a centre and a radius within {_FARTHEST:g} m"
+            response.success, response.message = False, f"expected {expected}"
             return response
         self._balls.pop(request.name, None)
         if request.radius > 0.0:

@@ -26,7 +26,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from rafr.config import option
 from rafr.control.traction import TractionWatch
-from rafr.errors import InputError, RafrError
+from rafr.errors import InputError, RafrError, one_line
 from rafr.nodes.convert import seconds, time_message
 from rafr.nodes.domain import stay_on_this_machine
 from rafr.nodes.or_outputs import DeviceOutputs, Outputs
@@ -224,7 +224,8 @@ class OrSimulator(RafrNode):
     # -- services ------------------------------------------------------------------------------------
 
     def _clamp(self, request: Any, response: Any) -> Any:
-        response.success, response.message = self._plant.set_clamp(request.closed, request.body)
+        response.success, said = self._plant.set_clamp(request.closed, request.body)
+        response.message = one_line(said)
         self._clamp_states.publish(String(data=self._plant.clamped or ""))
         return response
 
@@ -264,8 +265,8 @@ class OrSimulator(RafrNode):
     async def _acquire(self, request: Any, response: Any) -> Any:
         """The image is that of the moment it was asked for; computing it takes wall time only."""
         path = Path(request.path)
-        if not path.is_absolute() or not path.parent.is_dir():
-            response.success, response.message = False, f"{path} is not an absolute path in a folder"
+        if not path.is_absolute() or not _is_folder(path.parent):
+            response.message = one_line(f"{path} is not an absolute path in a folder")
             return response
         response.stamp = time_message(self._now)
         exposure = expose(
@@ -281,6 +282,13 @@ class OrSimulator(RafrNode):
         else:
             self.diagnose(OK, f"CBCT {self._cbcts} written")
         return response
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long
+        return False
 
 
 def main() -> None:

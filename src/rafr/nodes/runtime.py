@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import time
 import traceback
-from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -20,7 +21,8 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from rafr.config import check_config
-from rafr.errors import InputError, RafrError
+from rafr.errors import InputError, RafrError, one_line
+from rafr.nodes.complaints import complaint, wrong_frame
 from rafr.nodes.domain import stay_on_this_machine
 from rafr.processes import machine
 
@@ -41,6 +43,16 @@ OK, WARN, ERROR, STALE = (
 
 HEARTBEAT_PERIOD = 0.2  # s, wall time
 DIAGNOSTICS_PERIOD = 1.0  # s, wall time
+_TOLD = 2.0  # s, wall time for which an unusable message is told
+_LONGEST_TEXT = 1500  # characters
+
+
+class _Unusable(NamedTuple):
+    """Messages of one topic: why the last could not be used, how many, when (s, wall time)."""
+
+    why: str
+    times: int
+    heard: float
 
 
 class RafrNode(Node):
@@ -59,6 +71,7 @@ class RafrNode(Node):
         self._ready = False
         self._pid_space = machine()
         self._status: tuple[Any, str, dict[str, str]] = (STALE, "starting", {})
+        self._unusable: dict[str, _Unusable] = {}
         self._heartbeat = self.create_publisher(Heartbeat, "heartbeat", 50)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_wall_timer(HEARTBEAT_PERIOD, self._beat)
@@ -67,6 +80,22 @@ class RafrNode(Node):
     def create_wall_timer(self, period: float, callback: Callable[[], None]) -> Any:
         """A timer on steady time (s), whatever `use_sim_time` says."""
         return self.create_timer(period, callback, clock=self.steady_clock)
+
+    def create_subscription(
+        self, msg_type: Any, topic: str, callback: Callable[[Any], None], qos_profile: Any, **options: Any
+    ) -> Any:
+        """As ROS's; what is wrong with a message (`rafr.nodes.complaints`) is said before it is taken."""
+
+        def take(message: Any) -> None:
+            wrong = wrong_frame(topic, message)
+            why = wrong or complaint(message)
+            if why:
+                self._say_unusable(topic, why)
+            if not wrong:
+                callback(message)
+
+        taken = callback if options.get("raw") else take
+        return super().create_subscription(msg_type, topic, taken, qos_profile, **options)
 
     def config(self, config_type: type[ConfigT], live: Collection[str] = ()) -> ConfigT:
         """Declare every field of a config dataclass as a parameter and return the values, checked.
@@ -103,8 +132,9 @@ class RafrNode(Node):
 
     def diagnose(self, level: Any, message: str, **values: object) -> None:
         """State how the node does; published at once when level or message changes, else at 1 Hz."""
+        message = one_line(message, _LONGEST_TEXT)
         changed = (level, message) != self._status[:2]
-        self._status = (level, message, {k: str(v) for k, v in values.items()})
+        self._status = (level, message, _texts(values))
         if changed:
             self._publish_diagnostics()
             if level != OK:
@@ -113,7 +143,16 @@ class RafrNode(Node):
     def add_values(self, **values: object) -> None:
         """Numbers beside what was said last; they go out with the next diagnostics."""
         level, message, kept = self._status
-        self._status = level, message, kept | {k: str(v) for k, v in values.items()}
+        self._status = level, message, kept | _texts(values)
+
+    def _say_unusable(self, topic: str, why: str) -> None:
+        """Of a message: at once, in the diagnostics of the next seconds, and counted for good."""
+        before, now = self._unusable.get(topic), time.monotonic()
+        times = 1 if before is None else before.times + 1
+        self._unusable[topic] = _Unusable(one_line(why), times, now)
+        if before is None or now - before.heard > _TOLD:
+            self._publish_diagnostics()
+            self.get_logger().warning(f"{topic}: {why}")
 
     def _beat(self) -> None:
         message = Heartbeat(node=self.get_name(), ready=self._ready, pid=os.getpid(), machine=self._pid_space)
@@ -122,11 +161,23 @@ class RafrNode(Node):
 
     def _publish_diagnostics(self) -> None:
         level, text, values = self._status
+        now = time.monotonic()
+        fresh = {topic: u.why for topic, u in self._unusable.items() if now - u.heard <= _TOLD}
+        if fresh:
+            level = max(level, WARN)
+            text = "; ".join([text, *(f"{topic} unusable: {why}" for topic, why in fresh.items())])
+        values = values | {
+            f"unusable {topic}": f"{u.times} times, last: {u.why}" for topic, u in self._unusable.items()
+        }
         status = DiagnosticStatus(level=level, name=f"rafr/{self.get_name()}", message=text)
         status.values = [KeyValue(key=k, value=v) for k, v in values.items()]
         array = DiagnosticArray(status=[status])
         array.header.stamp = self._system_clock.now().to_msg()
         self._diagnostics.publish(array)
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    return {one_line(key): one_line(str(value)) for key, value in values.items()}
 
 
 def _default_of(field: Any) -> Any:

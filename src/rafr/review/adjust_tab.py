@@ -11,6 +11,7 @@ from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
+from rafr.review.attempts import attempted
 from rafr.review.bones import BoneScene
 from rafr.review.desk import Desk
 from rafr.review.known import Known
@@ -36,7 +37,7 @@ class AdjustTab:
         """`changed`: called when the draft has, for whatever else shows it."""
         self._known, self._desk = known, desk
         self._scene, self._work, self._changed = scene, work, changed
-        names = [b.name for b in desk.case.moving]
+        self._names = names = [b.name for b in desk.case.moving]
         gui.add_markdown(
             "Drag the arrows and rings at the target, or type. Every change is judged at once; the way "
             "there is planned only when you ask for it, and the new plan needs a new approval."
@@ -51,8 +52,8 @@ class AdjustTab:
         for handle in (self.shift, self.turn):
             on_person(handle, self._typed)
         on_person(self.body, self._again)
-        self.plan.on_click(lambda _: self._ask_for_plan())
-        self.back.on_click(lambda _: self._again())
+        self.plan.on_click(attempted(lambda _: self._ask_for_plan()))
+        self.back.on_click(attempted(lambda _: self._again()))
         self._gizmo: Any = None
         self._plan: ReductionPlan | None = None
         self._draft: RigidTransform | None = None
@@ -71,17 +72,22 @@ class AdjustTab:
     @property
     def draft(self) -> dict[str, RigidTransform]:
         """The target that is being moved, mm by body; empty where it is the planned one."""
-        return {} if self._draft is None else {self.body.value: self._draft}
+        return {} if self._draft is None else {self._name: self._draft}
+
+    @property
+    def _name(self) -> str:
+        """Of the body that is moved; a browser may have sent any text."""
+        return self.body.value if self.body.value in self._names else self._names[0]
 
     # -- the draft -----------------------------------------------------------------------------------
 
     def _planned(self) -> RigidTransform:
         assert self._plan is not None
-        return self._plan.body(self.body.value).T_reduced_displaced
+        return self._plan.body(self._name).T_reduced_displaced
 
     def _centre(self) -> FloatArray:
         """(3,) LPS mm: the middle of the body at its planned target, about which it turns."""
-        mesh = self._scene.meshes[self.body.value]
+        mesh = self._scene.meshes[self._name]
         return self._planned().apply(mesh.centroid)
 
     def _begin(self) -> None:
@@ -135,7 +141,7 @@ class AdjustTab:
         self._changed()
 
     def _show(self, change: RigidTransform, move_gizmo: bool = True) -> None:
-        name = self.body.value
+        name = self._name
         self._scene.move_target(name, self._draft or self._planned())
         if move_gizmo and self._gizmo is not None:
             centre = self._centre() + change.translation
@@ -147,12 +153,12 @@ class AdjustTab:
             "/adjust", _HANDLE, depth_test=False, disable_sliders=True, line_width=4.0
         )
         self._gizmo.position = tuple(self._scene.on_stage(self._centre()))
-        self._gizmo.on_update(lambda _: self._dragged())
+        self._gizmo.on_update(attempted(lambda _: self._dragged()))
 
     # -- verdict and plan ----------------------------------------------------------------------------
 
     def _judge(self) -> None:
-        draft, body = self.draft, self.body.value
+        draft, body = self.draft, self._name
         wanted = self._desk.moved_before() | draft
         self.plan.disabled = True
         if not draft:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from rafr.planning.plan import ReductionPlan
+from rafr.review.attempts import attempted
 from rafr.review.known import Decision, Known
 
 _LOOK = 2.0  # s after a plan took another's place, in which a click was meant for the one before
@@ -22,8 +23,8 @@ class DecisionTab:
         self.approve = gui.add_button("Approve exactly this plan", color="blue", disabled=True)
         self.reject = gui.add_button("Reject", color="orange", disabled=True)
         self.answer = gui.add_markdown("")
-        self.approve.on_click(lambda _: self.decide(approve=True))
-        self.reject.on_click(lambda _: self.decide(approve=False))
+        self.approve.on_click(attempted(lambda _: self.decide(approve=True)))
+        self.reject.on_click(attempted(lambda _: self.decide(approve=False)))
         self._plan: ReductionPlan | None = None
         self._since = float("-inf")
 

@@ -18,14 +18,17 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
-from rafr.errors import InputError
+from rafr.errors import InputError, one_line
+from rafr.review.request import Head, Refusal, read_head
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 TOKEN_VARIABLE = "RAFR_PAGE_TOKEN"
 _COOKIE = "rafr_token"
 _LARGEST_HEAD = 65536  # bytes
 _CHUNK = 1 << 16
-_PATIENCE = 30.0  # s, for the head
+_PATIENCE = 10.0  # s, for the head
+_LINGER = 1.0  # s
+_MOST_OPEN = 200  # connections
 
 
 def page_token() -> str:
@@ -34,14 +37,6 @@ def page_token() -> str:
     It is handed on in the environment: other users of the machine can read command lines and ROS parameters.
     """
     return os.environ.setdefault(TOKEN_VARIABLE, secrets.token_urlsafe(9))
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why somebody is not let in, as HTTP has it."""
-
-    status: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +53,15 @@ class Rule:
 
     def refuses(self, target: str, headers: Mapping[str, str]) -> Refusal | None:
         """Judge the head of a request: its target and its headers, names in small letters."""
-        host = headers.get("host", "")
-        if self.names and _name(host) not in self.names:
-            return Refusal("403 Forbidden", f"This page is not {host}.")
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        try:
+            name, page = _name(host), None if origin is None else urlsplit(origin).netloc
+            urlsplit(target)
+        except ValueError:
+            return Refusal("400 Bad Request", "Host, Origin or address is malformed.")
+        if self.names and name not in self.names:
+            return Refusal("403 Forbidden", f"This page is not {one_line(host)}.")
+        if page is not None and page != host:
             return Refusal("403 Forbidden", "Another page may not use this one.")
         if self.token and not (self.shown(target) or self._kept(headers)):
             return Refusal("401 Unauthorized", "Open the address with the token that rafr printed.")
@@ -94,7 +93,7 @@ class Gate:
     """
 
     def __init__(self, host: str, port: int, inner: int, rule: Rule) -> None:
-        self._inner, self._rule = inner, rule
+        self._inner, self._rule, self._open = inner, rule, 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -127,24 +126,47 @@ class Gate:
         self._thread.join(timeout=5.0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
         # a task that ends as cancelled is one asyncio complains of when the page is closed
-        ends = (OSError, EOFError, asyncio.LimitOverrunError, TimeoutError, asyncio.CancelledError)
-        with contextlib.suppress(*ends):
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE)
-            target, headers = _parsed(head)
-            refusal = self._rule.refuses(target, headers)
-            if refusal is not None:
-                writer.write(_answer(refusal.status, refusal.text))
-            elif self._rule.shown(target):
+        with contextlib.suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
+            asked = await self._asked(reader)
+            if isinstance(asked, Refusal):
+                writer.write(_answer(asked.status, asked.text))
+                await writer.drain()
+                await _rest(reader, writer)
+            elif self._rule.shown(asked.target):
                 cookie = f"Set-Cookie: {_COOKIE}={self._rule.token}; Path=/; HttpOnly; SameSite=Strict"
                 writer.write(_answer("303 See Other", "", "Location: /", cookie))
             else:
-                await self._pass_on(head, reader, writer)
+                await self._pass_on(asked.data, reader, writer)
             await writer.drain()
+        self._open -= 1
         writer.close()
 
+    async def _asked(self, reader: asyncio.StreamReader) -> Head | Refusal:
+        """The head of the request, or why it is not let in."""
+        if self._open > _MOST_OPEN:
+            return Refusal("503 Service Unavailable", "Too many connections at once.")
+        try:
+            data = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE)
+        except asyncio.LimitOverrunError:
+            long = f"The head of a request has at most {_LARGEST_HEAD} bytes."
+            return Refusal("431 Request Header Fields Too Large", long)
+        except TimeoutError:
+            return Refusal("408 Request Timeout", f"The head did not come within {_PATIENCE:g} s.")
+        except asyncio.IncompleteReadError:
+            return Refusal("400 Bad Request", "The head of the request is not whole.")
+        asked = read_head(data)
+        if isinstance(asked, Refusal):
+            return asked
+        return self._rule.refuses(asked.target, asked.headers) or asked
+
     async def _pass_on(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind, before = await asyncio.open_connection("127.0.0.1", self._inner)
+        try:
+            behind, before = await asyncio.open_connection("127.0.0.1", self._inner)
+        except OSError:
+            writer.write(_answer("502 Bad Gateway", "The page has ended."))
+            return
         before.write(head)
         ways = [asyncio.create_task(_copy(reader, before)), asyncio.create_task(_copy(behind, writer))]
         try:
@@ -162,12 +184,13 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
             await sink.drain()
 
 
-def _parsed(head: bytes) -> tuple[str, dict[str, str]]:
-    """Target and headers of a request's head."""
-    first, *lines = head.decode("latin-1").split("\r\n")
-    pairs = (line.partition(":") for line in lines if ":" in line)
-    parts = first.split(" ")
-    return parts[1] if len(parts) > 1 else "/", {n.strip().lower(): v.strip() for n, _, v in pairs}
+async def _rest(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Let who is refused say the rest, for a while: else he would not hear why."""
+    writer.write_eof()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER):
+            while await reader.read(_CHUNK):
+                pass
 
 
 def _answer(status: str, text: str, *headers: str) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rafr.errors import RafrError
 from rafr.geometry import RigidTransform
+from rafr.review.attempts import attempted
 from rafr.review.desk import Desk
 from rafr.review.known import Known
 from rafr.review.latest import Latest
@@ -51,7 +52,7 @@ class SliceTab:
         with self._container:
             self._drawn = _Drawn(gui)
         self._ranged = ""
-        self.plane.on_click(lambda _: changed())
+        self.plane.on_click(attempted(lambda _: changed()))
         for handle in (self.image, self.position):
             on_person(handle, changed)
 
@@ -88,7 +89,7 @@ class RadiographTab:
         self._container = gui.add_folder("before, and as shown")
         with self._container:
             self._drawn = _Drawn(gui)
-        self.view.on_click(lambda _: changed())
+        self.view.on_click(attempted(lambda _: changed()))
 
     def refresh(self, poses: Poses, name: str, *, moving: bool, planned: bool) -> None:
         """Draw in the background.

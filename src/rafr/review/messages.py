@@ -15,6 +15,8 @@ from rafr.foreign import parse_json
 from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
 
+_FARTHEST = 1e3  # m: what is further away is in no operating room
+
 # names of the constants of rafr_msgs
 ARM_STATES = ("IDLE", "MOVING", "CLAMPED", "REDUCING", "HOLDING")
 BASE_STATES = ("BRAKED", "DOCKING", "DOCKED", "HOLDING")
@@ -23,11 +25,12 @@ PROCEDURE_STATES = ("RUNNING", "WAITING", "HELD", "DONE", "ABORTED")
 
 
 def transform_from_pose(pose: Any) -> RigidTransform | None:
-    """Transform (m) of a geometry_msgs/Pose; None when it is not finite or its quaternion no rotation."""
+    """Transform (m) of a geometry_msgs/Pose; None when it is not finite, in no room, or no rotation."""
     p, q = pose.position, pose.orientation
     position = np.array([p.x, p.y, p.z])
     quaternion = np.array([q.x, q.y, q.z, q.w])
-    if not (np.isfinite(position).all() and np.isfinite(quaternion).all()):
+    # NaN is not within bounds, either
+    if not (np.all(np.abs(position) <= _FARTHEST) and np.all(np.abs(quaternion) <= 2.0)):
         return None
     if abs(float(np.linalg.norm(quaternion)) - 1.0) > 0.01:
         return None

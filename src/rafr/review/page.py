@@ -99,37 +99,32 @@ class ReviewPage:
             known.watching = False
             if known.desk is not None:
                 known.desk.take_plan(plan)
-            for visit in self._visits.values():
-                visit.plan_changed()
+            self._each(Visit.plan_changed)
 
     def show_poses(self, T_current_displaced: Mapping[str, RigidTransform]) -> None:
         """Show where the bodies are now (mm, reference body's CT frame), where `now` is chosen."""
         with self._known.lock:
             self._known.live = dict(T_current_displaced)
-            for visit in self._visits.values():
-                visit.moved()
+            self._each(Visit.moved)
 
     def tell(self, numbers: Numbers) -> None:
         """Show what is measured now."""
         with self._known.lock:
             self._known.numbers = numbers
-            for visit in self._visits.values():
-                visit.told()
+            self._each(Visit.told)
 
     def explain_cords(self) -> None:
         """Show what the cords' colours mean, and that they are no measurement."""
         with self._known.lock:
             if not self._known.legend:
                 self._known.legend = legend_html()
-                for visit in self._visits.values():
-                    visit.told()
+                self._each(Visit.told)
 
     def say(self, text: str) -> None:
         """Show a line about the state of the procedure or of the decision."""
         with self._known.lock:
             self._known.status = text
-            for visit in self._visits.values():
-                visit.said()
+            self._each(Visit.said)
 
     def close_decision(self, text: str) -> None:
         """The plan shown has been decided upon; from now on what happens is of more interest."""
@@ -137,22 +132,19 @@ class ReviewPage:
             self._known.decidable = False
             self._known.watching = self.theatre is not None
             if self.theatre is not None:
-                for visit in self._visits.values():
-                    visit.show(LIVE, NOW)
+                self._each(lambda visit: visit.show(LIVE, NOW))
         self.say(text)
 
     def add_timeline(self, timeline: Timeline) -> None:
         """Offer the controls of a replay."""
         with self._known.lock:
             self._known.timeline = timeline
-            for visit in self._visits.values():
-                visit.add_timeline(timeline)
+            self._each(lambda visit: visit.add_timeline(timeline))
 
     def set_time(self, t: float, playing: bool) -> None:
         """Show where the replay is (s) and whether it goes on."""
         with self._known.lock:
-            for visit in self._visits.values():
-                visit.set_time(t, playing)
+            self._each(lambda visit: visit.set_time(t, playing))
 
     def close(self) -> None:
         with self._known.lock:
@@ -163,6 +155,11 @@ class ReviewPage:
         self._server.stop()
 
     # -- browsers ------------------------------------------------------------------------------------
+
+    def _each(self, action: Callable[[Visit], None]) -> None:
+        """For every browser; what one has sent and cannot be shown keeps nobody else from it."""
+        for visit in self._visits.values():
+            visit.attempt(action, visit)
 
     def _enter(self, client: object) -> None:
         with self._known.lock:

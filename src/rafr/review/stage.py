@@ -13,6 +13,7 @@ import numpy as np
 from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.pictures.bones import beam
+from rafr.review.attempts import attempted, log_in_one_line
 from rafr.units import METRES_PER_MM
 
 _FIELD_OF_VIEW = np.radians(30.0)  # vertical; narrow, so that near bones do not look large
@@ -33,6 +34,7 @@ def serve(title: str) -> Any:
     # viser announces itself under a second address, which would only confuse
     with contextlib.redirect_stdout(io.StringIO()):
         server = viser.ViserServer(host="127.0.0.1", port=_free_port(), label=title, verbose=False)
+    log_in_one_line()
     server.scene.set_up_direction("+z")
     _light(server)
     server.gui.configure_theme(
@@ -123,7 +125,7 @@ def turn_camera(client: Any, viewpoint: Viewpoint) -> None:
 
 def on_person(handle: Any, action: Callable[[], None]) -> None:
     """Call back when a person changes a value; viser tells of the program's own changes, too."""
-    handle.on_update(lambda event: action() if event.client_id is not None else None)
+    handle.on_update(attempted(lambda event: action() if event.client_id is not None else None))
 
 
 def place(handle: Any, T: RigidTransform, least: float = 0.0, least_angle: float = 0.0) -> None:

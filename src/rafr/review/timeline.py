@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rafr.review.attempts import attempted
+
 SLOWEST, FASTEST = 0.5, 10.0  # times as fast as it was
 _STEP = 0.1  # s
 _TOUCHED = 0.5  # s of wall time: so long a slider that a person moves is left to the hand
@@ -54,11 +56,11 @@ class TimelineControls:
             )
             self._jump = gui.add_button_group("", (_BACK, _ON))
             self._event = gui.add_dropdown("go to", self._names or ("–",))
-        self._slider.on_update(self._slid)
-        self._play.on_click(lambda event: timeline.on_play(event.target.value == _PLAY))
-        self._speed.on_update(lambda event: self._by_hand(event, timeline.on_speed))
-        self._jump.on_click(lambda event: self._step(1 if event.target.value == _ON else -1))
-        self._event.on_update(self._chosen)
+        self._slider.on_update(attempted(self._slid))
+        self._play.on_click(attempted(lambda event: timeline.on_play(event.target.value == _PLAY)))
+        self._speed.on_update(attempted(lambda event: self._by_hand(event, timeline.on_speed)))
+        self._jump.on_click(attempted(lambda event: self._step(1 if event.target.value == _ON else -1)))
+        self._event.on_update(attempted(self._chosen))
         self.set_time(0.0, False)
 
     def set_time(self, t: float, playing: bool) -> None:

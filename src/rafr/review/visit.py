@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rafr.review.adjust_tab import AdjustTab
+from rafr.review.attempts import attempted, say
 from rafr.review.bones import BoneScene
 from rafr.review.decision_tab import DecisionTab
 from rafr.review.gap_map import gap_legend_html, palette_strip
@@ -49,6 +50,7 @@ class Visit:
         self.theatre: Theatre | None = None
         if surroundings is not None:
             self.theatre = Theatre(client.scene, self.scene.centre, surroundings)
+        self._failed = ""  # the last failure that was logged
         self._work, self._slow = Latest(self._broke), Latest(self._broke)
         self._shown = LIVE if known.watching else (PATH if known.plan else BEFORE)
         self._tab = NOW if known.watching else PLAN
@@ -241,7 +243,7 @@ class Visit:
         views += [ROOM_BUTTONS] if self.theatre is not None else []
         for row, buttons in enumerate(views):
             group = gui.add_button_group("" if row else "view", buttons)
-            group.on_click(lambda event: self.turn(event.target.value))
+            group.on_click(lambda event: self._locked(self.turn, event.target.value))
         states = (BEFORE, PATH, TARGET, *((LIVE,) if self._is_operation else ()))
         gui.add_button_group("show", states).on_click(
             lambda event: self._locked(self.show, event.target.value)
@@ -256,7 +258,7 @@ class Visit:
         self._build_tabs(gui)
         for handle in (self.slider, self.ghosts, self.cords, self.gaps):
             on_person(handle, lambda: self._locked(self.refresh))
-        self.play.on_click(lambda _: self._toggle_play())
+        self.play.on_click(attempted(lambda _: self._toggle_play()))
         self._build_keys(gui, [button for row in views for button in row])
 
     @property
@@ -312,7 +314,9 @@ class Visit:
             key(f"view {view}", hotkey, self.turn, view)
         key("next pose on the path", "N", self._by, 1)
         key("pose before on the path", "V", self._by, -1)
-        gui.add_command("play or pause the path", hotkey="K").on_trigger(lambda _: self._toggle_play())
+        gui.add_command("play or pause the path", hotkey="K").on_trigger(
+            attempted(lambda _: self._toggle_play())
+        )
 
     def _by(self, steps: int) -> None:
         self._shown = PATH
@@ -333,4 +337,14 @@ class Visit:
 
     def _locked(self, action: Callable[..., None], *args: Any) -> None:
         with self._known.lock:
+            self.attempt(action, *args)
+
+    def attempt(self, action: Callable[..., None], *args: Any) -> None:
+        """Whatever a browser has sent stops nobody: what cannot be done is said on its page and logged."""
+        try:
             action(*args)
+        except Exception as error:
+            if repr(error) != self._failed:
+                say(error)
+            self._failed = repr(error)
+            self.status.content = "**What this browser asks for cannot be shown: load the page again.**"

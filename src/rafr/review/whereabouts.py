@@ -9,6 +9,7 @@ from rafr.geometry import RigidTransform
 from rafr.registration.live import Sighting
 from rafr.review.messages import transform_from_pose
 
+_TURNS = 100.0  # rad: no joint is turned further
 _STILL = 1e-3  # m/s and rad/s: a base slower than this stands
 _SILENCE = 2.0  # s, wall time: a tracker that delivered nothing for so long sees nothing
 
@@ -44,9 +45,12 @@ class Whereabouts:
         self._registration_error = {b.name: float(b.tre_estimate) for b in bodies}
 
     def angles(self) -> dict[str, float]:
-        """Joint angles by name, rad."""
+        """Joint angles by name, rad; of those that were measured."""
         joints = self._joints
-        return {} if joints is None else dict(zip(joints.name, map(float, joints.position), strict=False))
+        if joints is None:
+            return {}
+        named = zip(joints.name, map(float, joints.position), strict=False)
+        return {name: angle for name, angle in named if abs(angle) <= _TURNS}
 
     @property
     def tools(self) -> Any:

@@ -17,6 +17,8 @@ from rafr.robot.payload import Payload
 from rafr.robot.urdf import joint_chain, link_inertia
 from rafr.strict import read_dataclass
 
+_SET_BACK = 1.0  # s
+
 
 @dataclass(frozen=True, slots=True)
 class WristConfig:
@@ -43,7 +45,7 @@ class Wrist:
 
     def take_joints(self, t: float, q: FloatArray) -> None:
         """A joint state (dof,) of time t, s; older or not finite ones are left out."""
-        if np.isfinite(t) and t > self._q_t and q.shape == (self._arm.dof,) and np.isfinite(q).all():
+        if _later(t, self._q_t) and q.shape == (self._arm.dof,) and np.isfinite(q).all():
             self._q, self._q_t = np.array(q, dtype=float), t
 
     def compensated(self, t: float, reading: FloatArray) -> FloatArray | None:
@@ -52,7 +54,7 @@ class Wrist:
         Args:
             t: s, stamp of the reading.   reading: (6,) as the sensor gives it.
         """
-        if not np.isfinite(t) or t <= self._t or not np.isfinite(reading).all():
+        if not _later(t, self._t) or not np.isfinite(reading).all():
             return None
         if self._q is None or abs(t - self._q_t) > self._config.posture_age:
             return None
@@ -70,6 +72,11 @@ class Wrist:
     def reading(self, q: FloatArray) -> FloatArray:
         """(6,) raw, as the sensor would give it at rest at joints q while nothing touches the tool."""
         return self._config.direction * self._payload.reading(self.rotation(q))
+
+
+def _later(t: float, last: float) -> bool:
+    """Whether time went on; long before is a clock that was set back, or one stamp ahead that was wrong."""
+    return np.isfinite(t) and (t > last or t < last - _SET_BACK)
 
 
 def sensor_in_clamp(urdf: str, frame: str) -> RigidTransform:

@@ -51,7 +51,7 @@ def load_tools(path: Path) -> TagTools:
             for name, tags in data["tools"].items()
         }
         dictionary = str(data["dictionary"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise InputError(path, f"cannot be used ({error})", _EXPECTED) from None
     marker_dictionary(dictionary, path)
     ids = [tag for tags in corners.values() for tag in tags]
