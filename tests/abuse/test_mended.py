@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import yaml
-from tests.abuse import readers, seeds
+from tests.abuse import readers, reads, seeds
 from tests.abuse.readers import READERS
 
 from rafr.control.config import ArmControlConfig
@@ -327,7 +327,7 @@ def test_a_name_no_file_can_have_is_one_line(tmp_path):
 def test_a_trajectory_message_has_a_value_for_every_joint_in_every_point():
     from rafr.nodes.convert import arm_trajectory_from_message
 
-    message = readers._arm_message(Path())
+    message = reads.arm_message(Path())
     message.joint_names = ["a", "b", "c", "d"]  # 4 points of 3 values are 3 points of 4
     with pytest.raises(InputError, match="one value for every joint"):
         arm_trajectory_from_message(message)

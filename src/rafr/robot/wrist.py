@@ -17,7 +17,7 @@ from rafr.robot.payload import Payload
 from rafr.robot.urdf import joint_chain, link_inertia
 from rafr.strict import read_dataclass
 
-_SET_BACK = 1.0  # s
+_SET_BACK = 0.1  # s
 
 
 @dataclass(frozen=True, slots=True)
