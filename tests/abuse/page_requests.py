@@ -24,6 +24,7 @@ from .mutations import HOSTILE, Rng, changed, mutated
 
 _PROPERTIES = ("value", "value", "value", "disabled", "max", "nothing")
 _METHODS = ("POST", "PUT", "DELETE", "OPTIONS", "HEAD", "get", "")
+_UPGRADED = b"HTTP/1.1 101"
 _PONG = 0.5  # s
 _WAIT = 5.0  # s
 _SMALL = 8000  # bytes of what is read of an answer
@@ -82,6 +83,8 @@ def said(port: int, data: bytes) -> bytes:
         with contextlib.suppress(ConnectionError, TimeoutError):
             while len(answer) < _SMALL and (part := connection.recv(_SMALL)):
                 answer += part
+                if answer.startswith(_UPGRADED):  # which stays open
+                    break
         return answer
 
 
@@ -301,7 +304,7 @@ def send_frames(target: Target, rng: Rng) -> Asked:
     with socket.create_connection(("127.0.0.1", target.port), timeout=_WAIT) as connection:
         connection.sendall(target.upgrade)
         answer = connection.recv(400)
-        if not answer.startswith(b"HTTP/1.1 101"):
+        if not answer.startswith(_UPGRADED):
             return Asked("handshake", f"answered {answer[:60]!r}")
         with contextlib.suppress(ConnectionError):
             connection.sendall(frames(rng))
