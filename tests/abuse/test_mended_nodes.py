@@ -95,6 +95,8 @@ def test_a_host_that_is_no_address_is_refused(host):
         (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: 3\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nSec-WebSocket-Key: a\xff\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 200 + b"\r\n", 431),
         (b"\r\n\r\n", 400),
     ],

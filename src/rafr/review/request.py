@@ -9,7 +9,9 @@ from dataclasses import dataclass
 _MOST_LINES = 100
 _LONGEST_TARGET = 250  # characters: names of files must not be longer than 255
 _TARGET = re.compile(r"/[!-~]*")
-_FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*")
+_FIELD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*")
+# of two, one might be judged here and the other obeyed behind, or the server behind fails
+_ONCE = ("host", "origin", "upgrade", "accept-encoding", "content-length")
 _BAD = "400 Bad Request"
 
 
@@ -53,8 +55,8 @@ def read_head(data: bytes) -> Head | Refusal:
     pairs = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     headers = dict(pairs)
     names = [name for name, _ in pairs]
-    if names.count("host") > 1 or names.count("origin") > 1:
-        return Refusal(_BAD, "Host and Origin are told once.")
+    if any(names.count(name) > 1 for name in _ONCE):
+        return Refusal(_BAD, f"These headers are told once: {', '.join(_ONCE)}.")
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         return Refusal(_BAD, "The page takes no body.")
     return Head(target, headers, data)
