@@ -86,7 +86,8 @@ class Terrain:
         ]
         pivot = surface_points(case, meshes)[body].mean(axis=0)
         poses = [p.T_path_displaced for p in plan.body(body).path]
-        return Terrain.of(meshes[body].mesh, obstacles, poses, pivot, pull_on(case, meshes, body, goals))
+        pull = pull_on(case, meshes, body, goals, poses[0])
+        return Terrain.of(meshes[body].mesh, obstacles, poses, pivot, pull)
 
     @staticmethod
     def of(

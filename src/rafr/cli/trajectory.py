@@ -114,7 +114,7 @@ def _missions(
         path = [pose.T_path_displaced for pose in plan.body(name).path]
         try:
             T_ct_clamp = clamp_frame(propose_pins(case, meshes, name))
-            pull = pull_on(case, meshes, name, goals)
+            pull = pull_on(case, meshes, name, goals, path[0])
             mission = plan_body(
                 robot,
                 name,

@@ -139,21 +139,22 @@ class SafetySupervisor:
         if over:
             latest.over_reason = f"raw wrench {force:.0f} N, {torque:.1f} N m beyond its limit"
         latest.forces.append(wrench[:3])
-        step = self._force_step()
-        if step > config.wrench_step and latest.arm_mode == ArmMode.REDUCING:
+        step, load = self._force_step()
+        allowed = max(config.wrench_step, config.wrench_step_share * load)
+        if step > allowed and latest.arm_mode == ArmMode.REDUCING:
             changed = f"the load on the clamp changed by {step:.0f} N within 30 ms"
             why = "something gave way or caught, or the wrist sensor is off"
             self._latched.setdefault("wrench step", f"{changed}: {why}")
             return True
         return latest.over_limit >= config.wrench_samples
 
-    def _force_step(self) -> float:
-        """N, between the medians of the last three readings and of the three before them."""
+    def _force_step(self) -> tuple[float, float]:
+        """N, between the medians of the last three readings and of the three before them; and the latter."""
         forces = self._latest.forces
         if len(forces) < 2 * _STEP_SAMPLES:
-            return 0.0
-        before, after = np.array(forces)[:_STEP_SAMPLES], np.array(forces)[_STEP_SAMPLES:]
-        return float(np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0)))
+            return 0.0, 0.0
+        before, after = (np.median(part, axis=0) for part in np.split(np.array(forces), 2))
+        return float(np.linalg.norm(after - before)), float(np.linalg.norm(before))
 
     def stop(self, reason: str) -> None:
         """A person's stop."""

@@ -27,6 +27,12 @@ class SafetyConfig:
         lower=5.0,
         upper=300.0,
     )
+    wrench_step_share: float = option(
+        0.4,
+        "share of the load that this may be where it is more: rubbing bone lets go of twice its friction",
+        lower=0.0,
+        upper=1.0,
+    )
     heartbeat_age: float = option(3.0, "age of a heartbeat that stops", unit="s", lower=0.3, upper=30.0)
     startup_time: float = option(180.0, "how long nodes may take to start", unit="s", lower=1.0, upper=600.0)
     arm_state_age: float = option(2.0, "age of the arm's state that stops", unit="s", lower=0.2, upper=30.0)

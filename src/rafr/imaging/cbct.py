@@ -107,8 +107,16 @@ def _body_points(labels: Volume, values: tuple[int, ...]) -> FloatArray:
     return labels.index_to_lps(index[:: max(1, len(index) // 20000)])
 
 
-def _field_of_view(bones: FloatArray, fiducials: FloatArray, config: CbctConfig) -> tuple[Volume, np.ndarray]:
-    """The grid, centred on bones and tool, and the disc (nj, ni) seen in every slice.
+def seen(points: FloatArray, bones: FloatArray, fiducials: FloatArray, config: CbctConfig) -> FloatArray:
+    """Mask (n,) of the points (n, 3) that an image of bones (m, 3) and spheres (k, 3) shows; all mm."""
+    offset = points - _centre(bones, fiducials, config)
+    across = np.linalg.norm(offset[:, :2], axis=1)
+    shown: FloatArray = (across < 0.5 * config.diameter_mm) & (np.abs(offset[:, 2]) < 0.5 * config.length_mm)
+    return shown
+
+
+def _centre(bones: FloatArray, fiducials: FloatArray, config: CbctConfig) -> FloatArray:
+    """(3,) of what is seen: of bones and tool.
 
     Where not everything fits, the tool's spheres go first: without them the image is of no use.
     """
@@ -125,6 +133,12 @@ def _field_of_view(bones: FloatArray, fiducials: FloatArray, config: CbctConfig)
             centre[:2] += offset[far, :2] * (1 - reach[0] / radial[far]) + 1e-3 * np.sign(offset[far, :2])
         if abs(offset[high, 2]) > reach[1]:
             centre[2] += offset[high, 2] - np.sign(offset[high, 2]) * reach[1]
+    return np.asarray(centre)
+
+
+def _field_of_view(bones: FloatArray, fiducials: FloatArray, config: CbctConfig) -> tuple[Volume, np.ndarray]:
+    """The grid, centred on bones and tool, and the disc (nj, ni) seen in every slice."""
+    centre = _centre(bones, fiducials, config)
     half = 0.5 * np.array([config.diameter_mm, config.diameter_mm, config.length_mm])
     size = np.round(2 * half / config.spacing_mm).astype(int)
     spacing = np.full(3, config.spacing_mm)

@@ -111,4 +111,5 @@ class TargetRecheck:
         standing = dict.fromkeys(self._meshes, RigidTransform.identity()) | dict(goals)
         obstacles = bones_beside(self._meshes, body, standing)
         around = Surroundings.of(mesh, obstacles, chart, at, PathConfig())
-        return LoadModel.of(pull_on(self._case, self._meshes, body, goals), around, at), chart
+        lying = self._start.get(body)
+        return LoadModel.of(pull_on(self._case, self._meshes, body, goals, lying), around, at), chart

@@ -67,7 +67,7 @@ def plan_reduction(
     for k, name in enumerate(order):
         progress(0.7 + 0.3 * k / len(order), f"{name}: path")
         obstacles = bones_beside(meshes, name, standing)
-        pull = pull_on(case, meshes, name, goals)
+        pull = pull_on(case, meshes, name, goals, here[name])
         body, path = _plan_body(
             meshes, found.body(name), here[name], obstacles, axes, pull, via.get(name, ())
         )
@@ -155,12 +155,21 @@ def _standing(
 
 
 def pull_on(
-    case: Case, meshes: Mapping[str, BodyMesh], body: str, goals: Mapping[str, RigidTransform]
+    case: Case,
+    meshes: Mapping[str, BodyMesh],
+    body: str,
+    goals: Mapping[str, RigidTransform],
+    lying: RigidTransform | None = None,
 ) -> Pull:
-    """Soft tissue of a body, and the traction the case prescribes where it pulls at this body's hip."""
+    """Soft tissue of a body, and the traction the case prescribes where it pulls at this body's hip.
+
+    Args:
+        goals: mm, `T_reduced_displaced` by body.
+        lying: mm, the pose in which nothing but tissue and table holds it; as the CT shows it by default.
+    """
     from rafr.tissue.model import body_side, build_tissue
 
-    tissue = build_tissue(case, meshes, body, goals)
+    tissue = build_tissue(case, meshes, body, goals, found=lying)
     traction = case.traction
     if (
         traction is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from rafr.cases.case import Case, SchantzPin
 from rafr.cases.reference_marker import reference_marker_places
 from rafr.geometry import RigidTransform, merge_meshes
 from rafr.geometry.rigid_transform import FloatArray
-from rafr.imaging.cbct import CbctConfig
+from rafr.imaging.cbct import CbctConfig, seen
 from rafr.planning.pins import PatientAxes, patient_axes
 from rafr.simulation.live import LivePlant
 from rafr.tracking.tools import BASE_TOOL, FIDUCIALS_MM, REFERENCE_TOOL, fragment_tool
@@ -37,8 +37,11 @@ _SHIFTS_MM = (0.0, 30.0, -30.0, 60.0, -60.0, 90.0, -90.0)
 _ASIDE_MM = sorted(itertools.product(_SHIFTS_MM, _SHIFTS_MM), key=lambda by: math.hypot(*by))
 _FREE_MM = 120.0  # from its line of sight to where clamp and wrist will be
 _APART_MM = 80.0  # of two tools
-_CBCT = CbctConfig()
-_IMAGE_MARGIN_MM = 30.0  # of what it sees: patients lie askew in it
+_SHOWN = 0.9  # of every fragment's surface in the CBCT; less where the usual place shows less
+_THINNED = 20
+_SCANNER = CbctConfig()
+# a little less than it sees: patients lie askew in it
+_CBCT = replace(_SCANNER, diameter_mm=_SCANNER.diameter_mm - 20.0, length_mm=_SCANNER.length_mm - 20.0)
 _BASE_CALIBRATION_M = 2e-4
 _BASE_CALIBRATION_RAD = 5e-4
 
@@ -95,9 +98,11 @@ def mount_markers(
         )
         place = place + rng.uniform(-10, 10, 3)
         mounts_mm[body.name] = RigidTransform.from_rotvec(np.radians(20.0) * rng.uniform(-1, 1, 3), place)
-    fragments = np.concatenate([meshes[body].mesh.vertices for body in mounts_mm])
     places = reference_marker_places(meshes[reference].mesh, pelvis, fiducials, _ASIDE_MM)
-    places[1:] = [T for T in places[1:] if _in_one_image(T.apply(fiducials), fragments)]
+    fragments = [meshes[body].mesh.vertices[::_THINNED] for body in mounts_mm]
+    shown = [_shown(T.apply(fiducials), fragments, pelvis.vertices[::_THINNED]) for T in places]
+    enough = np.minimum(shown[0], _SHOWN)
+    places = [T for T, shares in zip(places, shown, strict=True) if (shares >= enough).all()]
     clamps = [_clamp(pins) for pins in schantz_pins.values() if pins]
     tools = [T.translation for T in mounts_mm.values()]
     mounts_mm[reference] = _reference_place(places, fiducials, clamps, tools, eye_mm[reference])
@@ -141,12 +146,9 @@ def _reference_place(
     return min(places, key=shortfall)
 
 
-def _in_one_image(spheres: FloatArray, fragments: FloatArray) -> bool:
-    """Whether one CBCT shows all spheres and all fragments (n, 3), mm, the patient a little askew."""
-    both = np.concatenate([spheres, fragments])
-    extent = both.max(axis=0) - both.min(axis=0)
-    seen = np.array([_CBCT.diameter_mm, _CBCT.length_mm]) - _IMAGE_MARGIN_MM
-    return bool(np.hypot(*extent[:2]) <= seen[0] and extent[2] <= seen[1])
+def _shown(spheres: FloatArray, fragments: Sequence[FloatArray], pelvis: FloatArray) -> FloatArray:
+    """(k,) the share of every fragment (n, 3) that a CBCT with all spheres will show; mm in the CT."""
+    return np.array([seen(points, pelvis, spheres, _CBCT).mean() for points in fragments])
 
 
 def _clamp(pins: Sequence[SchantzPin]) -> FloatArray:

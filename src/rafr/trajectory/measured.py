@@ -124,10 +124,11 @@ class Patient:
         return now.T_base_pelvis, path_from(now.T_current_displaced, now.T_path_displaced, pivot)
 
     def pull(self, body: str, now: Situation) -> Pull:
-        """Soft tissue and traction on a body, as planned with."""
+        """Soft tissue and traction on a body, as planned with: it lay where its planned path begins."""
         from rafr.planning.reduction import pull_on
 
-        return pull_on(self.case, self.meshes, body, now.T_reduced_displaced)
+        lying = now.T_path_displaced[0] if now.T_path_displaced else None
+        return pull_on(self.case, self.meshes, body, now.T_reduced_displaced, lying)
 
     def planned_clamp(self, body: str) -> RigidTransform:
         """`T_ct_clamp` (mm) from the body's Schantz pins as planned."""

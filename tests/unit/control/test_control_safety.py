@@ -121,10 +121,14 @@ def test_risk_poor_tools_and_a_holding_arm_warn_and_still_allow_motion():
     assert room.run().level == SafetyLevel.WARNING
 
 
-@pytest.mark.parametrize(("to", "stops"), [(20.0, False), (90.0, True), (10.0, True)])
-def test_a_load_that_changes_at_once_stops_a_reduction_and_is_named(to, stops):
+@pytest.mark.parametrize(
+    ("before", "to", "stops"),
+    # beyond 35 N, and under a large load beyond 40 % of it
+    [(50.0, 20.0, False), (50.0, 90.0, True), (50.0, 10.0, True), (120.0, 80.0, False), (120.0, 65.0, True)],
+)
+def test_a_load_that_changes_at_once_stops_a_reduction_and_is_named(before, to, stops):
     room = Room()
-    room.wrench = (50.0, 2.0)
+    room.wrench = (before, 2.0)
     room.run()
     at_once = [room.core.heard_wrench(wrench(to, 2.0)) for _ in range(3)]
     assert any(at_once) == stops
