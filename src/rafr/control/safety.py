@@ -187,6 +187,8 @@ class SafetySupervisor:
         if self._started:
             return ()
         missing = [n for n in self._required if not self._latest.ready.get(n, False)]
+        if "arm_controller" in self._required and self._latest.arm_t == -np.inf:
+            missing.append("the arm controller's state")
         if not missing:
             self._started = True
             return ()

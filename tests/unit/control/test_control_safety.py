@@ -49,6 +49,14 @@ def test_motion_is_not_allowed_before_every_node_is_ready_and_then_is():
     assert room.run().level == SafetyLevel.OK
 
 
+def test_heartbeats_heard_before_the_arms_first_state_are_waited_for_not_latched():
+    room = Room()
+    room.silent.add("arm state")
+    assert room.run().reasons == ("waiting for the arm controller's state",)
+    room.silent.clear()
+    assert room.run().level == SafetyLevel.OK
+
+
 def test_a_start_that_takes_too_long_is_latched():
     core = SafetySupervisor(NODES, SafetyConfig(startup_time=5.0), t_start=0.0)
     assert "waiting" in core.update(4.0).reasons[0]
