@@ -118,6 +118,22 @@ def test_the_fragment_lies_still_where_it_was_found(pelvis):
     assert np.linalg.norm(tissue.wrench(RigidTransform.identity())[:3]) < 5.0
 
 
+def test_a_fragment_that_slipped_since_the_ct_lies_still_where_it_lies_now(pelvis):
+    reduced = displacement(pelvis, (-6.0, 0.0, -20.0))
+    left, turn = pelvis.left_hip.transformed(reduced.inverse()), np.radians([0.0, 0.0, -1.0])
+    slipped = RigidTransform.from_translation([2.0, 0.0, 0.0]) @ RigidTransform.about_point(
+        turn, left.centroid
+    )
+    case, meshes = patient(pelvis, "open-book", reduced)
+
+    def load(found):
+        tissue = build_tissue(case, meshes, "left", {"left": reduced}, found=found)
+        return float(np.linalg.norm(tissue.wrench(to_metres(slipped))[:3]))
+
+    assert load(slipped) < 5.0  # N
+    assert load(None) > 100.0  # taut ligaments, were it still thought to lie as the CT shows it
+
+
 def test_prestrain_is_that_of_the_intact_pelvis(pelvis):
     case, meshes = patient(pelvis, "open-book", HERE)
     case = replace(case, torn_ligaments=())
