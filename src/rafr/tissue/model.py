@@ -95,8 +95,8 @@ def build_tissue(
         reduced: `T_reduced_displaced` (mm) of the bodies whose place is known. Muscles and ligaments have the
             lengths of the intact pelvis there. None: the anatomy before the injury is not known; muscles are
             then at rest as found, and ligaments are left out.
-        found: mm; the pose in which the body lies now, the CT's by default: there the bedding is at rest. To
-            it and to the CT's pose muscles and ligaments have given way since the injury.
+        found: mm; the pose in which the body lies, the CT's by default: there muscles have taken up their
+            slack, ligaments have given way, and the bedding is at rest.
 
     Raises:
         InputError: `params.muscles` cannot be used.
@@ -185,7 +185,7 @@ class _Builder:
         strength = p.muscle_strength * (self.case.patient_mass_kg / MODEL_MASS_KG) ** (2.0 / 3.0)
         law = muscle.law(scale, strength, p.activation)
         rest = muscle.slack_length(scale)
-        as_found = self._longest(points, riders)
+        as_found = _length(self._moved(points, riders, self.found)) * METRES_PER_MM
         # what the injury stretched has given way, what it slackened has contracted: the fragment lies still
         if as_found > rest:
             rest = as_found
@@ -214,11 +214,6 @@ class _Builder:
                     points[k] += pelvis.hip_centres[side] - pelvis.map.place(model.hip_centres[side])
                 riders.append(Rider.LEG if side == self.leg_side else Rider.GROUND)
         return points, riders
-
-    def _longest(self, points: FloatArray, riders: list[Rider]) -> float:
-        """m, where the body has lain since the injury: as the CT shows it, and now."""
-        lain = (RigidTransform.identity(), self.found)
-        return max(_length(self._moved(points, riders, pose)) for pose in lain) * METRES_PER_MM
 
     def _moved(self, points: FloatArray, riders: list[Rider], pose: RigidTransform) -> FloatArray:
         """Where points of the intact pelvis are while the body stands at a pose, mm."""
@@ -252,7 +247,7 @@ class _Builder:
         length = strand.length * METRES_PER_MM
         rest = length * (1.0 - p.ligament_prestrain)
         footing = strand.footing * METRES_PER_MM
-        as_found = self._longest(points, riders) + footing
+        as_found = _length(self._moved(points, riders, self.found)) * METRES_PER_MM + footing
         if as_found > rest * (1.0 + p.ligament_torn_strain):
             return
         # what the injury stretched without tearing it stays long: the fragment lies still as found
