@@ -90,7 +90,8 @@ class TissueModel:
         if twist is not None:
             speed = g.rides[:, None] * (twist[:3] + arm @ _cross_matrix(twist[3:]))
             lengthening = g.total @ np.einsum("ij,ij->i", unit, g.across @ speed)
-            tension = np.where(tension > 0, np.maximum(tension + self.damping * lengthening, 0.0), 0.0)
+            # at most as much as the tension itself: a cable that becomes taut does so without a blow
+            tension = tension + np.minimum(np.maximum(self.damping * lengthening, -tension), tension)
         wrench = resultant(arm, self._forces(unit, tension))
         if twist is not None:
             wrench[:3] -= self.linear_damping * twist[:3]
