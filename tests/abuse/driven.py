@@ -24,12 +24,13 @@ from rclpy.action import ActionServer, GoalResponse
 from rclpy.action.server import default_handle_accepted_callback
 from rclpy.serialization import serialize_message
 from rclpy.time import Time
+from tests.boxes import box_case
 
 from rafr.nodes.graph import GraphOptions, HardwareOptions, NodeSpec, build_graph
 from rafr.nodes.runtime import RafrNode
 
 from .message_mutations import damaged_message
-from .sound_messages import SoundMessages, box_case
+from .sound_messages import SoundMessages
 from .stand_ins import Browser, Goal, over_the_wire, stand_ins
 
 _TICK = 0.01  # s, of the node's clock

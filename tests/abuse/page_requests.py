@@ -242,10 +242,10 @@ class Abused:
     """A page with a plan to decide upon, in this process, and what came of requests to it."""
 
     def __init__(self, folder: Path) -> None:
+        from tests.boxes import box_case, box_plan
+
         from rafr.cases.case import load_case
         from rafr.cases.meshes import body_meshes
-
-        from .sound_messages import box_case, box_plan
 
         case = load_case(box_case(folder))
         bodies = body_meshes(case)

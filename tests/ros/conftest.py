@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 
 import pytest
+from tests import boxes
 
 PATIENCE = 90.0  # s; how long a loaded two-core machine may take. A wait ends as soon as its condition holds
 
@@ -110,38 +111,9 @@ def lab(ros_domain, tmp_path):
 
 @pytest.fixture
 def box_case(tmp_path):
-    """A case whose bones are boxes: quick to mesh, good for everything but planning."""
-    import numpy as np
-
-    from rafr.imaging.volume import Volume, write_volume
-
-    folder = tmp_path / "box_case"
-    folder.mkdir()
-    labels = np.zeros((24, 24, 40), dtype=np.uint8)
-    labels[6:18, 6:18, 17:23] = 1
-    labels[6:18, 6:18, 4:14] = 21
-    labels[6:18, 6:18, 26:36] = 11
-    grid = {"origin": np.array([-60.0, -36.0, 0.0]), "spacing": np.full(3, 3.0), "direction": np.eye(3)}
-    write_volume(folder / "labels.nii.gz", Volume(labels, **grid))
-    ct = np.where(labels > 0, 700, 40).astype(np.int16)
-    write_volume(folder / "ct.nii.gz", Volume(ct, **grid))
-    (folder / "case.yaml").write_text(
-        "id: box\nct: ct.nii.gz\nlabels: labels.nii.gz\nbodies: {reference: [1, 21], wing: [11]}\n"
-    )
-    return folder
+    return boxes.box_case(tmp_path)
 
 
 @pytest.fixture
 def box_plan():
-    """An accepted plan for `box_case`: 10 mm along x."""
-    import numpy as np
-
-    from rafr.assessment import ACCEPTED
-    from rafr.geometry import Plane, RigidTransform
-    from rafr.planning.plan import BodyPlan, PathPose, ReductionPlan, SymmetryPlane
-
-    steps = [RigidTransform.from_translation((-x, 0.0, 0.0)) for x in np.linspace(0.0, 10.0, 6)]
-    path = tuple(PathPose(T, 2.0, 30.0, 1.0) for T in steps)
-    wing = BodyPlan("wing", (11,), steps[-1], 1.0, {}, {}, path)
-    plane = SymmetryPlane(Plane(np.zeros(3), np.array([1.0, 0.0, 0.0])), 1.0)
-    return ReductionPlan("box", "by hand", (wing,), plane, ("wing",), ACCEPTED, 0.1)
+    return boxes.box_plan()
