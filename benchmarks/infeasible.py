@@ -103,7 +103,7 @@ def known_patients(robot: Robot, seed: int, count: int) -> Iterator[Known]:
         number += 1
         try:
             reduction = patient(number, robot)
-            docked, _ = choose_docking_pose(robot.arm, reduction.path, robot.room)
+            docked = choose_docking_pose(robot.arm, reduction.path, robot.room).base
         except InfeasibleError:
             continue
         found += 1
@@ -217,9 +217,9 @@ def answered(robot: Robot, request: Request) -> dict[str, Any]:
     try:
         goal = request.goal
         if goal is None:
-            goal, _ = choose_docking_pose(
+            goal = choose_docking_pose(
                 robot.arm, request.path, request.room, request.side, load=request.load, drive=robot.drive
-            )
+            ).base
         optimise_docking(request.start, goal, request.room.obstacles, robot.drive)
         row["answer"] = _FEASIBLE
     except InfeasibleError as error:

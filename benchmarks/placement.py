@@ -131,7 +131,7 @@ def placed(
     }
     clock = time.process_time()
     try:
-        base, _ = choose_docking_pose(robot.arm, reduction.path, robot.room, load=load, config=config)
+        base = choose_docking_pose(robot.arm, reduction.path, robot.room, load=load, config=config).base
     except InfeasibleError as error:
         return row | {"seconds": time.process_time() - clock, "cause": error.cause, "reasons": error.reasons}
     seconds = time.process_time() - clock

@@ -76,9 +76,9 @@ def measured(robot: Robot, optimiser: WholeBodyOptimiser, rng: np.random.Generat
     in_world = clamp_path(T_world_pelvis, path, to_metres(pins))
     row: dict[str, Any] = {"side": side, "obstacles": len(robot.room.obstacles), "docked": False}
     try:
-        pose, _ = choose_docking_pose(
+        pose = choose_docking_pose(
             robot.arm, in_world, robot.room, drive=robot.drive, config=PlacementConfig(enough=3)
-        )
+        ).base
         clock = time.process_time()
         docking = optimise_docking(start, pose, robot.room.obstacles, robot.drive)
     except InfeasibleError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from rafr.units import METRES_PER_MM, to_metres
 
 # LPS in `world` for a supine patient: x (left) = -y, y (posterior) = -z, z (superior) = +x
 R_WORLD_SUPINE = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+_MEANT = 0.2  # m: a tracker no farther from a place than this was meant to stand there
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +129,35 @@ class FloorPose:
 
 @dataclass(frozen=True, slots=True)
 class TrackerStand:
-    """Where the tracker stands and the point its line of sight goes through."""
+    """Where the tracker is, the point its line of sight goes through, and how far its feet reach, m."""
 
     position: tuple[float, float, float]
     looks_at: tuple[float, float, float]
+    radius: float = 0.25
 
     def __post_init__(self) -> None:
         sight = np.subtract(self.looks_at, self.position)
         if np.linalg.norm(sight[:2]) < 1e-3:
             raise ValueError("position and looks_at must not be above each other")
+        _require_positive(radius=self.radius)
+
+    @property
+    def T_world_tracker(self) -> RigidTransform:
+        """z along the line of sight, x horizontal, y down (an optical camera's axes)."""
+        z = np.subtract(self.looks_at, self.position)
+        z = z / np.linalg.norm(z)
+        x = np.cross(z, (0.0, 0.0, 1.0))
+        x = x / np.linalg.norm(x)
+        return RigidTransform(np.column_stack([x, np.cross(z, x), z]), np.array(self.position))
+
+    @property
+    def feet(self) -> Disc:
+        """What the mobile base must not run into."""
+        return Disc("tracker_stand", *self.position[:2], self.radius)
+
+    def __str__(self) -> str:
+        x, y, z = self.position
+        return f"({x:g}, {y:g}, {z:g}) m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +184,7 @@ class OperatingRoom:
     parking: FloorPose
     tracker: TrackerStand
     base_marker: Mount
+    tracker_places: tuple[TrackerStand, ...] = ()
     parked_arm_deg: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -191,7 +212,7 @@ class OperatingRoom:
     def obstacles(self) -> tuple[Obstacle, ...]:
         """Everything the mobile base must not touch, the table first."""
         table = Box("table", 0.0, 0.0, 0.0, self.table.length, self.table.width)
-        return (table, *self.boxes, *self.discs)
+        return (table, *self.boxes, *self.discs, self.tracker.feet)
 
     def parked_arm(self, usual: FloatArray) -> FloatArray:
         """(dof,) rad, how the arm waits here: `parked_arm_deg`, else as it usually does.
@@ -209,14 +230,27 @@ class OperatingRoom:
             raise InputError("the room's parked_arm_deg", has, f"{len(usual)}, one for each joint of the arm")
         return np.radians(self.parked_arm_deg)
 
-    @cached_property
+    @property
     def T_world_tracker(self) -> RigidTransform:
-        """z along the line of sight, x horizontal, y down (an optical camera's axes)."""
-        z = np.subtract(self.tracker.looks_at, self.tracker.position)
-        z = z / np.linalg.norm(z)
-        x = np.cross(z, (0.0, 0.0, 1.0))
-        x = x / np.linalg.norm(x)
-        return RigidTransform(np.column_stack([x, np.cross(z, x), z]), np.array(self.tracker.position))
+        """The tracker's axes, see `TrackerStand.T_world_tracker`."""
+        return self.tracker.T_world_tracker
+
+    @property
+    def other_tracker_places(self) -> tuple[TrackerStand, ...]:
+        """Where else the tracker may stand than it does."""
+        return tuple(place for place in self.tracker_places if place != self.tracker)
+
+    def with_tracker_at(self, eye: ArrayLike) -> OperatingRoom:
+        """The room with the tracker where it was seen to be: itself while that is where it is meant to be.
+
+        Args:
+            eye: (3,) m, measured.
+        """
+        here = tuple(np.asarray(eye, dtype=float).tolist())
+        nearest = min((self.tracker, *self.tracker_places), key=lambda place: math.dist(place.position, here))
+        if math.dist(nearest.position, here) > _MEANT:
+            nearest = dataclasses.replace(self.tracker, position=here)
+        return self if nearest is self.tracker else dataclasses.replace(self, tracker=nearest)
 
     @property
     def T_base_marker(self) -> RigidTransform:

@@ -27,6 +27,7 @@ from rafr.geometry import RigidTransform
 from rafr.planning.reduction import plan_reduction
 from rafr.review.report import build_report, save_pictures, truth_of
 from rafr.review.run import Phase, RunRecord, Sample, TrueSample
+from rafr.room import TrackerStand
 from rafr.simulation.closed_loop import ClosedLoop, Hook, Start, docked, gripped, reduce
 from rafr.simulation.config import PlantConfig
 from rafr.simulation.live import LivePlant
@@ -70,12 +71,15 @@ def _operate(patient: Patient, case: Case, record: RunRecord, course: Course) ->
         record.plan = plan_reduction(case, start=registered.current)
         _require(record.plan.assessment)
     standing: dict[str, RigidTransform] = {}
+    tracker: TrackerStand | None = None
     for body in record.plan.order:
         with course.during("docking"):
             start = docked(
                 str(case.folder), record.plan, patient.seed, patient.arm, body,
-                chain=registered.live, standing=standing, room=None if standing else room, reality=reality,
+                chain=registered.live, standing=standing, room=None if standing else room, tracker=tracker,
+                reality=reality,
             )  # fmt: skip
+            tracker = start.tracker
             course.remarks += tuple(f"{body}: {remark}" for remark in start.remarks)
         standing = {**standing, body: _reduced(start, reality, record, course)}
 

@@ -2,7 +2,8 @@
 
 Wheels slip and drift, the tracker's view is interrupted. The tracker's own place in the room is learnt while
 the base stands where the wheels still know it; from then on an extended Kalman filter moves with the wheels
-and is corrected by the marker on the base (Thrun, Burgard and Fox 2005, sections 3.3 and 7.5).
+and is corrected by the marker on the base (Thrun, Burgard and Fox 2005, sections 3.3 and 7.5). A tracker that
+is moved is not believed until its new place is learnt, again while the base stands.
 """
 
 from __future__ import annotations
@@ -79,24 +80,43 @@ class BasePose:
         self.pose = np.array([*(self.pose[:2] + turn @ step[:2]), wrap(self.pose[2] + step[2])])
         return self.pose
 
-    def tracked_at(self, T_tracker_marker: RigidTransform) -> None:
-        """Take the marker on the base as the tracker sees it (m)."""
-        if self.pose is None:
-            return
-        if self._T_world_tracker is None:
-            self._learn(T_tracker_marker)
-            return
-        seen = self._T_world_tracker @ T_tracker_marker @ self._T_base_marker.inverse()
-        self._correct(np.array(floor_pose(seen)))
+    def tracked_at(self, T_tracker_marker: RigidTransform) -> float | None:
+        """Take the marker on the base as the tracker sees it (m).
 
-    def _learn(self, T_tracker_marker: RigidTransform) -> None:
+        Returns:
+            m by which the tracker was moved, where its new place has been learnt with this frame.
+        """
+        if self.pose is None:
+            return None
+        before = self._T_world_tracker
+        if before is not None:
+            seen = before @ T_tracker_marker @ self._T_base_marker.inverse()
+            if self._correct(np.array(floor_pose(seen))):
+                self._seen.clear()
+                return None
+        learnt = self._learnt(T_tracker_marker)
+        if learnt is None:
+            return None
+        self._T_world_tracker, self.refused = learnt, 0
+        self._seen.clear()
+        return None if before is None else float(np.linalg.norm(learnt.translation - before.translation))
+
+    def _learnt(self, T_tracker_marker: RigidTransform) -> RigidTransform | None:
+        """The tracker's place, once the base has stood for as many frames that agree about it."""
         assert self.pose is not None
         T_world_marker = floor_transform(self.pose) @ self._T_base_marker
         self._seen.append(T_world_marker @ T_tracker_marker.inverse())
-        if len(self._seen) >= self._config.learning_frames:
-            self._T_world_tracker = mean_transform(self._seen)
+        if len(self._seen) < self._config.learning_frames:
+            return None
+        mean = mean_transform(self._seen)
+        off = max(float(np.linalg.norm(T.translation - mean.translation)) for T in self._seen)
+        if off > self._config.gate * self._config.tracker_position:
+            del self._seen[0]  # it is being moved still
+            return None
+        return mean
 
-    def _correct(self, seen: FloatArray) -> None:
+    def _correct(self, seen: FloatArray) -> bool:
+        """Take the base's pose (3,) as tracked; False where it is not believed."""
         assert self.pose is not None
         config = self._config
         off = seen - self.pose
@@ -105,9 +125,10 @@ class BasePose:
         S = self.covariance + R
         if off @ np.linalg.solve(S, off) > config.gate**2:
             self.refused += 1
-            return
+            return False
         self.refused = 0
         gain = np.linalg.solve(S, self.covariance).T
         self.pose = self.pose + gain @ off
         self.pose[2] = wrap(self.pose[2])
         self.covariance = (np.eye(3) - gain) @ self.covariance
+        return True

@@ -91,8 +91,9 @@ class BaseControllerNode(RafrNode):
     def _take_tools(self, message: ToolPoses) -> None:
         seen = next((t.pose for t in message.tools if t.valid and t.name == BASE_TOOL), None)
         pose = None if seen is None else transform_from_pose(seen)
-        if pose is not None:
-            self._pose.tracked_at(pose)
+        moved = None if pose is None else self._pose.tracked_at(pose)
+        if moved is not None:
+            self.diagnose(WARN, f"the tracker was moved by {moved:.2f} m: its new place has been learnt")
 
     def _take_safety(self, message: SafetyState) -> None:
         self._safety = (message.state in (SafetyState.OK, SafetyState.WARNING), time.monotonic())

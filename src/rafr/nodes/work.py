@@ -88,7 +88,8 @@ def docking(
 
     patient = measured.Patient.of(case_of(case_folder))
     progress(0.1, "choosing a place for the base")
-    return measured.docking(mission.Robot.named(arm), patient, body, now)
+    found = measured.docking(mission.Robot.named(arm), patient, body, now)
+    return found.trajectory, found.assessment
 
 
 def approach(

@@ -15,7 +15,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.risk.physiology import ImuConfig
 from rafr.robot.sight import LineOfSight
-from rafr.room import OperatingRoom
+from rafr.room import OperatingRoom, TrackerStand
 from rafr.simulation.arrangement import Arrangement, arrange_case
 from rafr.simulation.assistant import AssistantConfig, AssistantSensors
 from rafr.simulation.config import PlantConfig
@@ -121,13 +121,15 @@ def open_room(
     carry: Callable[[Arrangement], LivePlant] = EmbeddedPlant,
     *,
     room: OperatingRoom | None = None,
+    tracker: TrackerStand | None = None,
     config: PlantConfig | None = None,
     drill: bool = False,
 ) -> tuple[LivePlant, SensorSuite]:
     """Build plant and sensors of a case; `carry` brings an arrangement to life in an engine.
 
-    `room` and the plant's `config` are the standard ones by default. `drill`: there is a tracked drill, and a
-    hand that drills with it (`SensorSuite.hand`).
+    `room` and the plant's `config` are the standard ones by default. `tracker`: where it was moved after the
+    tools had been mounted so as to be seen from its place in the room. `drill`: there is a tracked drill, and
+    a hand that drills with it (`SensorSuite.hand`).
 
     Raises:
         InputError: unusable labels or truth, or an unknown fault.
@@ -152,7 +154,9 @@ def open_room(
         faults=FaultInjector(names, FaultConfig(), streams[1]),
         joints=JointSensor(JointSensorConfig(), streams[2]),
         wrist=WrenchSensor(WrenchSensorConfig(), streams[3]),
-        tracker=TrackerSensor(TrackerConfig(), arrangement.room.T_world_tracker, streams[4]),
+        tracker=TrackerSensor(
+            TrackerConfig(), (tracker or arrangement.room.tracker).T_world_tracker, streams[4]
+        ),
         sight=LineOfSight(arrangement.urdf, plant.joint_names),
         muscles=EmgSensor(emg_config, streams[5]),
         imu=ImuSensor(ImuConfig(), streams[7]),

@@ -18,14 +18,14 @@ from rafr.planning.plan import ReductionPlan
 from rafr.registration.live import LiveChain
 from rafr.tracking.tools import BASE_TOOL, REFERENCE_TOOL, fragment_tool
 from rafr.trajectory.reduction_path import ReductionPath
-from rafr.trajectory.result import ArmTrajectory, BaseTrajectory
+from rafr.trajectory.result import ArmTrajectory
 from rafr.trajectory.watch import TrackedTools
 from rafr.units import METRES_PER_MM, to_metres, to_mm
 
 if TYPE_CHECKING:
     from rafr.cases.meshes import BodyMesh
     from rafr.planning.path import Pull
-    from rafr.trajectory.mission import Robot
+    from rafr.trajectory.mission import Docking, Robot
 
 _SAME_PLACE = 1e-3  # share of a path: a pose no further ahead than this is where the body stands
 
@@ -137,13 +137,13 @@ class Patient:
         return clamp_frame(propose_pins(self.case, self.meshes, body))
 
 
-def docking(robot: Robot, patient: Patient, body: str, now: Situation) -> tuple[BaseTrajectory, Assessment]:
+def docking(robot: Robot, patient: Patient, body: str, now: Situation) -> Docking:
     """Where the base goes for a body, and the way there."""
     from rafr.robot.mobile import floor_pose
     from rafr.trajectory import mission
 
     T_base_pelvis, path = patient.measured(body, now)
-    result = mission.dock(
+    return mission.dock(
         robot,
         floor_pose(now.T_world_base),
         now.T_world_base @ T_base_pelvis,
@@ -152,7 +152,6 @@ def docking(robot: Robot, patient: Patient, body: str, now: Situation) -> tuple[
         now.tools,
         patient.pull(body, now),
     )
-    return result.trajectory, result.assessment
 
 
 def approach(

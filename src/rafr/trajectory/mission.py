@@ -8,7 +8,7 @@ node (where tracker and arm say how everything stands). Transforms between image
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,7 @@ from rafr.planning.path import Pull
 from rafr.robot.arm import ArmModel
 from rafr.robot.collision import ArmCollision
 from rafr.robot.mobile import Drive, floor_transform, named_drive
-from rafr.room import OperatingRoom
+from rafr.room import OperatingRoom, TrackerStand
 from rafr.trajectory.arm import approach_motion, retreat_motion
 from rafr.trajectory.config import ArmPathConfig
 from rafr.trajectory.docking import optimise_docking
@@ -57,11 +57,16 @@ class Robot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Docking:
-    """Where the base goes for a body and how it gets there."""
+    """Where the base goes for a body and how it gets there.
+
+    Attributes:
+        tracker: where the tracker had better stand before that, see `Placement.tracker`.
+    """
 
     pose: tuple[float, float, float]
     trajectory: BaseTrajectory
     assessment: Assessment
+    tracker: TrackerStand | None = None
 
     @property
     def T_world_base(self) -> RigidTransform:
@@ -133,6 +138,7 @@ def dock(
     Raises:
         InfeasibleError: no place serves the path, or no way leads there.
     """
+    robot = _seeing(robot, tools)
     path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
     load = _load(pull, T_world_pelvis, T_ct_clamp, path)
     return _dock(robot, base_pose, path, load, _watch(robot, tools, path))
@@ -163,6 +169,7 @@ def drive_and_reach(
     Raises:
         InfeasibleError: no place serves the path, or neither together nor one after the other is there a way.
     """
+    robot = _seeing(robot, tools)
     path = clamp_path(T_world_pelvis, T_path_displaced, to_metres(T_ct_clamp))
     watch, load = _watch(robot, tools, path), _load(pull, T_world_pelvis, T_ct_clamp, path)
     docking = _dock(robot, base_pose, path, load, watch)
@@ -171,7 +178,12 @@ def drive_and_reach(
     optimiser = optimiser or WholeBodyOptimiser(robot.arm, robot.drive)
     found = reach(optimiser, journey, variant, rng=rng)
     trajectory = docking.trajectory if found.together is None else found.together.base
-    return Docking(found.pose, trajectory, docking.assessment & found.assessment), found
+    return replace(
+        docking,
+        pose=found.pose,
+        trajectory=trajectory,
+        assessment=docking.assessment & found.assessment,
+    ), found
 
 
 def approach(
@@ -319,6 +331,11 @@ def plan_body(
     return BodyMission(body, docking, to_pins, along, away, load, found)
 
 
+def _seeing(robot: Robot, tools: TrackedTools | None) -> Robot:
+    """The robot in its room, with the tracker where it was seen to be."""
+    return robot if tools is None else replace(robot, room=robot.room.with_tracker_at(tools.eye))
+
+
 def _watch(robot: Robot, tools: TrackedTools | None, path: Sequence[RigidTransform]) -> Watch | None:
     return None if tools is None else Watch(robot.arm, tools, path[0])
 
@@ -342,11 +359,9 @@ def _dock(
     load: FloatArray | None,
     watch: Watch | None,
 ) -> Docking:
-    pose, assessment = choose_docking_pose(
-        robot.arm, path, robot.room, load=load, watch=watch, drive=robot.drive
-    )
-    trajectory = optimise_docking(base_pose, pose, robot.room.obstacles, robot.drive)
-    return Docking(pose, trajectory, assessment)
+    place = choose_docking_pose(robot.arm, path, robot.room, load=load, watch=watch, drive=robot.drive)
+    trajectory = optimise_docking(base_pose, place.base, robot.room.obstacles, robot.drive)
+    return Docking(place.base, trajectory, place.assessment, place.tracker)
 
 
 def _on_clamp(load: FragmentLoad, poses: Sequence[RigidTransform]) -> FloatArray:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +42,12 @@ class Watch:
         self._sight = LineOfSight(arm.urdf, arm.joint_names, _TOOL_RADIUS)
         self._tools = tools
         self._held = {name: T_world_clamp.inverse().apply(p) for name, p in tools.carried.items()}
+
+    def seen_from(self, eye: FloatArray) -> Watch:
+        """The same, the tracker at `eye` ((3,) m, in `world`)."""
+        moved = copy(self)
+        moved._tools = replace(self._tools, eye=eye)
+        return moved
 
     def hidden(
         self, T_world_base: RigidTransform, q: FloatArray, T_world_clamp: Sequence[RigidTransform]

@@ -78,6 +78,58 @@ def test_a_tracker_that_was_moved_is_not_believed():
     assert np.abs(base.filter.pose - before).max() < 1e-3
 
 
+class Watched(Drive):
+    """A base that stands, and a tracker that can be moved."""
+
+    def __init__(self):
+        super().__init__()
+        self.said = []
+        for _ in range(100):
+            self.step(0.0, 0.0)
+
+    def watch(self, T_world_tracker, frames=1):
+        for _ in range(frames):
+            view = T_world_tracker.inverse() @ floor_transform(self.true) @ T_BASE_MARKER
+            self.said.append(self.filter.tracked_at(view))
+            self.filter.moved(self.wheels)
+
+    @property
+    def told(self):
+        return [m for m in self.said if m is not None]
+
+
+def test_the_new_place_of_a_tracker_that_was_moved_is_learnt_while_the_base_stands():
+    base = Watched()
+    before = base.filter.pose.copy()
+    moved = RigidTransform.from_translation((-2.8, 0.1, 0.0)) @ T_WORLD_TRACKER
+    base.watch(moved, BasePoseConfig().learning_frames)
+    assert base.told == pytest.approx([np.hypot(2.8, 0.1)], abs=0.01)
+    assert base.filter.refused == 0
+    base.watch(moved, 50)
+    assert base.filter.refused == 0
+    assert len(base.told) == 1
+    assert np.abs(base.filter.pose - before).max() < 2e-3
+
+
+def test_no_place_is_learnt_of_a_tracker_that_is_still_being_moved():
+    base = Watched()
+    for k in range(100):
+        base.watch(RigidTransform.from_translation((-0.3 - 0.02 * k, 0.0, 0.0)) @ T_WORLD_TRACKER)
+    assert not base.told
+    assert base.filter.refused == 100
+    base.watch(RigidTransform.from_translation((-2.4, 0.0, 0.0)) @ T_WORLD_TRACKER, 70)
+    assert base.told == pytest.approx([2.4], abs=0.02)
+
+
+def test_a_few_frames_that_are_wrong_do_not_add_up_over_time():
+    base = Watched()
+    wrong = RigidTransform.from_translation((-1.0, 0.0, 0.0)) @ T_WORLD_TRACKER
+    for _ in range(10):
+        base.watch(wrong, 20)
+        base.watch(T_WORLD_TRACKER, 1)
+    assert not base.told
+
+
 def test_a_short_loss_of_sight_is_bridged():
     base = Drive()
     for _ in range(100):

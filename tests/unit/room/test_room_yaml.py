@@ -54,12 +54,28 @@ def test_the_tracker_looks_at_the_patient(room):
     assert T.rotation[2, 1] < 0  # y points down
 
 
-def test_the_parked_base_touches_nothing(room):
+def test_the_parked_base_touches_nothing_wherever_the_tracker_stands(room):
     from rafr.robot.mobile import DifferentialDrive
 
     drive = DifferentialDrive.from_yaml()
     centres = drive.disc_centres(room.parking.pose)[0]
-    assert min(o.distance(centres).min() for o in room.obstacles) > drive.footprint()[1]
+    for place in room.tracker_places:
+        there = room.with_tracker_at(place.position)
+        assert place.feet in there.obstacles
+        assert min(o.distance(centres).min() for o in there.obstacles) > drive.footprint()[1]
+
+
+def test_a_trackers_stand_is_where_the_tracker_was_seen(room):
+    usual, other = room.tracker, room.other_tracker_places[0]
+    assert usual not in room.other_tracker_places
+    assert room.with_tracker_at(np.add(usual.position, 0.05)) is room
+    there = room.with_tracker_at(np.add(other.position, -0.05))
+    assert there.tracker == other
+    assert usual in there.other_tracker_places
+    elsewhere = room.with_tracker_at((3.0, -2.0, 1.8))
+    assert elsewhere.tracker.feet == Disc("tracker_stand", 3.0, -2.0, usual.radius)
+    assert elsewhere.tracker.feet in elsewhere.obstacles
+    assert usual.feet not in elsewhere.obstacles
 
 
 def test_distances_to_a_turned_box_match_a_dense_sampling():

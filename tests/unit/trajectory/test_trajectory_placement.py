@@ -68,7 +68,7 @@ def refusal(robot, path, **options):
 def served(robot, drive, path):
     """The best of the small grid without a load."""
     asked = request(robot, drive, path)
-    base, _ = choose_docking_pose(robot.arm, path, robot.room, config=GRID)
+    base = choose_docking_pose(robot.arm, path, robot.room, config=GRID).base
     return best_of(Examiner(asked).branches(base))
 
 
@@ -90,7 +90,8 @@ def test_the_pose_with_the_largest_load_is_examined_wherever_it_is(path):
 
 def test_the_base_stands_where_the_arm_holds_the_load(robot, path):
     load = pulling(path, 60.0, 0.0, -60.0)
-    base, assessment = choose_docking_pose(robot.arm, path, robot.room, load=load, config=SMALL)
+    place = choose_docking_pose(robot.arm, path, robot.room, load=load, config=SMALL)
+    base, assessment = place.base, place.assessment
     T = (floor_transform(base) @ robot.arm.T_base_armbase).inverse()
     F = load[-1] @ np.kron(np.eye(2), T.rotation).T
     starts = robot.arm.inverse_all(T @ path[-1], robot.parked_arm)
@@ -102,7 +103,7 @@ def test_the_base_stands_where_the_arm_holds_the_load(robot, path):
 @pytest.mark.slow
 def test_the_approach_takes_a_branch_that_holds_the_load_though_another_is_nearer(robot, path):
     load = pulling(path, 0.0, 0.0, -200.0)
-    base, _ = choose_docking_pose(robot.arm, path, robot.room, load=load, config=SMALL)
+    base = choose_docking_pose(robot.arm, path, robot.room, load=load, config=SMALL).base
     T_armbase_world = (floor_transform(base) @ robot.arm.T_base_armbase).inverse()
     goals = [T_armbase_world @ T for T in path]
     at_arm = load @ np.kron(np.eye(2), T_armbase_world.rotation).T
@@ -128,7 +129,7 @@ def test_the_approach_takes_a_branch_that_holds_the_load_though_another_is_neare
 
 
 def test_an_approach_to_a_load_no_branch_holds_is_refused(robot, path):
-    base, _ = choose_docking_pose(robot.arm, path, robot.room, config=SMALL)
+    base = choose_docking_pose(robot.arm, path, robot.room, config=SMALL).base
     T_armbase_world = (floor_transform(base) @ robot.arm.T_base_armbase).inverse()
     goals = [T_armbase_world @ T for T in path]
     collision = ArmCollision(robot.arm, arm_surroundings(robot.room, floor_transform(base)))
@@ -187,7 +188,7 @@ def test_the_joint_programme_keeps_the_base_off_obstacles(robot, drive, path, se
 
 
 def test_what_is_improved_never_ranks_lower_than_the_grid(robot, drive, path, served):
-    base, _ = choose_docking_pose(robot.arm, path, robot.room, config=SMALL)
+    base = choose_docking_pose(robot.arm, path, robot.room, config=SMALL).base
     assert best_of(Examiner(request(robot, drive, path)).branches(base)).rank > served.rank
 
 
@@ -232,7 +233,7 @@ def test_the_base_keeps_the_clearance_asked_for(robot, drive, path):
     for clearance in (0.06, 0.15):
         config = replace(GRID, coarse=wide, fine=wide, clearance=clearance)
         bases = candidates(request(robot, drive, path), wide, robot.room.obstacles)
-        base, _ = choose_docking_pose(robot.arm, path, robot.room, config=config)
+        base = choose_docking_pose(robot.arm, path, robot.room, config=config).base
         assert is_free(base, robot.room.obstacles, drive, clearance)
     assert not all(is_free(base, robot.room.obstacles, drive, 0.15) for base in bases)
 

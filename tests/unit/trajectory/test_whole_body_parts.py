@@ -43,7 +43,7 @@ def room():
 
 @pytest.fixture(scope="module")
 def scene(arm, room):
-    discs, boxes = len(room.discs), len(room.boxes)
+    discs, boxes = sum(isinstance(o, Disc) for o in room.obstacles), len(room.boxes)
     return Scene(arm, named_drive("differential"), room.table, room.patient, discs, boxes, INFLATION)
 
 

@@ -64,8 +64,9 @@ class ClosedLoop:
         self.start = start
         self.case = open_case(Path(start.case_folder))
         self.plant, self.sensors = open_room(
-            self.case, start.seed, start.arm, carry=start.carry, room=start.room, config=reality
-        )
+            self.case, start.seed, start.arm,
+            carry=start.carry, room=start.room, tracker=start.tracker, config=reality,
+        )  # fmt: skip
         self.robot = mission.Robot.named(start.arm)
         self.surface = surface_points(self.case)
         arm = self.robot.arm

@@ -11,6 +11,7 @@ from rafr.geometry import RigidTransform
 from rafr.planning.plan import ReductionPlan
 from rafr.registration.live import LiveChain
 from rafr.robot.mobile import floor_transform
+from rafr.room import TrackerStand
 from rafr.simulation.closed_loop.loop import require
 from rafr.simulation.closed_loop.run import gripped
 from rafr.simulation.closed_loop.start import Start, registration
@@ -35,13 +36,17 @@ def docked(
     chain: LiveChain | None = None,
     standing: Mapping[str, RigidTransform] | None = None,
     room: tuple[LivePlant, SensorSuite] | None = None,
+    tracker: TrackerStand | None = None,
     reality: PlantConfig | None = None,
 ) -> Start:
     """Dock and reach for a body (default: the plan's first) where this seed has the patient lie.
 
+    Where the robot would hide a tool wherever it stood, the tracker is moved to where docking proposes.
+
     Args:
         chain, standing: as of `Start`.
         room: of this case and seed, where it is open already and all bodies still stand there as here.
+        tracker: where it was moved for a body before this one.
         reality: the plant, where it is not what the plan takes it for.
 
     Raises:
@@ -57,20 +62,31 @@ def docked(
     plant, sensors = room or open_room(case, seed, arm, carry=parked.carry, config=reality)
     markers = sensors.markers
     live = chain or registration(markers, seed, robot.room.T_base_marker)
-    view = sensors.tracker.T_world_tracker.inverse()
-    tools = {name: view @ T for name, T in markers.in_world(plant).items() if name in measured.tools_of(body)}
-    waiting = measured.Situation(tuple(robot.parked_arm), floor_transform(parked.base))
-    now = measured.with_patient(waiting, body, plan, live, 0.0, tools)
     patient = measured.Patient.of(case)
-    way, docking = measured.docking(robot, patient, body, now)
-    require(docking)
+
+    def seen_from(stand: TrackerStand) -> tuple[measured.Situation, mission.Docking]:
+        view = stand.T_world_tracker.inverse()
+        places = markers.in_world(plant).items()
+        tools = {name: view @ T for name, T in places if name in measured.tools_of(body)}
+        waiting = measured.Situation(tuple(robot.parked_arm), floor_transform(parked.base))
+        now = measured.with_patient(waiting, body, plan, live, 0.0, tools)
+        return now, measured.docking(robot, patient, body, now)
+
+    now, docking = seen_from(tracker or robot.room.tracker)
+    if docking.tracker is not None:  # as a team would that is told so
+        tracker = docking.tracker
+        now, docking = seen_from(tracker)
+    require(docking.assessment)
+    way = docking.trajectory
     base = (float(way.x[-1]), float(way.y[-1]), float(way.theta[-1]))
     moved = floor_transform(base).inverse() @ now.T_world_base
     assert now.T_base_pelvis is not None
     there = replace(now, T_world_base=floor_transform(base), T_base_pelvis=moved @ now.T_base_pelvis)
     reach, approach = measured.approach(robot, patient, body, there, seed)
     require(approach)
-    return replace(parked, base=base, q=reach.q[-1], remarks=docking.reasons + approach.reasons)
+    moved_to = (f"tracker moved to {tracker}",) if tracker is not None else ()
+    remarks = moved_to + docking.assessment.reasons + approach.reasons
+    return replace(parked, base=base, q=reach.q[-1], tracker=tracker, remarks=remarks)
 
 
 def with_trajectory(start: Start) -> Start:

@@ -14,7 +14,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.planning.plan import ReductionPlan
 from rafr.registration.live import LiveChain
-from rafr.room import FloorPose, OperatingRoom
+from rafr.room import FloorPose, OperatingRoom, TrackerStand
 from rafr.simulation.arrangement import Arrangement
 from rafr.simulation.embedded import EmbeddedPlant
 from rafr.simulation.markers import Markers
@@ -37,6 +37,7 @@ class Start:
             be made during the run.
         chain: of the patient's registration; None: the true mounts with a small error (`registration`).
         standing: `T_current_displaced` (mm) of the bodies that were reduced and fixed before this one.
+        tracker: where it was moved, as the robot would have hidden a tool; None: it stands where it did.
         remarks: what docking and approach had to say, though they accepted it.
     """
 
@@ -50,6 +51,7 @@ class Start:
     trajectory: ArmTrajectory | None = None
     chain: LiveChain | None = None
     standing: Mapping[str, RigidTransform] = field(default_factory=dict)
+    tracker: TrackerStand | None = None
     remarks: tuple[str, ...] = ()
 
     def carry(self, arrangement: Arrangement) -> EmbeddedPlant:

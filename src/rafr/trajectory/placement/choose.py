@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from rafr.geometry import RigidTransform
 from rafr.geometry.rigid_transform import FloatArray
 from rafr.robot.arm import ArmModel
 from rafr.robot.mobile import DifferentialDrive, Drive
-from rafr.room import OperatingRoom, other_side, side_of
+from rafr.room import OperatingRoom, TrackerStand, other_side, side_of
 from rafr.trajectory.placement.candidates import candidates
 from rafr.trajectory.placement.diagnosis import diagnosed
 from rafr.trajectory.placement.examine import Examiner
@@ -22,6 +22,22 @@ from rafr.trajectory.placement.joint import JointPlacement
 from rafr.trajectory.placement.request import FloorPose, PlacementConfig, Request, way_along
 from rafr.trajectory.placement.service import Refused, Served, Service
 from rafr.trajectory.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the base is to stand.
+
+    Attributes:
+        base: (x, y, theta).   service: what it offers.   assessment: accepted, with what is to be known.
+        tracker: where the tracker had better stand, as the robot would hide a tool from where it is; None: it
+            hides none, or does from every place of the room's `tracker_places`.
+    """
+
+    base: FloorPose
+    service: Service
+    assessment: Assessment
+    tracker: TrackerStand | None = None
 
 
 def choose_docking_pose(
@@ -34,7 +50,7 @@ def choose_docking_pose(
     watch: Watch | None = None,
     drive: Drive | None = None,
     config: PlacementConfig | None = None,
-) -> tuple[FloorPose, Assessment]:
+) -> Placement:
     """The best base pose (x, y, theta) beside the table for a path of the clamp.
 
     Every candidate is examined by inverse kinematics along the path and at the stand-off, with joint limits,
@@ -46,6 +62,7 @@ def choose_docking_pose(
 
     Args:
         T_world_clamp_path: poses of the clamp in `world`, from the pins' grip to the reduced position.
+        room: `room.tracker` is where the tracker stands now.
         side: "left" or "right" of the patient; by default that of the first clamp pose, and the other one
             where the robot would hide a tool wherever it stood on that side.
         load: (n, 6) wrench that acts on the clamp at each pose of the path, N and N m, axes of `world`,
@@ -58,12 +75,10 @@ def choose_docking_pose(
             say by how much it is missed and count what failed.
     """
     request = _request(arm, T_world_clamp_path, room, side, load, watch, drive, config)
-    best = _best_on(request)
-    if side is None and best.service.hides:
-        across = replace(request, side=other_side(request.side))
-        with suppress(InfeasibleError):
-            best = max(best, _best_on(across), key=lambda s: s.rank)
-    return best.base, Assessment(True, _remarks(best.service, load is not None))
+    best = _best_on(request) if side else _best(request)
+    tracker = _better_tracker_place(request, bool(side)) if best.service.hides else None
+    remarks = _remarks(best.service, load is not None, tracker)
+    return Placement(best.base, best.service, Assessment(True, remarks), tracker)
 
 
 def examine_docking_pose(
@@ -110,6 +125,32 @@ def _request(
         watch,
         config,
     )
+
+
+def _best(request: Request) -> Served:
+    """The best place on the request's side, or the other where the robot would hide a tool on that."""
+    best = _best_on(request)
+    if best.service.hides:
+        across = replace(request, side=other_side(request.side))
+        with suppress(InfeasibleError):
+            best = max(best, _best_on(across), key=lambda s: s.rank)
+    return best
+
+
+def _better_tracker_place(request: Request, keep_side: bool) -> TrackerStand | None:
+    """The first other place of the room for the tracker from which the robot, placed anew, hides nothing."""
+    if request.watch is None:
+        return None
+    for place in request.room.other_tracker_places:
+        moved = replace(
+            request,
+            room=replace(request.room, tracker=place),
+            watch=request.watch.seen_from(place.T_world_tracker.translation),
+        )
+        with suppress(InfeasibleError):
+            if not (_best_on(moved) if keep_side else _best(moved)).service.hides:
+                return place
+    return None
 
 
 def _best_on(request: Request) -> Served:
@@ -182,7 +223,7 @@ def _placed(programme: JointPlacement, examiner: Examiner, start: Served, step: 
     return best_of(examiner.branches(better))
 
 
-def _remarks(service: Service, loaded: bool) -> tuple[str, ...]:
+def _remarks(service: Service, loaded: bool, tracker: TrackerStand | None) -> tuple[str, ...]:
     beside = " beside the load" if loaded else ""
     remarks = [
         f"pins may be {service.uncertainty * 1e3:.0f} mm off plan, "
@@ -192,5 +233,6 @@ def _remarks(service: Service, loaded: bool) -> tuple[str, ...]:
     ]
     if service.hides:
         hidden = "wherever the base stands, the robot hides a tool from the tracker"
-        remarks.append(f"{hidden}: move the tracker or mount the tool elsewhere")
+        remedy = "mount the tool elsewhere" if tracker is None else f"move the tracker to {tracker}"
+        remarks.append(f"{hidden}: {remedy}")
     return tuple(remarks)
