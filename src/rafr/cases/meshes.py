@@ -11,6 +11,7 @@ import numpy as np
 from rafr.cases.case import Body, Case
 from rafr.geometry import TriangleMesh
 from rafr.imaging.meshing import mesh_from_labels
+from rafr.imaging.readers import read_grid
 from rafr.imaging.volume import Volume
 from rafr.npz_cache import cached_file, read_cached, write_cached
 from rafr.progress import Progress, silent
@@ -27,11 +28,13 @@ class BodyMesh:
     Attributes:
         mesh: watertight surface of all its pieces together, LPS mm in the CT, outward faces.
         parts: the surface of every label value alone.
+        voxel_mm: longest edge of the voxels it was meshed from; 0 of a surface that comes from none.
     """
 
     name: str
     mesh: TriangleMesh
     parts: dict[int, TriangleMesh]
+    voxel_mm: float = 0.0
 
 
 def body_meshes(case: Case, progress: Progress = silent) -> dict[str, BodyMesh]:
@@ -44,18 +47,19 @@ def body_meshes(case: Case, progress: Progress = silent) -> dict[str, BodyMesh]:
         InputError: labels that cannot be used (`rafr.cases.load.load_labels`).
     """
     store = _MeshStore(case)
+    voxel_mm = float(read_grid(case.labels).spacing.max())
     meshes = {}
     for number, body in enumerate(case.bodies):
         progress(number / len(case.bodies), f"surface of {body.name}")
-        meshes[body.name] = _body_mesh(body, store.mesh)
+        meshes[body.name] = _body_mesh(body, store.mesh, voxel_mm)
     progress(1.0, "surfaces ready")
     return meshes
 
 
-def _body_mesh(body: Body, mesh: Callable[[tuple[int, ...]], TriangleMesh]) -> BodyMesh:
+def _body_mesh(body: Body, mesh: Callable[[tuple[int, ...]], TriangleMesh], voxel_mm: float) -> BodyMesh:
     parts = {label: mesh((label,)) for label in body.labels}
     whole = parts[body.labels[0]] if len(body.labels) == 1 else mesh(tuple(sorted(body.labels)))
-    return BodyMesh(body.name, whole, parts)
+    return BodyMesh(body.name, whole, parts, voxel_mm)
 
 
 class _MeshStore:

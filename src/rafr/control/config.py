@@ -140,11 +140,22 @@ class ArmControlConfig:
         0.5, "how long the error must stay that small", unit="s", lower=0.05, upper=5.0
     )
     settle_timeout: float = option(20.0, "longest wait for that", unit="s", lower=1.0, upper=120.0)
+    settle_load: float = option(
+        25.0,
+        "growth of the load meanwhile, from which bone bears the fragment and it is pressed no more",
+        unit="N",
+        lower=2.0,
+        upper=200.0,
+    )
     accept_distance: float = option(
-        1e-3, "error with which a reduction may end at that timeout", unit="m", lower=1e-5, upper=5e-3
+        1e-3,
+        "error with which a reduction may end then, or at that timeout",
+        unit="m",
+        lower=1e-5,
+        upper=5e-3,
     )
     accept_angle: float = option(
-        0.0175, "rotation error with which it may end at that timeout", unit="rad", lower=1e-4, upper=0.1
+        0.0175, "rotation error with which it may end so", unit="rad", lower=1e-4, upper=0.1
     )
     grip_slip: float = option(
         2e-3,

@@ -64,6 +64,7 @@ class Reduction:
         self._sample_t: float | None = None
         self._lag = np.zeros(6)
         self._passed = 0.0  # s of the path's time at which its progress was noted last
+        self._least_load = float("inf")  # N, since the path's end was reached
         self._waits = dict.fromkeys(("stalled", "bound", "settled", "settling"), 0.0)
 
     @property
@@ -254,10 +255,16 @@ class Reduction:
         said = f"fragment {1e3 * self.path_error:.2f} mm, {angle:.2f} degrees from the {self._end}"
         if self._count("settled", close and live, now.dt) > config.settle_time:
             return Step(step.q, step.progress, done=said, path_error=self.path_error)
+        near = self.path_error < config.accept_distance and self.angle_error < config.accept_angle
+        near = near and live and self._rests_on_path
+        self._least_load = min(self._least_load, now.force)
+        pressed = now.force - self._least_load
+        if near and pressed > config.settle_load:
+            done = f"{said} (bone bears it: {pressed:.0f} N more while it was pressed there)"
+            return Step(step.q, step.progress, done=done, path_error=self.path_error)
         if self._count("settling", True, now.dt) > config.settle_timeout:
-            near = self.path_error < config.accept_distance and self.angle_error < config.accept_angle
             why = strained(now)
-            if near and live and self._rests_on_path:
+            if near:
                 done = f"{said} (did not settle further{why and f': {why}'})"
                 return Step(step.q, step.progress, done=done, path_error=self.path_error)
             return Step(now.q_target, step.progress, stop=f"did not settle: {said}{why and f'; {why}'}")

@@ -189,7 +189,8 @@ def _clear_of_bone(
     for other, bones in others:
         depth = deepest_overlap(goals[name], moving, bones)
         shown = _overlap_as_shown(moving, meshes[other])
-        if depth > max(2.0 * config.max_overlap_mm, shown + config.max_overlap_mm):
+        explained = config.allowed_overlap_mm(meshes[other].voxel_mm)
+        if depth > max(explained, shown) + config.max_overlap_mm:
             reason = f"{name}: the target given drives it {depth:.1f} mm into {other}"
             verdict &= Assessment(False, (reason,))
     return verdict

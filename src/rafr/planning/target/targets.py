@@ -107,7 +107,8 @@ def plan_targets(
     else:
         progress(0.9, "all bodies together")
         solution, scene = _together(found, reference, everything, config)
-    targets = _free_of_overlap(found, solution, scene, config)
+    allowed_mm = config.allowed_overlap_mm(meshes[case.reference.name].voxel_mm)
+    targets = _free_of_overlap(found, solution, scene, config, allowed_mm)
     progress(1.0, "targets found")
     assessment = handedness(everything)
     for target in targets:
@@ -186,7 +187,7 @@ def _together(
 
 
 def _free_of_overlap(
-    found: Sequence[_Found], solution: Solution, scene: Scene, config: TargetConfig
+    found: Sequence[_Found], solution: Solution, scene: Scene, config: TargetConfig, allowed_mm: float
 ) -> list[BodyTarget]:
     """Targets in order, each shifted out of the bones in place and of the bodies before it."""
     placed = [b for b in scene.bones if b.body == IN_PLACE]
@@ -194,14 +195,20 @@ def _free_of_overlap(
     for k, each in enumerate(found):
         covariance = solution.pose_covariance(k)
         pose = solution.estimate.poses[k]
-        freed = push_out(pose, each.bones, placed, covariance, config.max_overlap_mm)
-        targets.append(_target(each, k, freed, solution, scene, config))
+        freed = push_out(pose, each.bones, placed, covariance, allowed_mm)
+        targets.append(_target(each, k, freed, solution, scene, config, allowed_mm))
         placed += [Bone.of(b.name, [b.surface.mesh.transformed(freed.T)]) for b in each.bones.values()]
     return targets
 
 
 def _target(
-    each: _Found, k: int, freed: Freed, solution: Solution, scene: Scene, config: TargetConfig
+    each: _Found,
+    k: int,
+    freed: Freed,
+    solution: Solution,
+    scene: Scene,
+    config: TargetConfig,
+    allowed_mm: float,
 ) -> BodyTarget:
     evidence = solution.evidence_for(k)
     faces = sum(area for kind, area in evidence.items() if kind.startswith("face:"))
@@ -213,7 +220,7 @@ def _target(
     mirrors = [t for t in mirror_terms(scene.bones) if k in (t.bone.body, t.counterpart.body)]
     verdict &= same_person(each.name, solution.estimate, mirrors)
     verdict &= faces_fit(each.name, k, solution, config)
-    verdict &= _overlap(each, freed, config)
+    verdict &= _overlap(each, freed, allowed_mm + config.max_overlap_mm, config.max_overlap_mm)
     return BodyTarget(
         each.name,
         freed.T,
@@ -226,13 +233,13 @@ def _target(
     )
 
 
-def _overlap(each: _Found, freed: Freed, config: TargetConfig) -> Assessment:
-    """Refuses a body that is driven deeper into bone than the CT shows it, by more than meshing explains."""
-    if freed.overlap_mm <= 2.0 * config.max_overlap_mm:
+def _overlap(each: _Found, freed: Freed, explained_mm: float, further_mm: float) -> Assessment:
+    """Refuses a body that is driven into bone by more than meshing explains, and than the CT shows."""
+    if freed.overlap_mm <= explained_mm:
         return ACCEPTED
     others = [bone for bone in each.scene.bones if bone.body == IN_PLACE]
     as_found = deepest_overlap(RigidTransform.identity(), each.bones, others)
-    if freed.overlap_mm <= as_found + config.max_overlap_mm:
+    if freed.overlap_mm <= as_found + further_mm:
         return ACCEPTED
     reason = f"{each.name}: at its target it overlaps bone by {freed.overlap_mm:.1f} mm"
     return Assessment(False, (f"{reason}: bone is crushed there, or what it meets is displaced too",))

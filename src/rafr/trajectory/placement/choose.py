@@ -64,7 +64,7 @@ def choose_docking_pose(
         T_world_clamp_path: poses of the clamp in `world`, from the pins' grip to the reduced position.
         room: `room.tracker` is where the tracker stands now.
         side: "left" or "right" of the patient; by default that of the first clamp pose, and the other one
-            where the robot would hide a tool wherever it stood on that side.
+            where no place on that side serves, or the robot would hide a tool wherever it stood there.
         load: (n, 6) wrench that acts on the clamp at each pose of the path, N and N m, axes of `world`,
             torque about the clamp's origin; None: not known, places count by what they hold in any direction.
         watch: what the tracker is to see; None: not known.
@@ -128,10 +128,19 @@ def _request(
 
 
 def _best(request: Request) -> Served:
-    """The best place on the request's side, or the other where the robot would hide a tool on that."""
-    best = _best_on(request)
+    """The best place on the request's side, or the other where none serves there, or all hide a tool.
+
+    Raises:
+        InfeasibleError: there is none; what is said is of the request's side.
+    """
+    across = replace(request, side=other_side(request.side))
+    try:
+        best = _best_on(request)
+    except InfeasibleError:
+        with suppress(InfeasibleError):
+            return _best_on(across)
+        raise
     if best.service.hides:
-        across = replace(request, side=other_side(request.side))
         with suppress(InfeasibleError):
             best = max(best, _best_on(across), key=lambda s: s.rank)
     return best
