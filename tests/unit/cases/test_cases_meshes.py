@@ -30,6 +30,7 @@ def test_a_body_has_one_surface_and_one_per_label(case):
     parts = sum(p.volume for p in reference.parts.values())
     assert reference.mesh.volume == pytest.approx(parts, rel=0.01)
     assert meshes["left_hip"].mesh is meshes["left_hip"].parts[11]
+    assert {m.voxel_mm for m in meshes.values()} == {float(read_volume(case.labels).spacing.max())}
 
 
 def test_the_second_call_reads_the_cache_and_gets_the_same(case, monkeypatch):

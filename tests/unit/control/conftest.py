@@ -21,6 +21,7 @@ from rafr.units import to_metres
 DT = 0.01  # s
 JOINTS = ("x", "y", "z", "yaw", "pitch", "roll")
 PIVOT = np.array([0.09, 0.05, 0.30])  # m, the fragment's centre in its CT frame
+BONE = 1e6  # N/m
 T_BASE_PELVIS = RigidTransform.from_rotvec([0.1, -0.2, 1.4], [0.8, -0.1, 0.9])
 T_BASE_ARMBASE = RigidTransform.from_rotvec([0.0, 0.0, 0.6], [0.2, 0.0, 0.5])
 
@@ -79,6 +80,7 @@ class Plant:
         default_factory=lambda: RigidTransform.from_translation([1e-3, 5e-4, -5e-4])
     )
     latency: int = 3
+    bone: tuple[np.ndarray, float] | None = None  # what the centre meets: normal (3,), place along it in m
     strongest: np.ndarray = field(default_factory=lambda: np.full(6, np.inf))  # joints get no further
 
     def __post_init__(self):
@@ -119,6 +121,10 @@ class Plant:
         turn = Rotation.from_matrix(carried.rotation @ self.start.rotation.T).as_rotvec()
         rotation = Rotation.from_rotvec(share[1] * turn).as_matrix() @ self.start.rotation
         place = rest + share[0] * (here - rest)
+        if self.bone is not None:
+            normal, wall = self.bone
+            k = self.pins[0] + self.tissue[0]
+            place = place - BONE / (BONE + k) * max(0.0, normal @ place - wall) * normal
         self.fragment = RigidTransform(rotation, place - rotation @ PIVOT).renormalised()
         force = self.pins[0] * (place - here)
         clamp = self.T_base_pelvis.inverse() @ T_BASE_ARMBASE @ self.arm.forward(self.q)

@@ -262,6 +262,33 @@ def test_an_arm_at_the_end_of_its_strength_ends_near_the_target_and_says_which_j
     assert np.abs(bench.command.q - bench.plant.q).max() < 0.03
 
 
+def meeting_bone(tools, short, **config):
+    """A bench whose fragment meets hard bone `short` (m) before its target, on the way."""
+    bench = tools.bench(config=ArmControlConfig(**config))
+    target = to_metres(bench.plan.body("left").T_reduced_displaced).apply(tools.pivot)
+    way = target - bench.plant.start.apply(tools.pivot)
+    normal = way / np.linalg.norm(way)
+    bench.plant.bone = (normal, float(normal @ target) - short)
+    return bench.reducing()
+
+
+def test_a_fragment_that_meets_bone_is_pressed_no_more_than_to_know_it(tools):
+    bench = meeting_bone(tools, 4e-4)
+    finished = bench.run(60.0)
+    assert finished.success, finished.message
+    assert "bone bears it" in finished.message
+    assert bench.error()[0] < 4e-4
+    assert finished.peak_force < 200.0  # N: 101 by the tissue, 45 by arriving
+    pressing = meeting_bone(tools, 4e-4, settle_load=200.0).run(60.0)
+    assert pressing.peak_force > 250.0
+
+
+@pytest.mark.slow
+def test_bone_too_far_from_the_target_is_no_place_to_end(tools):
+    finished = meeting_bone(tools, 1.5e-3).run(60.0)
+    assert not finished.success
+
+
 def test_torque_about_the_fragments_centre_has_a_limit_of_its_own(tools):
     config = ArmControlConfig(torque_limit=3.0, stall_time=2.0)
     bench = tools.bench(config=config).reducing()

@@ -9,6 +9,7 @@ import trimesh
 from rafr.geometry import RigidTransform, TriangleMesh
 from rafr.geometry.surface import Surface
 from rafr.planning.target.anatomy import Bone
+from rafr.planning.target.config import TargetConfig
 from rafr.planning.target.overlap import push_out
 
 
@@ -53,3 +54,9 @@ def test_a_body_deep_in_bone_is_left_where_it_was_and_says_how_deep():
     freed = push_out(RigidTransform.identity(), {"left_hip": body}, [WALL], EVEN, 0.2)
     assert np.array_equal(freed.T.matrix, np.eye(4))
     assert freed.overlap_mm > 1.5
+
+
+def test_the_overlap_that_is_kept_grows_with_the_voxels_that_surfaces_come_from():
+    config = TargetConfig()
+    assert config.allowed_overlap_mm(0.0) == config.max_overlap_mm == 0.4
+    assert config.allowed_overlap_mm(1.2) == pytest.approx(0.96)
