@@ -64,7 +64,7 @@ class Reduction:
         self._sample_t: float | None = None
         self._lag = np.zeros(6)
         self._passed = 0.0  # s of the path's time at which its progress was noted last
-        self._least_load = float("inf")  # N, since the path's end was reached
+        self._least_load = float("inf")  # N, since it waits at the path's end, near enough to end
         self._waits = dict.fromkeys(("stalled", "bound", "settled", "settling"), 0.0)
 
     @property
@@ -257,7 +257,7 @@ class Reduction:
             return Step(step.q, step.progress, done=said, path_error=self.path_error)
         near = self.path_error < config.accept_distance and self.angle_error < config.accept_angle
         near = near and live and self._rests_on_path
-        self._least_load = min(self._least_load, now.force)
+        self._least_load = min(self._least_load, now.force) if near else float("inf")
         pressed = now.force - self._least_load
         if near and pressed > config.settle_load:
             done = f"{said} (bone bears it: {pressed:.0f} N more while it was pressed there)"

@@ -57,7 +57,7 @@ class TissueModel:
         centroid: (3,) of the body in its CT coordinates, m.
         hip: (3,) hip centre in the body's CT coordinates; None when the leg does not follow the body.
         hip_at: (3,) where that hip centre was when the leg's points were placed.
-        damping: (n,) N s/m along a taut cable.
+        damping: (n,) N s/m along a taut cable; in its toe as much less as it is less stiff there.
         linear_damping: N s/m.   angular_damping: N m s/rad, of the tissue the body moves in.
     """
 
@@ -85,13 +85,15 @@ class TissueModel:
         """
         g = self.layout
         arm, line, length = self._lines(T_current_displaced)
-        tension = self.laws.tension(g.total @ length - g.rest)
+        elongation = g.total @ length - g.rest
+        tension = self.laws.tension(elongation)
         unit = line / length[:, None]
         if twist is not None:
             speed = g.rides[:, None] * (twist[:3] + arm @ _cross_matrix(twist[3:]))
             lengthening = g.total @ np.einsum("ij,ij->i", unit, g.across @ speed)
+            damped = self.damping * self.laws.straightened(elongation) * lengthening
             # at most as much as the tension itself: a cable that becomes taut does so without a blow
-            tension = tension + np.minimum(np.maximum(self.damping * lengthening, -tension), tension)
+            tension = tension + np.minimum(np.maximum(damped, -tension), tension)
         wrench = resultant(arm, self._forces(unit, tension))
         if twist is not None:
             wrench[:3] -= self.linear_damping * twist[:3]

@@ -69,8 +69,11 @@ class TissueParams:
     ligament_failure_strain: float = option(
         0.25, "strain at which a ligament begins to fail and pulls no harder", lower=0.02, upper=1.0
     )
-    damping_time: float = option(
-        0.02, "damping of a ligament over its stiffness", unit="s", lower=0.0, upper=1.0
+    ligament_damping_time: float = option(
+        0.002, "damping of a ligament over its stiffness", unit="s", lower=0.0, upper=0.01
+    )
+    bedding_damping_time: float = option(
+        0.02, "damping of the bedding over its stiffness", unit="s", lower=0.0, upper=1.0
     )
     muscle_damping: float = option(20.0, "along every muscle", unit="N s/m", lower=0.0)
     linear_damping: float = option(
@@ -258,7 +261,7 @@ class _Builder:
         limit = stiffness * max(p.ligament_failure_strain * rest - 0.5 * toe, 0.25 * toe)
         law = TensionLaw(limit, stiffness, toe)
         cable = self._cable(strand.name, points, riders, rest - footing)
-        self._add(cable, law, stiffness * p.damping_time)
+        self._add(cable, law, stiffness * p.ligament_damping_time)
 
     @property
     def _torn(self) -> tuple[str, ...]:
@@ -278,7 +281,7 @@ class _Builder:
         for point in sample[chosen]:
             ends = np.array([point, self.found.apply(point)]) * METRES_PER_MM
             cable = Cable(BEDDING, ends, (Rider.BODY, Rider.GROUND), 0.0)
-            self._add(cable, law, p.bedding_stiffness * share * p.damping_time)
+            self._add(cable, law, p.bedding_stiffness * share * p.bedding_damping_time)
 
 
 def _length(points: FloatArray) -> float:

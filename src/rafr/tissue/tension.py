@@ -81,12 +81,16 @@ class TensionLaws:
             force += self._active(x)
         return force
 
+    def straightened(self, x: FloatArray) -> FloatArray:
+        """(n,) the share of its fibres that are straight: 0 while slack, from the toe's end on 1."""
+        return np.minimum(np.maximum(x, 0.0) / self.toe, 1.0)
+
     def slope(self, x: FloatArray) -> FloatArray:
         """df/dx, N/m; 0 while slack and beyond the limit. A line without toe has its slope at 0 too."""
         taut = (x > -1e-12) & (x < self.yields_at)
         x = np.maximum(x, 0.0)
         curved = np.minimum(x, self.straight)
-        slope = self.stiffness * np.where(self.toe > 1e-8, np.clip(x / self.toe, 0.0, 1.0), 1.0)
+        slope = self.stiffness * np.where(self.toe > 1e-8, self.straightened(x), 1.0)
         slope = slope + self.passive * self.growth * np.exp(self.growth * curved)
         if self._is_active:
             slope = slope - self._active(x) * 2 * (x - self.peak) / self.width**2

@@ -150,6 +150,24 @@ def test_damping_only_takes_energy_away(seed):
     assert damping @ twist < 0
 
 
+def test_a_cable_is_damped_as_its_fibres_straighten():
+    toe, along = 0.01, np.array([-1e-4, 0, 0, 0, 0, 0])  # m, m/s: slowly, against its tension
+    model = TissueModel(
+        (Cable("one", np.array([[0.0, 0, 0], [0.10, 0, 0]]), (BODY, GROUND), 0.10),),
+        TensionLaws.of([TensionLaw(500.0, 1e4, toe)]),
+        np.zeros(3),
+        np.array([200.0]),
+    )
+
+    def damping(elongation):
+        pose = RigidTransform.from_translation((-elongation, 0.0, 0.0))
+        return (model.wrench(pose, along) - model.wrench(pose))[0] / 1e-4
+
+    found = [damping(e) for e in (1e-3, 5e-3, 10e-3, 15e-3)]
+    assert found == pytest.approx([20.0, 100.0, 200.0, 200.0], rel=1e-6)
+    assert damping(-1e-3) == 0.0
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_force_is_bounded_for_any_displacement(seed):
     model = tissue()
