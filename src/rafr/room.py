@@ -231,11 +231,6 @@ class OperatingRoom:
         return np.radians(self.parked_arm_deg)
 
     @property
-    def T_world_tracker(self) -> RigidTransform:
-        """The tracker's axes, see `TrackerStand.T_world_tracker`."""
-        return self.tracker.T_world_tracker
-
-    @property
     def other_tracker_places(self) -> tuple[TrackerStand, ...]:
         """Where else the tracker may stand than it does."""
         return tuple(place for place in self.tracker_places if place != self.tracker)

@@ -142,7 +142,7 @@ def open_room(
     for body in case.moving:
         with suppress(InfeasibleError):  # said when the surgeon asks for that body's pins
             pins[body.name] = arrangement.plan_pins(body.name)
-    eye = arrangement.room.T_world_tracker.translation
+    eye = arrangement.room.tracker.T_world_tracker.translation
     eye_mm = {name: T.inverse().apply(eye) / METRES_PER_MM for name, T in arrangement.poses.items()}
     streams = [np.random.default_rng([seed, 3, k]) for k in range(8)]
     emg_config, moving = EmgConfig(), case.moving[0].name

@@ -46,7 +46,7 @@ def test_a_given_table_pose_is_used_instead(room):
 
 
 def test_the_tracker_looks_at_the_patient(room):
-    T = room.T_world_tracker
+    T = room.tracker.T_world_tracker
     target = T.inverse().apply(room.tracker.looks_at)
     assert target[:2] == pytest.approx([0, 0], abs=1e-12)
     assert target[2] > 1.0
