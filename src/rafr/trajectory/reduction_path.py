@@ -145,5 +145,10 @@ def time_path(
     if reasons:
         raise InfeasibleError(tuple(reasons))
     u = np.maximum.accumulate(u)
-    u[-1] = 1.0
+    # a fragment that hangs in its pins ends a little off the target: all of the way makes up for it, not the end
+    u = (
+        u[0] + (u - u[0]) * ((1.0 - u[0]) / (u[-1] - u[0]))
+        if u[-1] > u[0]
+        else np.linspace(u[0], 1.0, len(u))
+    )
     return PathTiming(float(t[-1] - t[0]), PchipInterpolator(t - t[0], u))
