@@ -145,10 +145,7 @@ def time_path(
     if reasons:
         raise InfeasibleError(tuple(reasons))
     u = np.maximum.accumulate(u)
-    # a fragment that hangs in its pins ends a little off the target: all of the way makes up for it, not the end
-    u = (
-        u[0] + (u - u[0]) * ((1.0 - u[0]) / (u[-1] - u[0]))
-        if u[-1] > u[0]
-        else np.linspace(u[0], 1.0, len(u))
-    )
+    # a fragment that hangs in its pins ends a little off the target: all of its way makes up for that
+    way = (u - u[0]) / (u[-1] - u[0]) if u[-1] > u[0] else np.linspace(0.0, 1.0, len(u))
+    u = u[0] + (1.0 - u[0]) * way
     return PathTiming(float(t[-1] - t[0]), PchipInterpolator(t - t[0], u))

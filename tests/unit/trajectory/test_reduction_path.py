@@ -30,14 +30,12 @@ def test_a_trajectory_that_ends_short_of_the_target_arrives_there_without_a_jump
     usual = np.diff(way).max()
     assert np.diff(u).min() >= 0.0
     assert np.diff(u).max() < 1.02 * usual
-    assert u[-20:] == pytest.approx(
-        way[-20:], abs=1e-3
-    )  # it slows down towards the end as the trajectory does
+    assert u[-20:] == pytest.approx(way[-20:], abs=1e-3)  # it slows down as the trajectory does
 
 
 def test_a_trajectory_that_ends_too_far_from_the_target_is_refused(path):
     way = minimum_jerk(T / T[-1])
-    with pytest.raises(InfeasibleError, match="ends 12.0 mm from the plan's target"):
+    with pytest.raises(InfeasibleError, match=r"ends 12\.0 mm from the plan's target"):
         time_path(path, T, [shifted(0.008 * w) for w in way], TOLERANCE)
 
 
