@@ -96,7 +96,8 @@ class PathTiming:
     curve: PchipInterpolator
 
     def at(self, t: float) -> float:
-        return float(np.clip(self.curve(min(max(t, 0.0), self.duration)), 0.0, 1.0))
+        # rounded: the curve's last piece ends a bit short of its last point
+        return round(float(np.clip(self.curve(min(max(t, 0.0), self.duration)), 0.0, 1.0)), 12)
 
     @property
     def end(self) -> float:
