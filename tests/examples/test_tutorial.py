@@ -77,4 +77,4 @@ def test_the_closed_loop_reduces_what_the_tutorial_planned(tutorial):
     run = example.reduce(example.at_the_pins(tutorial / "case", tutorial / "plan.json"))
     assert run.outcome == "reduced"
     assert run.to_plan.distance < 1e-3  # m
-    assert run.peak_force < 300.0  # N: the limit; where faces meet, half a millimetre makes 30 N or 170 N
+    assert run.peak_force < 200.0  # N: 114 here, 26 of them to know that bone bears it
