@@ -170,11 +170,14 @@ def test_the_trajectory_node_says_what_it_misses(lab, box_case):
     odometry = lab.node.create_publisher(Odometry, "odom", SENSOR)
     assert lab.wait(lambda: joints.get_subscription_count() and odometry.get_subscription_count())
     names = list(ArmModel.named().joint_names)
-    joints.publish(JointState(name=names, position=[0.0] * len(names)))
     pose = Odometry()
     pose.pose.pose.orientation.w = 1.0
-    odometry.publish(pose)
-    lab.wait(lambda: False, 0.5)
+
+    def speak():  # more than once: who has been found may not have found the speaker yet
+        joints.publish(JointState(name=names, position=[0.0] * len(names)))
+        odometry.publish(pose)
+
+    lab.wait(speak, 1.0)
     assert "no accepted registration, or no plan for 'wing'" in ask("approach")
 
 
